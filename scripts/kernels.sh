@@ -1,0 +1,176 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kernels.sh - the kernels we run on, and our modules built for each.  Sourced, after lib.sh.
+#
+# A kernel has a name (6.1) or is the path of an image.  A named one is a stock Debian kernel: its
+# image and its headers are downloaded together, so that they are of one version, and unpacked in
+# build/kernels/NAME/.  Neither is installed, because the 6.12 headers would pull in an image and
+# touch the host's /boot.  A cached kernel is fetched anew when apt knows of another version.
+#
+# kernel_use sets, for the kernel it is given:
+#   KERNEL_NAME     what its build directories are called
+#   KERNEL_RELEASE  what uname -r says there
+#   KERNEL_IMAGE    the image to boot
+#   KERNEL_HEADERS  the directory to build modules against; empty if there is none
+#   KERNEL_ROOT     the directory that holds lib/modules/RELEASE
+
+# shellcheck disable=SC2034 # for the scripts that source this file
+STOCK_KERNELS="6.1 6.12"
+
+# kernel_packages NAME - the meta packages of its image and headers.
+kernel_packages() {
+	case $1 in
+	6.1) echo linux-image-amd64 linux-headers-amd64 ;;
+	6.12) echo linux-image-6.12-amd64 linux-headers-6.12-amd64 ;;
+	6.1-rt) echo linux-image-rt-amd64 linux-headers-rt-amd64 ;;
+	6.12-rt) echo linux-image-6.12-rt-amd64 linux-headers-6.12-rt-amd64 ;;
+	*) return 1 ;;
+	esac
+}
+
+# kernel_depends PACKAGE KIND - those of its dependencies that are called linux-KIND-*.
+kernel_depends() {
+	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Depends: //p' | tr ',|' '\n' |
+		awk -v kind="^linux-($2)-" '$1 ~ kind { print $1 }' | sort -u
+}
+
+kernel_candidate() {
+	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: //p'
+}
+
+# kernel_download NAME DIR - the packages of image, headers and build tools, as files in DIR.
+kernel_download() {
+	local meta image headers parts
+
+	read -ra meta <<<"$(kernel_packages "$1")"
+	image=$(kernel_depends "${meta[0]}" image)
+	headers=$(kernel_depends "${meta[1]}" headers)
+	[[ $image && $headers && ${image#linux-image-} == "${headers#linux-headers-}" ]] || return
+	mapfile -t parts < <(kernel_depends "$headers" 'headers|kbuild')
+	(cd "$2" && apt-get -q -o APT::Sandbox::User=root download "$image" "$headers" "${parts[@]}") \
+		>"$2/log" 2>&1
+}
+
+# kernel_unpack DIR - what was downloaded there becomes DIR/root; its paths no longer name /usr/src.
+kernel_unpack() {
+	local package release
+
+	for package in "$1"/*.deb; do
+		dpkg-deb -x "$package" "$1/root"
+	done
+	release=$(basename "$1"/root/boot/vmlinuz-*)
+	release=${release#vmlinuz-}
+	sed -i "s|^include /usr/src/|include \$(dir \$(lastword \$(MAKEFILE_LIST)))../|" \
+		"$1/root/usr/src/linux-headers-$release/Makefile"
+	find "$1/root/lib/modules/$release" -maxdepth 1 -type l -delete
+	ln -s "root/boot/vmlinuz-$release" "$1/image"
+	ln -s "root/usr/src/linux-headers-$release" "$1/headers"
+	echo "$release" >"$1/release"
+	rm -f "$1"/*.deb "$1/log"
+}
+
+kernel_fetch() {
+	local dir=$BUILD/kernels/$1 new=$BUILD/kernels/.$1.new meta
+
+	read -r meta _ <<<"$(kernel_packages "$1")"
+	say "fetching the Debian kernel $1"
+	rm -rf "$new"
+	mkdir -p "$new"
+	if ! kernel_download "$1" "$new"; then
+		apt_update
+		kernel_download "$1" "$new" || die "cannot download the kernel $1: see $new/log"
+	fi
+	kernel_candidate "$meta" >"$new/version"
+	kernel_unpack "$new"
+	rm -rf "$dir"
+	mv "$new" "$dir"
+}
+
+# kernel_cached NAME - is it here, and of the version that apt would give?
+kernel_cached() {
+	local version=$BUILD/kernels/$1/version meta candidate
+
+	[[ -s $version ]] || return
+	read -r meta _ <<<"$(kernel_packages "$1")"
+	candidate=$(kernel_candidate "$meta")
+	[[ -z $candidate || $candidate == "$(<"$version")" ]]
+}
+
+# kernel_use_made NAME - a kernel that stands in build/kernels/NAME/, however it came there.
+kernel_use_made() {
+	local dir=$BUILD/kernels/$1
+
+	KERNEL_NAME=$1
+	KERNEL_RELEASE=$(<"$dir/release")
+	KERNEL_IMAGE=$dir/image
+	KERNEL_HEADERS=$(realpath "$dir/headers")
+	KERNEL_ROOT=$dir/root
+}
+
+# image_release FILE - the release that an x86 boot image carries (boot protocol, offset 0x20e).
+image_release() {
+	local offset
+
+	[[ $(dd if="$1" bs=1 skip=514 count=4 status=none | tr -d '\0') == HdrS ]] || return
+	offset=$(od -An -tu2 -j 526 -N 2 "$1")
+	dd if="$1" bs=1 skip=$((offset + 512)) count=64 status=none | tr '\0' ' ' |
+		cut -d ' ' -f 1
+}
+
+# kernel_use_image FILE - an image of the user's own, with the build tree it came from or the
+# installed headers of its release.
+kernel_use_image() {
+	local tree=${1%/arch/*/boot/*}
+
+	KERNEL_IMAGE=$(realpath "$1")
+	KERNEL_RELEASE=$(image_release "$1") || die "--kernel: '$1' is not an x86 Linux boot image"
+	KERNEL_NAME=$KERNEL_RELEASE
+	KERNEL_ROOT=
+	[[ $tree != "$1" ]] || tree=/lib/modules/$KERNEL_RELEASE/build
+	KERNEL_HEADERS=$(realpath -e "$tree" 2>/dev/null) || true
+}
+
+# kernel_use NAME|FILE - make a kernel the one that the variables above speak of.
+kernel_use() {
+	if kernel_packages "$1" >/dev/null; then
+		mkdir -p "$BUILD/kernels"
+		{
+			flock 9
+			kernel_cached "$1" || kernel_fetch "$1"
+		} 9>"$BUILD/kernels/$1.lock"
+		kernel_use_made "$1"
+	elif [[ -s $BUILD/kernels/$1/release ]]; then
+		kernel_use_made "$1"
+	elif [[ -f $1 ]]; then
+		kernel_use_image "$1"
+	else
+		die "--kernel: '$1' is neither 6.1, 6.12, 6.1-rt, 6.12-rt nor the path of an image"
+	fi
+}
+
+# link_sources DIR - make DIR mirror the sources with links, so that kernels do not share objects.
+link_sources() {
+	local file
+
+	find "$1" -xtype l -delete
+	while read -r file; do
+		mkdir -p "$1/$(dirname "$file")"
+		ln -sfn "$ROOT/$file" "$1/$file"
+	done < <(find "$ROOT" \( -path "$BUILD" -o -name '.*' -o -name '*.mod.c' \) -prune -o \
+		\( -name '*.[chS]' -o -name Kbuild \) -printf '%P\n')
+}
+
+# build_modules - build our modules, with all warnings, for the kernel in use; sets MODULES to the
+# directory they are in.
+build_modules() {
+	need_packages make gcc-12 libelf1 libssl3 pahole kmod
+	[[ $KERNEL_HEADERS ]] || die "no headers for $KERNEL_RELEASE: install linux-headers-$KERNEL_RELEASE"
+	MODULES=$BUILD/modules/$KERNEL_NAME
+	mkdir -p "$MODULES"
+	{
+		flock 9
+		link_sources "$MODULES"
+		make -C "$KERNEL_HEADERS" M="$MODULES" W=1 -j "$(nproc)" modules
+	} 9>"$MODULES.lock"
+}

@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lib.sh - what all scripts share: where things are, messages, checked numbers, Debian packages.
+# Sourced, never run.
+#
+# Everything that a script makes goes below build/, which may be deleted at any time.  The machine
+# itself is changed in one way only: Debian packages that are missing are installed, and named.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$ROOT/build
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die() {
+	say "$*"
+	exit 2
+}
+
+# need_number OPTION VALUE MIN MAX - refuse a value that is not a whole number in [MIN, MAX].
+need_number() {
+	if [[ ! $2 =~ ^[0-9]{1,12}$ ]] || ((10#$2 < $3 || 10#$2 > $4)); then
+		die "$1: '$2' is not a whole number from $3 to $4"
+	fi
+}
+
+# need_argument OPTION COUNT - refuse an option that is the last word on the command line.
+need_argument() {
+	(($2 > 1)) || die "$1 needs an argument"
+}
+
+# usage - print the comment block at the top of the calling script.
+usage() {
+	sed -n '3,/^$/{s/^# \{0,1\}//;/./p}' "$0"
+}
+
+apt_run() {
+	mkdir -p "$BUILD"
+	apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >"$BUILD/apt-$$.log" 2>&1 </dev/null &&
+		rm -f "$BUILD/apt-$$.log"
+}
+
+apt_update() {
+	say "fetching the package lists"
+	apt_run update || die "apt-get update failed: see $BUILD/apt-$$.log"
+}
+
+# need_packages NAME... - install the Debian packages that are missing; nothing is asked of the
+# network when none is.
+need_packages() {
+	local missing=() name
+
+	for name; do
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] ||
+			missing+=("$name")
+	done
+	((${#missing[@]})) || return 0
+	((EUID == 0)) || die "these packages are missing and only root can install them: ${missing[*]}"
+	say "installing ${missing[*]}"
+	apt_run install --no-install-recommends "${missing[@]}" && return
+	apt_update
+	apt_run install --no-install-recommends "${missing[@]}" ||
+		die "cannot install ${missing[*]}: see $BUILD/apt-$$.log"
+}

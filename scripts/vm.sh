@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# vm.sh - boot a kernel in QEMU, run a script in it, and return the script's exit status.
+#
+# usage: scripts/vm.sh --script FILE [option]... [-- ARGUMENT...]
+#
+#   --kernel K      6.1, 6.12 (the default), 6.1-rt, 6.12-rt, or the path of a boot image
+#   --script FILE   the script to run, by busybox sh in /modules; it gets the ARGUMENTs
+#   --module FILE   put a module of ours into /modules; may be repeated
+#   --kernel-module NAME
+#                   load a module of the kernel's own, and what it depends on; may be repeated
+#   --file FILE     put a file into /; may be repeated
+#   --out DIR       copy what the script leaves in the guest's /out into DIR
+#   --log FILE      keep the console output in FILE
+#   --cpus N        virtual CPUs, 1 to 64 (2)
+#   --mem MB        memory, 128 to 65536 (1024)
+#   --cpu MODEL     QEMU's CPU model (qemu64; with KVM: host)
+#   --append WORDS  more words for the kernel's command line; may be repeated
+#   --icount        one CPU whose clock counts instructions: the same build, the same figures
+#   --accel A       kvm, tcg, or auto (the default: KVM if a guest really boots with it)
+#   --timeout S     seconds until a guest that hangs is ended, 1 to 86400 (300)
+#   --help          print this text
+#
+# Exit status: the script's own; 2 for a bad option; 124 if time ran out; 125 if the guest died, or
+# if its kernel complained (a BUG, a warning, a splat of a checker): those lines are shown again.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/kernels.sh
+. "$ROOT/scripts/kernels.sh"
+
+# What no healthy kernel prints.  It is looked for in the kernel's own lines only, which begin with
+# a time stamp, so a script may print any of these words.
+SPLAT='BUG: |BUG at |WARNING: |Oops|Kernel panic|general protection fault|invalid opcode|Call Trace'
+SPLAT+='|INFO: task .* blocked|rcu.*(stall|self-detected)|soft lockup|hard LOCKUP|KASAN|KCSAN|UBSAN'
+SPLAT+='|Unable to handle kernel|Bad page|bad: scheduling|sleeping function called|DEADLOCK'
+SPLAT+='|inconsistent lock state|possible (recursive|circular|irq) lock|suspicious RCU|refcount_t:'
+SPLAT+='|list_(add|del) corruption|Objects remaining|unreferenced object|kmemleak: .*new suspected'
+SPLAT+='|Out of memory|nobody cared|Voluntary context switch'
+
+kernel=6.12 script='' out='' log='' cpus=2 mem=1024 cpu='' append='' icount=0 accel=auto timeout=300
+modules=() kernel_modules=() files=() arguments=()
+
+parse() {
+	while (($#)); do
+		case $1 in
+		--help)
+			usage
+			exit 0
+			;;
+		--icount)
+			icount=1
+			shift
+			continue
+			;;
+		--)
+			arguments=("${@:2}")
+			return
+			;;
+		esac
+		need_argument "$1" $#
+		case $1 in
+		--kernel) kernel=$2 ;;
+		--script) script=$2 ;;
+		--module) modules+=("$2") ;;
+		--kernel-module) kernel_modules+=("$2") ;;
+		--file) files+=("$2") ;;
+		--out) out=$2 ;;
+		--log) log=$2 ;;
+		--cpus) need_number "$1" "$2" 1 64 && cpus=$2 ;;
+		--mem) need_number "$1" "$2" 128 65536 && mem=$2 ;;
+		--cpu) cpu=$2 ;;
+		--append) append+=" $2" ;;
+		--accel) accel=$2 ;;
+		--timeout) need_number "$1" "$2" 1 86400 && timeout=$2 ;;
+		*) die "unknown option '$1': see --help" ;;
+		esac
+		shift 2
+	done
+}
+
+check_options() {
+	local file
+
+	[[ $script ]] || die "--script is missing: see --help"
+	for file in "$script" "${modules[@]}" "${files[@]}"; do
+		[[ -r $file ]] || die "cannot read '$file'"
+	done
+	case $accel in
+	auto | kvm | tcg) ;;
+	*) die "--accel: '$accel' is not one of auto, kvm, tcg" ;;
+	esac
+	if ((icount)); then
+		cpus=1 accel=tcg
+	fi
+}
+
+# copy_kernel_modules DIR - the kernel's own modules that were asked for, with a list in load order.
+copy_kernel_modules() {
+	local name file
+
+	mkdir "$1"
+	: >"$1/order"
+	((${#kernel_modules[@]})) || return 0
+	[[ -s $KERNEL_ROOT/lib/modules/$KERNEL_RELEASE/modules.dep ]] ||
+		depmod -b "$KERNEL_ROOT/" "$KERNEL_RELEASE"
+	for name in "${kernel_modules[@]}"; do
+		modprobe -d "$KERNEL_ROOT/" -S "$KERNEL_RELEASE" --show-depends "$name" ||
+			die "--kernel-module: $KERNEL_RELEASE has no module '$name'"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$work/wanted"
+	while read -r file; do
+		name=$(basename "${file%.xz}")
+		if [[ $file == *.xz ]]; then xz -dc "$file"; else cat "$file"; fi >"$1/$name"
+		echo "$name" >>"$1/order"
+	done <"$work/wanted"
+}
+
+# make_initramfs DIR - DIR.cpio: busybox, init, and all that was asked for.
+make_initramfs() {
+	mkdir -p "$1/bin" "$1/modules"
+	cp /bin/busybox "$1/bin/"
+	cp "$ROOT/scripts/guest/init" "$ROOT/scripts/guest/lib.sh" "$1/"
+	cp "$script" "$1/script"
+	((${#modules[@]} == 0)) || cp "${modules[@]}" "$1/modules/"
+	((${#files[@]} == 0)) || cp "${files[@]}" "$1/"
+	: >"$1/arguments"
+	((${#arguments[@]} == 0)) || printf '%s\n' "${arguments[@]}" >"$1/arguments"
+	copy_kernel_modules "$1/kernel-modules"
+	(cd "$1" && find . | cpio -o -H newc --quiet) >"$1.cpio"
+}
+
+# qemu_command DIR - sets command; the console is its standard output, what the guest hands back
+# goes to DIR.tar.
+qemu_command() {
+	local words="console=ttyS0 loglevel=5 panic=-1 oops=panic" machine
+
+	if [[ $accel == kvm ]]; then
+		machine=(-accel kvm -cpu "${cpu:-host}")
+	elif ((icount)); then
+		machine=(-accel tcg -icount "shift=0,sleep=off" -cpu "${cpu:-qemu64}")
+		words+=" tsc=reliable nokaslr"
+	else
+		machine=(-accel "tcg,thread=multi" -cpu "${cpu:-qemu64}")
+		words+=" tsc=reliable"
+	fi
+	command=(qemu-system-x86_64 "${machine[@]}" -smp "$cpus" -m "$mem" -pidfile "$1.pid"
+		-nodefaults -display none -no-reboot
+		-chardev "stdio,id=console,signal=off" -serial chardev:console -serial "file:$1.tar"
+		-kernel "$KERNEL_IMAGE" -initrd "$1.cpio" -append "$words$append")
+}
+
+# boot DIR - run a guest made of DIR; its console goes to standard output and to DIR.log.  DIR.failed
+# holds QEMU's exit status, or that of timeout, if it is not 0.
+boot() {
+	local command
+
+	make_initramfs "$1"
+	qemu_command "$1"
+	trap 'kill "$(cat "$1.pid")" 2>/dev/null || true; exit 143' INT TERM
+	{
+		timeout --foreground -k 5 "$timeout" "${command[@]}" </dev/null 2>&1 || echo $? >"$1.failed"
+	} | sed -u 's/\r$//' | tee "$1.log" &
+	wait $!
+	trap - INT TERM
+}
+
+# script_status DIR - what the script returned; nothing if the guest never said.
+script_status() {
+	tar -xOf "$1.tar" ./.status 2>/dev/null || true
+}
+
+# probe_kvm - does the kernel in use truly boot with KVM?  A /dev/kvm that opens proves nothing.
+# shellcheck disable=SC2030,SC2031 # the options are meant for this subshell only
+probe_kvm() (
+	[[ -r /dev/kvm && -w /dev/kvm ]] || return
+	accel=kvm script=/dev/null timeout=20 append='' cpu='' modules=() kernel_modules=() files=()
+	boot "$work/probe" >/dev/null
+	[[ $(script_status "$work/probe") == 0 ]]
+) 2>/dev/null
+
+# choose_accel - KVM's answer holds until the host boots again, so it is kept.
+choose_accel() {
+	local known=$BUILD/accel boot_id
+
+	boot_id=$(</proc/sys/kernel/random/boot_id)
+	if ! read -r accel _ < <(grep -s " $boot_id\$" "$known"); then
+		accel=tcg
+		! probe_kvm || accel=kvm
+		echo "$accel $boot_id" >"$known"
+	fi
+	[[ $accel == kvm ]] || say "KVM does not work here: software emulation (TCG)"
+}
+
+# shellcheck disable=SC2031 # see probe_kvm
+# verdict DIR - say what became of the guest, and return this script's exit status.
+verdict() {
+	local splats status failed
+
+	failed=$(cat "$1.failed" 2>/dev/null || echo 0)
+	status=$(script_status "$1")
+	if splats=$(grep -E "\[ *[0-9]+\.[0-9]{6}\].*($SPLAT)" "$1.log"); then
+		say "the kernel complained:"
+		head -n 30 <<<"$splats" >&2
+	fi
+	if [[ $failed == 124 || $failed == 137 ]]; then
+		say "time-out: the guest did not end within $timeout seconds"
+		return 124
+	elif [[ ! $status ]]; then
+		say "the guest died before its script ended (QEMU's exit status: $failed)"
+		return 125
+	elif [[ $splats ]]; then
+		return 125
+	fi
+	return "$status"
+}
+
+# hand_over DIR - give the caller the log and the results, as far as there are any.
+hand_over() {
+	[[ ! $log ]] || cp "$1.log" "$log"
+	[[ ! $out ]] || tar -C "$out" --exclude=./.status -xf "$1.tar" 2>/dev/null || true
+}
+
+parse "$@"
+check_options
+need_packages qemu-system-x86 busybox-static cpio kmod xz-utils
+kernel_use "$kernel"
+mkdir -p "$BUILD"
+[[ ! $out ]] || mkdir -p "$out"
+work=$(mktemp -d "$BUILD/vm.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+[[ $accel != auto ]] || choose_accel
+boot "$work/guest"
+hand_over "$work/guest"
+verdict "$work/guest"
