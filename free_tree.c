@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * free_tree.c - finds, splits and merges free extents
+ *
+ * A span of address space is cut into tiles: extents that lie one against the other from its start
+ * to its end, each free, busy, lazy or cached.  All tiles of a span, whatever they are doing, are on
+ * one ring in address order.  The ring is closed by an edge, a sentinel that starts where the span
+ * ends and ends where it starts, so that "my next begins where I end" holds all the way round and
+ * no caller has to ask whether a neighbour exists.
+ *
+ * The free extents of all spans are also in one augmented red-black tree by address.  Each node
+ * knows the longest extent at or below it (max), so the lowest one that is long enough is found by
+ * walking down once: left while the left side has one, else here, else right.  An extent that is
+ * not free has max 0; that is how a neighbour is asked whether it is free.
+ *
+ * Invariants (checked by free_tree_check_tile() and free_tree_check()):
+ *   - the tiles of a span cover it without gap or overlap;
+ *   - no two neighbouring tiles are both free;
+ *   - the tree holds exactly the free tiles, in the order of the ring, and every max is exact.
+ *
+ * Cutting.  A request fits the free extent it is cut from in one of four ways: FL takes all of it;
+ * LE and RE take an edge and leave one remainder; NE leaves two.  The tile cut out (and the second
+ * remainder) come from the caller's pool of spares, so nothing here can fail.
+ *
+ * Merging needs no search: the ring leads to both neighbours.  Only an extent with no free neighbour
+ * is looked up a place in the tree.  Merged-away tiles go back to the pool.  Changes of max are
+ * passed up only as far as they change something.
+ *
+ * Alignment.  A long enough extent may still miss if no aligned address in it leaves room.  After a
+ * miss the search goes on with the first extent that reaches an aligned address and the size beyond
+ * it, so it looks at no more extents than there are misses and no more than there are aligned
+ * addresses below the answer, each for a step to its neighbour or one walk down the tree.  It is
+ * exact: it ends on the lowest fit or on none.  A long run of misses is remembered (barren_below):
+ * later requests as large and as aligned start behind it, and a free below it takes it back only if
+ * it makes a fit.  After SEARCH_BATCH misses the search comes up for air and can be called again.
+ *
+ * No lock is taken, no memory allocated and no page table touched here.  The caller serialises all
+ * calls on a tree and on the rings of its spans.
+ */
+#include <linux/kernel.h>
+
+#include "free_tree.h"
+
+/* Misses between two chances for others to take the lock. */
+#define SEARCH_BATCH	32
+
+/* Fewer misses than this are not worth remembering. */
+#define BARREN_MISSES	8
+
+#define to_extent(rb)	rb_entry(rb, struct vmap_extent, node)
+
+RB_DECLARE_CALLBACKS_MAX(static, longest, struct vmap_extent, node, unsigned long, max,
+			 extent_size)
+
+static inline unsigned long max_at(const struct rb_node *rb)
+{
+	return rb ? to_extent(rb)->max : 0;
+}
+
+/* Pass a new length up, until some ancestor's maximum stays what it was. */
+static inline void resized(struct vmap_extent *extent)
+{
+	longest_propagate(&extent->node, NULL);
+}
+
+/* The lowest extent of at least @size below @rb, where there is one. */
+static struct vmap_extent *lowest(struct rb_node *rb, unsigned long size)
+{
+	for (;;) {
+		if (max_at(rb->rb_left) >= size)
+			rb = rb->rb_left;
+		else if (extent_size(to_extent(rb)) >= size)
+			return to_extent(rb);
+		else
+			rb = rb->rb_right;
+	}
+}
+
+/*
+ * The lowest extent of at least @size that ends at @reach or above.  Wherever the walk turns left
+ * the node it leaves and all that is right of it reach far enough; the last such turn that has the
+ * length is the lowest.
+ */
+static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigned long size,
+					   unsigned long reach)
+{
+	struct rb_node *rb = tree->root.rb_node;
+	struct rb_node *turn = NULL;
+
+	while (max_at(rb) >= size) {
+		if (to_extent(rb)->end < reach) {
+			rb = rb->rb_right;
+			continue;
+		}
+		if (extent_size(to_extent(rb)) >= size || max_at(rb->rb_right) >= size)
+			turn = rb;
+		rb = rb->rb_left;
+	}
+	if (!turn || extent_size(to_extent(turn)) >= size)
+		return turn ? to_extent(turn) : NULL;
+	return lowest(turn->rb_right, size);
+}
+
+/* The next candidate after @miss.  Its neighbour often is, and then no walk down is needed. */
+static struct vmap_extent *next_reaching(const struct free_tree *tree, struct vmap_extent *miss,
+					 unsigned long size, unsigned long reach)
+{
+	struct vmap_extent *next = free_tree_after(miss);
+
+	if (next && next->end >= reach && extent_size(next) >= size)
+		return next;
+	return next ? lowest_reaching(tree, size, reach) : NULL;
+}
+
+/* Where in @extent a request for @size at @align, not below @lo, would start. */
+static bool has_room(const struct vmap_extent *extent, unsigned long size, unsigned long align,
+		     unsigned long lo, unsigned long *start)
+{
+	unsigned long from = max(extent->start, lo);
+
+	*start = ALIGN(from, align);
+	return *start >= from && *start < extent->end && extent->end - *start >= size;
+}
+
+/* The end of the lowest fit that can lie above @miss; 0 if that is past the top of the world. */
+static unsigned long reach_above(const struct vmap_extent *miss, const struct free_search *search)
+{
+	unsigned long start = ALIGN(miss->end, search->align);
+
+	if (start < miss->end || start + search->size < start)
+		return 0;
+	return start + search->size;
+}
+
+static bool ends_in_time(const struct free_search *search)
+{
+	return search->start < search->hi && search->hi - search->start >= search->size;
+}
+
+/*
+ * Set the point from which to look.  Return whether all below it is known to be barren now, so that
+ * what this search sees may be remembered.  That is so for a search without lower bound when it
+ * begins, and when it goes on only if nobody has put another memory in place of its own.
+ */
+static bool begin_search(const struct free_tree *tree, struct free_search *search)
+{
+	bool first = !search->reach;
+	bool known = first ? search->size >= tree->barren_size &&
+			     search->align >= tree->barren_align
+			   : search->size == tree->barren_size &&
+			     search->align == tree->barren_align;
+
+	if (known && !search->lo) {
+		search->reach = tree->barren_below + search->size;
+		return true;
+	}
+	search->reach = max(search->reach, search->lo + search->size);
+	return first && !search->lo;
+}
+
+static void remember_barren(struct free_tree *tree, const struct free_search *search,
+			    unsigned long below)
+{
+	tree->barren_below = below;
+	tree->barren_size = search->size;
+	tree->barren_align = search->align;
+}
+
+/**
+ * free_tree_find() - find the lowest fit for a request
+ * @tree: the tree
+ * @search: the request; size not 0, align a power of two, lo + size <= hi, reach 0 on the first call
+ *
+ * Return: FREE_FOUND with extent and start set; FREE_NONE if nothing fits; FREE_AGAIN after a batch
+ * of misses: the caller may let go of its lock and call again with the same @search.
+ */
+enum free_found free_tree_find(struct free_tree *tree, struct free_search *search)
+{
+	bool complete = begin_search(tree, search);
+	struct vmap_extent *extent;
+	unsigned int misses = 0;
+
+	extent = lowest_reaching(tree, search->size, search->reach);
+	while (extent && extent->start < search->hi) {
+		if (has_room(extent, search->size, search->align, search->lo, &search->start)) {
+			if (complete && misses >= BARREN_MISSES)
+				remember_barren(tree, search, extent->start);
+			search->extent = extent;
+			return ends_in_time(search) ? FREE_FOUND : FREE_NONE;
+		}
+		search->reach = reach_above(extent, search);
+		if (!search->reach)
+			break;
+		if (++misses == SEARCH_BATCH) {
+			if (complete)
+				remember_barren(tree, search, extent->end);
+			return FREE_AGAIN;
+		}
+		extent = next_reaching(tree, extent, search->size, search->reach);
+	}
+	return FREE_NONE;
+}
+
+/*
+ * Put @extent into the tree somewhere below @link, the child of @parent where its address belongs,
+ * raising maxima on the way down.
+ */
+static void insert_below(struct free_tree *tree, struct vmap_extent *extent,
+			 struct rb_node *parent, struct rb_node **link)
+{
+	unsigned long size = extent_size(extent);
+
+	while (*link) {
+		parent = *link;
+		if (to_extent(parent)->max < size)
+			to_extent(parent)->max = size;
+		link = extent->start < to_extent(parent)->start ? &parent->rb_left
+								: &parent->rb_right;
+	}
+	extent->max = size;
+	rb_link_node(&extent->node, parent, link);
+	rb_insert_augmented(&extent->node, &tree->root, &longest);
+	tree->count++;
+}
+
+static void insert(struct free_tree *tree, struct vmap_extent *extent)
+{
+	insert_below(tree, extent, NULL, &tree->root.rb_node);
+}
+
+static void erase(struct free_tree *tree, struct vmap_extent *extent)
+{
+	rb_erase_augmented(&extent->node, &tree->root, &longest);
+	extent->max = 0;
+	tree->count--;
+}
+
+/* Take a tile off the ring after its range went to a neighbour. */
+static void retire(struct vmap_extent *extent, struct extent_pool *spares)
+{
+	list_del(&extent->tile);
+	extent_pool_push(spares, extent);
+}
+
+static struct vmap_extent *new_tile(struct extent_pool *spares, unsigned long start,
+				    unsigned long end, struct vmap_extent *after)
+{
+	struct vmap_extent *extent = extent_pool_pop(spares);
+
+	extent->start = start;
+	extent->end = end;
+	list_add(&extent->tile, &after->tile);
+	return extent;
+}
+
+void free_tree_init(struct free_tree *tree)
+{
+	*tree = (struct free_tree){ .root = RB_ROOT };
+}
+
+/**
+ * free_tree_open() - add a span, all of it free
+ * @tree: the tree
+ * @edge: the span's edge, which will head its ring
+ * @whole: a spare extent, which will be its first tile
+ * @start: first unit of the span
+ * @end: one past its last
+ */
+void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vmap_extent *whole,
+		    unsigned long start, unsigned long end)
+{
+	*edge = (struct vmap_extent){ .start = end, .end = start, .state = VMAP_EDGE };
+	INIT_LIST_HEAD(&edge->tile);
+	whole->start = start;
+	whole->end = end;
+	list_add(&whole->tile, &edge->tile);
+	insert(tree, whole);
+	tree->units += end - start;
+	/* The new span may lie below what is remembered as barren. */
+	tree->barren_below = min(tree->barren_below, start);
+}
+
+/**
+ * free_tree_close() - take out a span all of which is free
+ * @tree: the tree
+ * @whole: its only tile, which becomes a spare of the caller's
+ */
+void free_tree_close(struct free_tree *tree, struct vmap_extent *whole)
+{
+	tree->units -= extent_size(whole);
+	erase(tree, whole);
+	list_del(&whole->tile);
+}
+
+/**
+ * free_tree_cut() - take what a search found out of the tree
+ * @tree: the tree
+ * @search: as free_tree_find() left it; nothing was changed since
+ * @spares: holds FREE_TREE_SPARES at least
+ *
+ * Return: the tile cut out, on the ring but not in the tree; its state is the caller's to set.
+ */
+struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_search *search,
+				  struct extent_pool *spares)
+{
+	unsigned long start = search->start, end = start + search->size;
+	struct vmap_extent *from = search->extent, *cut, *rest;
+
+	tree->changes++;
+	tree->units -= search->size;
+	if (start == from->start && end == from->end) {
+		tree->fits[VMAP_FIT_FULL]++;
+		erase(tree, from);
+		return from;
+	}
+	if (start == from->start) {
+		tree->fits[VMAP_FIT_LEFT]++;
+		cut = new_tile(spares, start, end, extent_prev(from));
+		from->start = end;
+	} else if (end == from->end) {
+		tree->fits[VMAP_FIT_RIGHT]++;
+		cut = new_tile(spares, start, end, from);
+		from->end = start;
+	} else {
+		tree->fits[VMAP_FIT_NO_EDGE]++;
+		cut = new_tile(spares, start, end, from);
+		rest = new_tile(spares, end, from->end, cut);
+		/* While @from still has its old length, no maximum above it is too low for @rest. */
+		insert_below(tree, rest, &from->node, &from->node.rb_right);
+		from->end = start;
+	}
+	resized(from);
+	return cut;
+}
+
+/* A free extent came to be or grew: it may be a fit where none was remembered. */
+static void doubt_barren(struct free_tree *tree, const struct vmap_extent *extent)
+{
+	unsigned long start;
+
+	if (extent->start < tree->barren_below &&
+	    has_room(extent, tree->barren_size, tree->barren_align, 0, &start))
+		tree->barren_below = extent->start;
+}
+
+/**
+ * free_tree_put() - make a tile free and merge it with its free neighbours
+ * @tree: the tree
+ * @extent: the tile, on the ring but not in the tree
+ * @spares: takes the tiles merged away; @extent itself may be one of them
+ *
+ * Return: the free extent that now covers what @extent covered.
+ */
+struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *extent,
+				  struct extent_pool *spares)
+{
+	struct vmap_extent *prev = extent_prev(extent), *next = extent_next(extent);
+	struct vmap_extent *merged = extent;
+
+	tree->changes++;
+	tree->units += extent_size(extent);
+	if (extent_is_free(prev)) {
+		unsigned long end = extent->end;
+
+		if (extent_is_free(next)) {
+			end = next->end;
+			erase(tree, next);
+			retire(next, spares);
+			tree->merges++;
+		}
+		merged = prev;
+		merged->end = end;
+	} else if (extent_is_free(next)) {
+		merged = next;
+		merged->start = extent->start;
+	} else {
+		insert(tree, extent);
+	}
+	if (merged != extent) {
+		resized(merged);
+		retire(extent, spares);
+		tree->merges++;
+	}
+	doubt_barren(tree, merged);
+	return merged;
+}
+
+/* The lowest free extent. */
+struct vmap_extent *free_tree_first(const struct free_tree *tree)
+{
+	struct rb_node *rb = rb_first(&tree->root);
+
+	return rb ? to_extent(rb) : NULL;
+}
+
+/* The next free extent above @extent, itself free. */
+struct vmap_extent *free_tree_after(const struct vmap_extent *extent)
+{
+	struct rb_node *rb = rb_next(&extent->node);
+
+	return rb ? to_extent(rb) : NULL;
+}
+
+/* The lowest free extent that starts at @start or above. */
+struct vmap_extent *free_tree_at_or_after(const struct free_tree *tree, unsigned long start)
+{
+	struct rb_node *rb = tree->root.rb_node;
+	struct vmap_extent *best = NULL;
+
+	while (rb) {
+		if (to_extent(rb)->start < start) {
+			rb = rb->rb_right;
+		} else {
+			best = to_extent(rb);
+			rb = rb->rb_left;
+		}
+	}
+	return best;
+}
+
+static const char *check_free(const struct vmap_extent *extent)
+{
+	const struct rb_node *rb = &extent->node;
+	const struct vmap_extent *after = free_tree_after(extent);
+	unsigned long longest_below = max(max_at(rb->rb_left), max_at(rb->rb_right));
+
+	if (extent_is_free(extent_prev(extent)) || extent_is_free(extent_next(extent)))
+		return "two free extents touch";
+	if (extent->max != max(extent_size(extent), longest_below))
+		return "a recorded maximum is not exact";
+	if (after && after->start <= extent->end)
+		return "the tree is out of order";
+	return NULL;
+}
+
+/**
+ * free_tree_check_tile() - check one tile against its neighbours, and its node if it is free
+ * @extent: any tile but an edge
+ *
+ * Return: NULL, or which invariant does not hold.
+ */
+const char *free_tree_check_tile(const struct vmap_extent *extent)
+{
+	if (extent->start >= extent->end)
+		return "an extent is empty";
+	if (extent_prev(extent)->end != extent->start || extent_next(extent)->start != extent->end)
+		return "the extents of a span do not tile it";
+	return extent_is_free(extent) ? check_free(extent) : NULL;
+}
+
+/**
+ * free_tree_check() - check a whole tree; takes time proportional to its size
+ * @tree: the tree
+ *
+ * Return: NULL, or which invariant does not hold.
+ */
+const char *free_tree_check(const struct free_tree *tree)
+{
+	const struct vmap_extent *extent;
+	unsigned long count = 0, units = 0;
+
+	for (extent = free_tree_first(tree); extent; extent = free_tree_after(extent)) {
+		const char *wrong = free_tree_check_tile(extent);
+
+		if (!extent_is_free(extent))
+			wrong = "the tree holds an extent that is not free";
+		if (wrong)
+			return wrong;
+		count++;
+		units += extent_size(extent);
+	}
+	if (count != tree->count || units != tree->units)
+		return "the tree holds more or fewer free extents than it counts";
+	return NULL;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vmap_alloc.h - the public interface of vmap_arena
+ *
+ * Two kinds of arena stand behind these calls:
+ *
+ *   memory arena  spans of kernel address space; what it hands out is mapped, zeroed if asked, and
+ *                 may be dereferenced.  Sizes, alignments and addresses are in bytes.
+ *   range arena   any [start, end) that its creator owns (device addresses, IDs).  It hands out
+ *                 extents of that range and never touches a page table.  Sizes and addresses are
+ *                 in the creator's units, rounded up to the arena's quantum.
+ *
+ * Wherever an arena is asked for, NULL means the default one: a memory arena that exists as long as
+ * the module is loaded.  Memory calls return NULL on failure; arena and extent calls return an
+ * ERR_PTR.  Each call's kernel-doc, at its definition, says from which contexts it may be called.
+ */
+#ifndef VMAP_ALLOC_H
+#define VMAP_ALLOC_H
+
+#include <linux/gfp.h>
+#include <linux/mm_types.h>
+#include <linux/types.h>
+
+struct vmap_arena;
+struct vmap_extent;
+
+/* Flags of vmap_arena_create(). */
+#define VMAP_ARENA_NOCACHE	(1U << 0)	/* keep nothing for reuse: what is freed faults at once */
+#define VMAP_ARENA_NOGUARD	(1U << 1)	/* no unmapped page after each allocation */
+#define VMAP_ARENA_FLAGS	(VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD)
+
+/* How a request fitted the free extent it was cut from. */
+enum vmap_fit {
+	VMAP_FIT_FULL,		/* FL: took all of it */
+	VMAP_FIT_LEFT,		/* LE: took its left edge */
+	VMAP_FIT_RIGHT,		/* RE: took its right edge */
+	VMAP_FIT_NO_EDGE,	/* NE: took its middle and split it in two */
+	VMAP_NR_FITS
+};
+
+/**
+ * struct vmap_arena_stats - what an arena holds and what it has done
+ * @spans: spans imported at present
+ * @reserved: address space of those spans, in bytes (units, in a range arena)
+ * @busy: allocated, guards included
+ * @lazy: unmapped but perhaps still in some TLB
+ * @free: in the free tree
+ * @cached: kept for reuse, neither busy nor free
+ * @largest_free: the largest single free extent
+ * @areas: live allocations
+ * @allocs: allocations that succeeded since the arena was created
+ * @frees: frees since the arena was created
+ * @fails: allocations that failed
+ * @fits: how often each kind of fit was taken, by enum vmap_fit
+ * @merges: free neighbours joined
+ * @flushes: TLB flushes on all CPUs
+ * @purged: lazy extents given back to the free tree
+ * @throttle_waits: frees that waited for a flush
+ * @deferred: frees handed to the worker because the caller could not do them itself
+ * @imports: spans imported since the arena was created
+ */
+struct vmap_arena_stats {
+	unsigned long spans;
+	unsigned long reserved;
+	unsigned long busy;
+	unsigned long lazy;
+	unsigned long free;
+	unsigned long cached;
+	unsigned long largest_free;
+	unsigned long areas;
+	unsigned long allocs;
+	unsigned long frees;
+	unsigned long fails;
+	unsigned long fits[VMAP_NR_FITS];
+	unsigned long merges;
+	unsigned long flushes;
+	unsigned long purged;
+	unsigned long throttle_waits;
+	unsigned long deferred;
+	unsigned long imports;
+};
+
+/* Memory, from the default arena. */
+void *vmap_alloc(unsigned long size);
+void *vmap_zalloc(unsigned long size);
+void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node);
+void vmap_free(const void *addr);
+void vmap_free_rcu(const void *addr);
+void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot);
+void vmap_unmap_pages(const void *addr);
+
+/* Arenas. */
+struct vmap_arena *vmap_arena_create(const char *name, unsigned int flags);
+struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start,
+					   unsigned long end, unsigned long quantum);
+int vmap_arena_destroy(struct vmap_arena *arena);
+void vmap_arena_purge(struct vmap_arena *arena);
+void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
+
+/* Memory, from a given memory arena; freed with vmap_free(). */
+void *vmap_arena_alloc(struct vmap_arena *arena, unsigned long size, unsigned long align,
+		       gfp_t gfp, int node);
+
+/* Extents, from a range arena. */
+struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long size,
+				      unsigned long align, gfp_t gfp);
+struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned long size,
+					    unsigned long align, unsigned long lo,
+					    unsigned long hi, gfp_t gfp);
+void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent);
+unsigned long vmap_extent_start(const struct vmap_extent *extent);
+unsigned long vmap_extent_size(const struct vmap_extent *extent);
+
+#endif
