@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * window.c - reserves kernel address space, maps and unmaps pages in it, flushes the TLB
+ *
+ * A module can get address space inside the kernel's vmalloc area with vmap(), but it cannot change
+ * afterwards what is mapped there: the calls that do are not exported.  So a window is opened by
+ * mapping one dummy page over and over with vmap(), which reserves the range and makes the kernel
+ * build each page table for it; then the tables are looked up once, from the CPU's root down, every
+ * entry is cleared and the TLB flushed.  What is left is an empty range whose page tables exist and
+ * stay until vunmap().  From then on mapping a page is one store into a known table: it cannot fail,
+ * allocates nothing and walks nothing.
+ *
+ * The range is used only from the first to the last PMD boundary in it, so that every page table a
+ * window knows is its own from the first entry to the last.
+ *
+ * Invariants:
+ *   - an entry is written only by the owner of the extent it belongs to, so no lock is needed;
+ *   - window_map() finds each entry empty; it complains if not, for then a page was left behind;
+ *   - window_close() gets all entries empty, and flushes before the kernel may reuse the addresses.
+ *
+ * Which CPU register holds the root and how a TLB is flushed is in arch/.
+ */
+#include <linux/gfp.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "compat.h"
+#include "window.h"
+
+#if !defined(CONFIG_MMU) || !defined(CONFIG_64BIT)
+#error "vmap_arena needs a 64-bit kernel with an MMU"
+#elif defined(CONFIG_X86_64)
+#include "arch/x86.h"
+#elif defined(CONFIG_ARM64)
+#include "arch/arm64.h"
+#else
+#error "vmap_arena knows the page tables of x86-64 and arm64 only"
+#endif
+
+/* Reserved on top of a window's size, so that a PMD boundary to start it at is within. */
+#define WINDOW_SLACK	(PMD_SIZE - PAGE_SIZE)
+
+/* Why windows cannot be had on this machine; NULL if they can. */
+const char *window_refusal(void)
+{
+	return arch_refusal();
+}
+
+static inline pte_t *window_pte(const struct vmap_window *window, unsigned long addr)
+{
+	return window->table[(addr - window->start) >> PMD_SHIFT] + pte_index(addr);
+}
+
+static pte_t *find_table(unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_pgd(arch_kernel_root(), addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (pgd_none(*pgd) || pgd_leaf(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d) || p4d_leaf(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud) || pud_leaf(*pud))
+		return NULL;
+	pmd = pmd_offset(pud, addr);
+	if (pmd_none(*pmd) || pmd_leaf(*pmd))
+		return NULL;
+	return pte_offset_kernel(pmd, addr);
+}
+
+/* Learn the tables of a window that is full of @dummy, checking that they are what we think. */
+static bool find_tables(struct vmap_window *window, struct page *dummy)
+{
+	unsigned long addr, i = 0;
+
+	for (addr = window->start; addr < window->end; addr += PMD_SIZE) {
+		pte_t *table = find_table(addr);
+
+		if (!table || pte_pfn(ptep_get(table)) != page_to_pfn(dummy))
+			return false;
+		window->table[i++] = table;
+	}
+	return true;
+}
+
+/* Map @dummy @count times: that is all vmap() can be asked to reserve address space by. */
+static void *reserve(struct page *dummy, unsigned long count)
+{
+	struct page **pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	unsigned long i;
+	void *addr;
+
+	if (!pages)
+		return NULL;
+	for (i = 0; i < count; i++)
+		pages[i] = dummy;
+	addr = vmap(pages, count, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	return addr;
+}
+
+static bool fill_window(struct vmap_window *window, unsigned long size, struct page *dummy)
+{
+	window->reservation = reserve(dummy, (size + WINDOW_SLACK) >> PAGE_SHIFT);
+	if (!window->reservation)
+		return false;
+	window->start = ALIGN((unsigned long)window->reservation, PMD_SIZE);
+	window->end = window->start + size;
+	if (find_tables(window, dummy))
+		return true;
+	pr_err_once("vmap_arena: the page tables at %px are not laid out as expected\n",
+		    window->reservation);
+	vunmap(window->reservation);
+	return false;
+}
+
+/* Unmap the dummy page in a part of the reservation that no window->table leads to. */
+static void empty_slack(unsigned long addr, unsigned long end)
+{
+	for (; addr < end; addr += PAGE_SIZE)
+		pte_clear(NULL, addr, find_table(addr));
+}
+
+static void empty_window(struct vmap_window *window)
+{
+	unsigned long reserved = (unsigned long)window->reservation;
+	unsigned long addr, reserved_end = reserved + window->end - window->start + WINDOW_SLACK;
+
+	empty_slack(reserved, window->start);
+	empty_slack(window->end, reserved_end);
+	for (addr = window->start; addr < window->end; addr += PMD_SIZE) {
+		window_unmap(window, addr, addr + PMD_SIZE, false);
+		cond_resched();
+	}
+	window_flush(reserved, reserved_end);
+}
+
+/**
+ * window_open() - reserve kernel address space
+ * @size: bytes, a multiple of PMD_SIZE
+ *
+ * Context: process, may sleep.
+ * Return: a window with nothing mapped in it, or NULL.
+ */
+struct vmap_window *window_open(unsigned long size)
+{
+	struct vmap_window *window;
+	struct page *dummy;
+
+	window = kvzalloc(struct_size(window, table, size >> PMD_SHIFT), GFP_KERNEL);
+	if (!window)
+		return NULL;
+	dummy = alloc_page(GFP_KERNEL);
+	if (!dummy || !fill_window(window, size, dummy)) {
+		kvfree(window);
+		window = NULL;
+	} else {
+		empty_window(window);
+	}
+	if (dummy)
+		__free_page(dummy);
+	return window;
+}
+
+/**
+ * window_close() - give the address space back to the kernel
+ * @window: with nothing mapped in it
+ *
+ * Context: process, may sleep.
+ */
+void window_close(struct vmap_window *window)
+{
+	window_flush(window->start, window->end);
+	vunmap(window->reservation);
+	kvfree(window);
+}
+
+/**
+ * window_map() - map pages
+ * @window: the window
+ * @addr: where the first page goes; this and what follows is the caller's and unmapped
+ * @pages: the pages
+ * @count: how many
+ * @prot: how to map them
+ *
+ * Context: any.
+ */
+void window_map(struct vmap_window *window, unsigned long addr, struct page **pages,
+		unsigned int count, pgprot_t prot)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++, addr += PAGE_SIZE) {
+		pte_t *pte = window_pte(window, addr);
+
+		WARN_ON_ONCE(!pte_none(ptep_get(pte)));
+		set_pte(pte, mk_pte(pages[i], prot));
+	}
+}
+
+/**
+ * window_unmap() - unmap what is mapped in a range; the TLB is not flushed
+ * @window: the window
+ * @addr: first byte
+ * @end: one past the last
+ * @free_pages: also free the pages
+ *
+ * Context: any in which pages may be freed.
+ * Return: how many pages were mapped.
+ */
+unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
+			   bool free_pages)
+{
+	unsigned long count = 0;
+
+	for (; addr < end; addr += PAGE_SIZE) {
+		pte_t *pte = window_pte(window, addr), old = ptep_get(pte);
+
+		if (pte_none(old))
+			continue;
+		pte_clear(NULL, addr, pte);
+		if (free_pages)
+			__free_page(pte_page(old));
+		count++;
+	}
+	return count;
+}
+
+/**
+ * window_flush() - make every CPU forget a range
+ * @start: first byte
+ * @end: one past the last
+ *
+ * Context: process or softirq, interrupts on; waits for all CPUs.
+ */
+void window_flush(unsigned long start, unsigned long end)
+{
+	arch_flush(start, end);
+}
