@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * arena.h - what the parts of an arena know of each other
+ *
+ *   vmap_alloc.c   the front door: allocation and free
+ *   arena.c        arenas: create, destroy, statistics; the module and its parameters
+ *   purge.c        lazy extents: flush, merge, throttle
+ *   span.c         spans: import, return, look-up by address
+ *   walk.c         steps through all tiles without keeping the lock
+ *   debugfs.c      what a person can see
+ */
+#ifndef ARENA_H
+#define ARENA_H
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "free_tree.h"
+#include "vmap_alloc.h"
+#include "window.h"
+
+struct dentry;
+
+#define VMAP_NAME_MAX		32
+
+/* Flags of an extent that is not free. */
+#define VMAP_EXTENT_FOREIGN	(1U << 0)	/* its pages are the caller's: vmap_map_pages() */
+
+/**
+ * struct vmap_span - one import of address space
+ * @arena: whose it is
+ * @start: first unit
+ * @end: one past the last
+ * @edge: closes the ring of its tiles
+ * @link: on the arena's list of spans
+ * @idle: on the arena's list of spans all of which is free
+ * @window: its page tables; NULL in a range arena
+ * @owner: for each page, the busy extent that starts there, or NULL; NULL in a range arena
+ * @rcu: look-ups by address may still see it when it goes
+ */
+struct vmap_span {
+	struct vmap_arena *arena;
+	unsigned long start;
+	unsigned long end;
+	struct vmap_extent edge;
+	struct list_head link;
+	struct list_head idle;
+	struct vmap_window *window;
+	struct vmap_extent **owner;
+	struct rcu_head rcu;
+};
+
+/* Counted without a lock, one set a CPU. */
+struct arena_counters {
+	unsigned long allocs;
+	unsigned long frees;
+	unsigned long fails;
+	unsigned long throttle_waits;
+	unsigned long deferred;
+};
+
+/**
+ * struct vmap_arena - an allocator over one or more spans
+ * @name: of its debugfs folder
+ * @flags: VMAP_ARENA_*
+ * @memory: it hands out mapped memory, not bare ranges
+ * @quantum: all sizes and addresses are multiples of this
+ * @guard: bytes left unmapped after each allocation
+ * @limit: the most that its spans may add up to; 0: no limit
+ * @threshold: lazy bytes above which purging has priority
+ * @refs: walkers keep it in memory after it was destroyed
+ * @link: on the list of all arenas
+ * @dir: its debugfs folder
+ *
+ * @lock: serialises the tree, the rings of all spans, the spares, and all of this group.  Held for
+ *	  O(log n) steps or one fixed batch; a raw lock, since frees come from any context
+ * @tree: the free extents of all spans
+ * @spares: extents without a range, for splits
+ * @spans: all of them, in order of import
+ * @idle_spans: those all of which is free
+ * @walkers: who is stepping through the tiles
+ * @flushed: lazy extents that no TLB holds any more, to be merged
+ * @reserved: units in all spans
+ * @nr_spans: how many
+ * @idle_units: units in those on @idle_spans
+ * @imports: spans imported since the start
+ * @purged: lazy extents merged since the start
+ *
+ * @import_lock: one import or return at a time; may be held over page allocation
+ * @span_work: imports ahead of need, returns what is idle
+ *
+ * @lazy_list: lazy extents that some TLB may still hold; lock-free
+ * @deferred_list: extents freed where the free could not be done; lock-free
+ * @lazy_units: units in @lazy_list and in @flushed
+ * @flushes: flushes since the start; written by @purge_work only
+ * @purge_work: flushes @lazy_list, merges @flushed, does the deferred frees; never twice at once
+ * @purge_wait: frees that wait for @lazy_units to fall
+ *
+ * @counters: of each CPU
+ */
+struct vmap_arena {
+	char name[VMAP_NAME_MAX];
+	unsigned int flags;
+	bool memory;
+	unsigned long quantum;
+	unsigned long guard;
+	unsigned long limit;
+	unsigned long threshold;
+	struct kref refs;
+	struct list_head link;
+	struct dentry *dir;
+
+	raw_spinlock_t lock;
+	struct free_tree tree;
+	struct extent_pool spares;
+	struct list_head spans;
+	struct list_head idle_spans;
+	struct list_head walkers;
+	struct vmap_extent *flushed;
+	unsigned long reserved;
+	unsigned long nr_spans;
+	unsigned long idle_units;
+	unsigned long imports;
+	unsigned long purged;
+
+	struct mutex import_lock;
+	struct delayed_work span_work;
+
+	struct llist_head lazy_list;
+	struct llist_head deferred_list;
+	atomic_long_t lazy_units;
+	unsigned long flushes;
+	struct work_struct purge_work;
+	wait_queue_head_t purge_wait;
+
+	struct arena_counters __percpu *counters;
+};
+
+#define arena_count(arena, what)	this_cpu_inc((arena)->counters->what)
+
+/* arena.c */
+extern struct vmap_arena *default_arena;
+extern struct list_head arena_list;
+extern struct mutex arena_list_lock;
+extern struct workqueue_struct *arena_wq;
+extern struct kmem_cache *extent_slab;
+extern unsigned long span_size;
+void arena_release(struct vmap_arena *arena);
+int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes);
+
+/* vmap_alloc.c */
+void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent);
+void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent);
+void arena_trim_spares(struct vmap_arena *arena);
+
+/* span.c */
+int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen);
+int span_adopt(struct vmap_arena *arena, unsigned long start, unsigned long end);
+void span_return_idle(struct vmap_arena *arena, unsigned long keep);
+void span_work(struct work_struct *work);
+bool span_note_put(struct vmap_arena *arena, struct vmap_extent *merged);
+void span_note_cut(struct vmap_arena *arena, const struct vmap_extent *from);
+bool span_wants_import(const struct vmap_arena *arena);
+struct vmap_span *span_of(unsigned long addr);
+struct vmap_extent **span_slot(const struct vmap_span *span, unsigned long addr);
+
+/* purge.c */
+void purge_work(struct work_struct *work);
+bool purge_charge(struct vmap_arena *arena, unsigned long units);
+void purge_wait(struct vmap_arena *arena);
+void purge_add(struct vmap_arena *arena, struct vmap_extent *extent);
+void purge_defer(struct vmap_arena *arena, struct vmap_extent *extent);
+bool purge_merge(struct vmap_arena *arena, unsigned int count);
+void purge_all(struct vmap_arena *arena);
+
+/* walk.c */
+
+/* One tile as it was when the walk came by. */
+struct tile {
+	unsigned long start;
+	unsigned long end;
+	enum vmap_state state;
+	bool free;
+	u32 flags;
+	const void *caller;
+	const char *wrong;
+};
+
+/**
+ * struct tile_walk - somebody's walk through the tiles of an arena
+ * @arena: the arena
+ * @link: on the arena's list of walkers, while the walk lasts
+ * @next: where the next step goes; NULL at the end
+ * @tile: what the last step saw
+ */
+struct tile_walk {
+	struct vmap_arena *arena;
+	struct list_head link;
+	struct vmap_extent *next;
+	struct tile tile;
+};
+
+void walk_begin(struct tile_walk *walk, struct vmap_arena *arena);
+bool walk_step(struct tile_walk *walk);
+void walk_end(struct tile_walk *walk);
+void walk_note_merge(struct vmap_arena *arena, const struct vmap_extent *extent,
+		     const struct vmap_extent *next, struct vmap_extent *merged);
+void walk_note_return(struct vmap_arena *arena, struct vmap_span *span);
+
+/* debugfs.c */
+void debugfs_init_module(void);
+void debugfs_exit_module(void);
+void debugfs_add_arena(struct vmap_arena *arena);
+void debugfs_remove_arena(struct vmap_arena *arena);
+
+#endif

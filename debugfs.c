@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * debugfs.c - what a person can see of an arena, and do to it
+ *
+ * /sys/kernel/debug/vmap_arena/<arena>/, for root only:
+ *
+ *   stats           key and value, a line each
+ *   areas           a line for each allocation: range, bytes, pages, caller
+ *   free            a line for each free extent: range, bytes
+ *   spans           a line for each span: range, bytes
+ *   lazy_threshold  bytes; may be written
+ *   purge           write 1: on return nothing is lazy
+ *   verify          read: checks the invariants; "ok" or the first violation
+ *
+ * What lists tiles does so by a walk (see walk.c), one tile at a time, and prints without the lock.
+ * An open file holds a reference to its arena.
+ */
+#define pr_fmt(fmt) "vmap_arena: " fmt
+
+#include <linux/debugfs.h>
+#include <linux/kstrtox.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "arena.h"
+
+static struct dentry *root;
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	struct vmap_arena *arena = m->private;
+	struct vmap_arena_stats stats;
+
+	vmap_arena_stats(arena, &stats);
+	seq_printf(m, "spans %lu\nreserved %lu\nbusy %lu\nlazy %lu\nfree %lu\nlargest_free %lu\n",
+		   stats.spans, stats.reserved, stats.busy, stats.lazy, stats.free,
+		   stats.largest_free);
+	seq_printf(m, "areas %lu\nallocs %lu\nfrees %lu\nfails %lu\n",
+		   stats.areas, stats.allocs, stats.frees, stats.fails);
+	seq_printf(m, "fit_FL %lu\nfit_LE %lu\nfit_RE %lu\nfit_NE %lu\nmerges %lu\n",
+		   stats.fits[VMAP_FIT_FULL], stats.fits[VMAP_FIT_LEFT],
+		   stats.fits[VMAP_FIT_RIGHT], stats.fits[VMAP_FIT_NO_EDGE], stats.merges);
+	seq_printf(m, "flushes %lu\npurged %lu\nthrottle_waits %lu\ndeferred %lu\nimports %lu\n",
+		   stats.flushes, stats.purged, stats.throttle_waits, stats.deferred,
+		   stats.imports);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+/* A walk as a seq_file iterator: what is shown is what the last step saw. */
+struct tile_file {
+	struct tile_walk walk;
+	loff_t pos;
+	bool more;
+};
+
+static void *tiles_start(struct seq_file *m, loff_t *pos)
+{
+	struct tile_file *file = m->private;
+
+	if (*pos < file->pos) {
+		walk_end(&file->walk);
+		walk_begin(&file->walk, file->walk.arena);
+		file->pos = -1;
+	}
+	while (file->pos < *pos) {
+		file->more = walk_step(&file->walk);
+		file->pos++;
+		if (!file->more)
+			break;
+	}
+	return file->more ? file : NULL;
+}
+
+static void *tiles_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return tiles_start(m, pos);
+}
+
+static void tiles_stop(struct seq_file *m, void *v)
+{
+}
+
+static int areas_show(struct seq_file *m, void *v)
+{
+	const struct tile_file *file = v;
+	const struct vmap_arena *arena = file->walk.arena;
+	const struct tile *tile = &file->walk.tile;
+	unsigned long size = tile->end - tile->start - arena->guard;
+
+	if (tile->free || tile->state != VMAP_BUSY)
+		return SEQ_SKIP;
+	seq_printf(m, "0x%016lx-0x%016lx %lu %lu %pS\n", tile->start, tile->start + size, size,
+		   arena->memory ? size >> PAGE_SHIFT : 0, tile->caller);
+	return 0;
+}
+
+static int free_show(struct seq_file *m, void *v)
+{
+	const struct tile_file *file = v;
+	const struct tile *tile = &file->walk.tile;
+
+	if (!tile->free)
+		return SEQ_SKIP;
+	seq_printf(m, "0x%016lx-0x%016lx %lu\n", tile->start, tile->end, tile->end - tile->start);
+	return 0;
+}
+
+static const struct seq_operations areas_ops = {
+	.start = tiles_start, .next = tiles_next, .stop = tiles_stop, .show = areas_show,
+};
+
+static const struct seq_operations free_ops = {
+	.start = tiles_start, .next = tiles_next, .stop = tiles_stop, .show = free_show,
+};
+
+static int tiles_open(struct inode *inode, struct file *filp, const struct seq_operations *ops)
+{
+	struct vmap_arena *arena = inode->i_private;
+	struct tile_file *file = __seq_open_private(filp, ops, sizeof(*file));
+
+	if (!file)
+		return -ENOMEM;
+	kref_get(&arena->refs);
+	walk_begin(&file->walk, arena);
+	file->pos = -1;
+	return 0;
+}
+
+static int areas_open(struct inode *inode, struct file *filp)
+{
+	return tiles_open(inode, filp, &areas_ops);
+}
+
+static int free_open(struct inode *inode, struct file *filp)
+{
+	return tiles_open(inode, filp, &free_ops);
+}
+
+static int tiles_release(struct inode *inode, struct file *filp)
+{
+	struct tile_file *file = ((struct seq_file *)filp->private_data)->private;
+	struct vmap_arena *arena = file->walk.arena;
+
+	walk_end(&file->walk);
+	arena_release(arena);
+	return seq_release_private(inode, filp);
+}
+
+static const struct file_operations areas_fops = {
+	.owner = THIS_MODULE, .open = areas_open, .read = seq_read, .llseek = seq_lseek,
+	.release = tiles_release,
+};
+
+static const struct file_operations free_fops = {
+	.owner = THIS_MODULE, .open = free_open, .read = seq_read, .llseek = seq_lseek,
+	.release = tiles_release,
+};
+
+/* Spans never touch, so where a tile does not begin at the end of the last one, a span does. */
+static int spans_show(struct seq_file *m, void *unused)
+{
+	unsigned long start = 0, end = 0;
+	struct tile_walk walk;
+
+	walk_begin(&walk, m->private);
+	while (walk_step(&walk)) {
+		if (walk.tile.start != end) {
+			if (end)
+				seq_printf(m, "0x%016lx-0x%016lx %lu\n", start, end, end - start);
+			start = walk.tile.start;
+		}
+		end = walk.tile.end;
+		cond_resched();
+	}
+	walk_end(&walk);
+	if (end)
+		seq_printf(m, "0x%016lx-0x%016lx %lu\n", start, end, end - start);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(spans);
+
+/* Walk all tiles.  What they add up to means something only if nothing changed meanwhile. */
+static const char *find_violation(struct vmap_arena *arena, struct tile *where)
+{
+	unsigned long changes = READ_ONCE(arena->tree.changes);
+	unsigned long count = 0, free = 0, all = 0;
+	struct tile_walk walk;
+
+	walk_begin(&walk, arena);
+	while (walk_step(&walk) && !walk.tile.wrong) {
+		unsigned long size = walk.tile.end - walk.tile.start;
+
+		all += size;
+		free += walk.tile.free ? size : 0;
+		count += walk.tile.free;
+		cond_resched();
+	}
+	walk_end(&walk);
+	*where = walk.tile;
+	if (walk.tile.wrong || changes != READ_ONCE(arena->tree.changes))
+		return walk.tile.wrong;
+	if (all != READ_ONCE(arena->reserved))
+		return "the extents do not add up to the spans";
+	if (free != READ_ONCE(arena->tree.units) || count != READ_ONCE(arena->tree.count))
+		return "the free extents are not those that the tree counts";
+	return NULL;
+}
+
+static int verify_show(struct seq_file *m, void *unused)
+{
+	struct tile where;
+	const char *wrong = find_violation(m->private, &where);
+
+	if (wrong)
+		seq_printf(m, "%s, near 0x%016lx-0x%016lx\n", wrong, where.start, where.end);
+	else
+		seq_puts(m, "ok\n");
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(verify);
+
+static int purge_set(void *data, u64 value)
+{
+	if (value != 1) {
+		pr_err("purge: %llu written, only 1 is allowed\n", value);
+		return -EINVAL;
+	}
+	vmap_arena_purge(data);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(purge_fops, NULL, purge_set, "%llu\n");
+
+static int threshold_get(void *data, u64 *value)
+{
+	struct vmap_arena *arena = data;
+
+	*value = READ_ONCE(arena->threshold);
+	return 0;
+}
+
+static int threshold_set(void *data, u64 value)
+{
+	return arena_set_threshold(data, value);
+}
+DEFINE_DEBUGFS_ATTRIBUTE(threshold_fops, threshold_get, threshold_set, "%llu\n");
+
+void debugfs_add_arena(struct vmap_arena *arena)
+{
+	struct dentry *dir = debugfs_create_dir(arena->name, root);
+
+	debugfs_create_file("stats", 0400, dir, arena, &stats_fops);
+	debugfs_create_file("areas", 0400, dir, arena, &areas_fops);
+	debugfs_create_file("free", 0400, dir, arena, &free_fops);
+	debugfs_create_file("spans", 0400, dir, arena, &spans_fops);
+	debugfs_create_file("verify", 0400, dir, arena, &verify_fops);
+	debugfs_create_file_unsafe("purge", 0200, dir, arena, &purge_fops);
+	if (arena->memory)
+		debugfs_create_file_unsafe("lazy_threshold", 0600, dir, arena, &threshold_fops);
+	arena->dir = dir;
+}
+
+/* Waits for whoever is reading. */
+void debugfs_remove_arena(struct vmap_arena *arena)
+{
+	debugfs_remove_recursive(arena->dir);
+}
+
+void debugfs_init_module(void)
+{
+	root = debugfs_create_dir("vmap_arena", NULL);
+}
+
+void debugfs_exit_module(void)
+{
+	debugfs_remove_recursive(root);
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * span.c - imports spans into an arena, returns them, and finds the span of an address
+ *
+ * A memory arena grows by importing spans: windows of kernel address space of the usual size
+ * (module parameter span_size), or larger ones for requests that need it.  Importing sleeps, so it
+ * is done ahead of need when little free space is left, for the sake of callers that may not sleep.
+ *
+ * A span all of which is free is idle.  Idle spans go back to the kernel, but not at once and not
+ * the last of the usual size: an allocation that comes and goes at the edge of a span must not
+ * import and return it for ever.
+ *
+ * A range arena has one span, adopted when it is created, without a window.
+ *
+ * Look-up by address is a load from an xarray with a slot for each PMD_SIZE of address space, which
+ * belongs to one span wholly, and one from that span's table of owners.  It takes no lock.  A span
+ * that goes is taken out of the xarray first and freed after an RCU grace period; whoever holds a
+ * busy extent of it needs no RCU, for then it cannot go.
+ *
+ * Locking: import_lock covers import; the arena's lock covers the lists and sums.
+ */
+#include <linux/math.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "arena.h"
+
+/* Idle spans beyond the one that is kept are returned after this. */
+#define IDLE_DELAY	HZ
+
+static DEFINE_XARRAY(span_map);
+
+/* The span that @addr lies in, or NULL.  See the theory statement about its lifetime. */
+struct vmap_span *span_of(unsigned long addr)
+{
+	return xa_load(&span_map, addr >> PMD_SHIFT);
+}
+
+/* Where the owner of the page at @addr is noted. */
+struct vmap_extent **span_slot(const struct vmap_span *span, unsigned long addr)
+{
+	return &span->owner[(addr - span->start) >> PAGE_SHIFT];
+}
+
+static void unmap_span(struct vmap_span *span, unsigned long end)
+{
+	unsigned long addr;
+
+	for (addr = span->start; addr < end; addr += PMD_SIZE)
+		xa_erase(&span_map, addr >> PMD_SHIFT);
+}
+
+/* Make a span known to span_of(). */
+static int map_span(struct vmap_span *span)
+{
+	unsigned long addr;
+
+	for (addr = span->start; addr < span->end; addr += PMD_SIZE) {
+		int err = xa_err(xa_store(&span_map, addr >> PMD_SHIFT, span, GFP_KERNEL));
+
+		if (err) {
+			unmap_span(span, addr);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void free_span(struct vmap_span *span)
+{
+	if (span->window)
+		window_close(span->window);
+	kvfree(span->owner);
+	kfree(span);
+}
+
+static struct vmap_span *new_span(struct vmap_arena *arena, unsigned long size)
+{
+	struct vmap_span *span = kzalloc(sizeof(*span), GFP_KERNEL);
+
+	if (!span)
+		return NULL;
+	span->arena = arena;
+	span->owner = kvcalloc(size >> PAGE_SHIFT, sizeof(*span->owner), GFP_KERNEL);
+	span->window = span->owner ? window_open(size) : NULL;
+	if (!span->window) {
+		free_span(span);
+		return NULL;
+	}
+	span->start = span->window->start;
+	span->end = span->window->end;
+	return span;
+}
+
+static void note_idle(struct vmap_arena *arena, struct vmap_span *span)
+{
+	arena->idle_units += span->end - span->start;
+	/* Returning starts at the head; of what is kept, the usual size serves best. */
+	if (span->end - span->start > span_size)
+		list_add(&span->idle, &arena->idle_spans);
+	else
+		list_add_tail(&span->idle, &arena->idle_spans);
+}
+
+static void note_used(struct vmap_arena *arena, struct vmap_span *span)
+{
+	arena->idle_units -= span->end - span->start;
+	list_del(&span->idle);
+}
+
+static void open_span(struct vmap_arena *arena, struct vmap_span *span, struct vmap_extent *whole)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	free_tree_open(&arena->tree, &span->edge, whole, span->start, span->end);
+	list_add_tail(&span->link, &arena->spans);
+	note_idle(arena, span);
+	arena->reserved += span->end - span->start;
+	arena->nr_spans++;
+	arena->imports++;
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+}
+
+/* Take an idle span out of the arena, if more than @keep units are idle. */
+static struct vmap_span *close_idle_span(struct vmap_arena *arena, unsigned long keep)
+{
+	struct vmap_span *span = NULL;
+	struct vmap_extent *whole;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	if (arena->idle_units > keep) {
+		span = list_first_entry(&arena->idle_spans, struct vmap_span, idle);
+		whole = extent_next(&span->edge);
+		walk_note_return(arena, span);
+		note_used(arena, span);
+		list_del(&span->link);
+		free_tree_close(&arena->tree, whole);
+		extent_pool_push(&arena->spares, whole);
+		arena->reserved -= span->end - span->start;
+		arena->nr_spans--;
+	}
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return span;
+}
+
+/**
+ * span_return_idle() - give idle spans back
+ * @arena: the arena
+ * @keep: how many units may stay idle
+ *
+ * Context: process, may sleep.
+ */
+void span_return_idle(struct vmap_arena *arena, unsigned long keep)
+{
+	struct vmap_span *span;
+
+	while ((span = close_idle_span(arena, keep))) {
+		if (arena->memory) {
+			unmap_span(span, span->end);
+			synchronize_rcu();
+		}
+		free_span(span);
+	}
+}
+
+static int import(struct vmap_arena *arena, unsigned long size)
+{
+	struct vmap_extent *whole;
+	struct vmap_span *span;
+
+	if (arena->limit && size > arena->limit - min(arena->limit, arena->reserved))
+		return -ENOSPC;
+	whole = kmem_cache_alloc(extent_slab, GFP_KERNEL);
+	span = whole ? new_span(arena, size) : NULL;
+	if (!span || map_span(span)) {
+		if (span)
+			free_span(span);
+		if (whole)
+			kmem_cache_free(extent_slab, whole);
+		return -ENOMEM;
+	}
+	open_span(arena, span, whole);
+	return 0;
+}
+
+/**
+ * span_import() - add a span to a memory arena
+ * @arena: the arena
+ * @size: bytes that it must have; the usual size is taken if that is more and can be had
+ * @seen: arena->imports when the caller found that it lacks room
+ *
+ * Context: process, may sleep.  Reclaims no memory through file systems or block devices, so that
+ * waiting for another's import cannot deadlock a caller that may not either.
+ * Return: 0 if there was an import, by this call or another; -ENOSPC at the arena's limit; -ENOMEM.
+ */
+int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen)
+{
+	unsigned int noio = memalloc_noio_save();
+	int err = 0;
+
+	size = ALIGN(size, PMD_SIZE);
+	mutex_lock(&arena->import_lock);
+	if (arena->imports == seen) {
+		err = import(arena, max(size, span_size));
+		if (err && size < span_size)
+			err = import(arena, size);
+	}
+	mutex_unlock(&arena->import_lock);
+	memalloc_noio_restore(noio);
+	return err;
+}
+
+/**
+ * span_adopt() - make [start, end) the span of a range arena
+ * @arena: the arena, without a span yet
+ * @start: first unit
+ * @end: one past the last
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int span_adopt(struct vmap_arena *arena, unsigned long start, unsigned long end)
+{
+	struct vmap_extent *whole = kmem_cache_alloc(extent_slab, GFP_KERNEL);
+	struct vmap_span *span = kzalloc(sizeof(*span), GFP_KERNEL);
+
+	if (!whole || !span) {
+		if (whole)
+			kmem_cache_free(extent_slab, whole);
+		kfree(span);
+		return -ENOMEM;
+	}
+	span->arena = arena;
+	span->start = start;
+	span->end = end;
+	open_span(arena, span, whole);
+	return 0;
+}
+
+/* Alone between the edge's two ends: nothing else is in the span. */
+static bool covers_span(const struct vmap_extent *extent)
+{
+	return extent_prev(extent) == extent_next(extent);
+}
+
+static struct vmap_span *span_around(const struct vmap_extent *whole)
+{
+	return container_of(extent_next(whole), struct vmap_span, edge);
+}
+
+/*
+ * A free extent came to be.  Under the arena's lock.  Return whether so much is idle now that
+ * span_work should look at it.
+ */
+bool span_note_put(struct vmap_arena *arena, struct vmap_extent *merged)
+{
+	lockdep_assert_held(&arena->lock);
+	if (!covers_span(merged))
+		return false;
+	note_idle(arena, span_around(merged));
+	return arena->memory && arena->idle_units > span_size;
+}
+
+/* @from is about to be cut.  Under the arena's lock. */
+void span_note_cut(struct vmap_arena *arena, const struct vmap_extent *from)
+{
+	lockdep_assert_held(&arena->lock);
+	if (covers_span(from))
+		note_used(arena, span_around(from));
+}
+
+/* Is so little free that callers who may not sleep could soon find nothing? */
+bool span_wants_import(const struct vmap_arena *arena)
+{
+	return arena->memory && READ_ONCE(arena->tree.units) < span_size / 8 &&
+	       (!arena->limit || arena->limit - READ_ONCE(arena->reserved) >= span_size);
+}
+
+/* Import ahead of need; return what has been idle for a while. */
+void span_work(struct work_struct *work)
+{
+	struct vmap_arena *arena = container_of(work, struct vmap_arena, span_work.work);
+
+	if (span_wants_import(arena))
+		span_import(arena, span_size, READ_ONCE(arena->imports));
+	span_return_idle(arena, span_size);
+}

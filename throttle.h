@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * throttle.h - how hard to purge, from how much is lazy
+ *
+ * The first threshold is a wish, the second (twice the first) a limit:
+ *
+ *   below the threshold	nobody purges; frees and allocations merge a little of what is flushed
+ *   above it			a flush is asked for, and each free merges more than an allocation
+ *				can undo, so that purging wins over allocating
+ *   above twice it		a free waits, or is handed to the purge worker if it may not
+ *
+ * A free is let through as long as the limit is not reached yet, so lazy units never exceed the
+ * limit by more than the extent of one free on each CPU.  Pure arithmetic; also compiled in user
+ * space.
+ */
+#ifndef THROTTLE_H
+#define THROTTLE_H
+
+#include <linux/types.h>
+
+/* Flushed extents that one call merges. */
+#define THROTTLE_MERGE_ALLOC	2
+#define THROTTLE_MERGE_FREE	8
+
+/* Flushed extents that the worker merges before it lets others have the lock. */
+#define THROTTLE_MERGE_BATCH	16
+
+static inline bool throttle_wants_purge(unsigned long lazy, unsigned long threshold)
+{
+	return lazy > threshold;
+}
+
+static inline bool throttle_may_free(unsigned long lazy, unsigned long threshold)
+{
+	return lazy / 2 < threshold;
+}
+
+#endif

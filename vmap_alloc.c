@@ -1,0 +1,670 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmap_alloc.c - the front door: what callers allocate and free
+ *
+ * An allocation takes an extent, the lowest that fits, under the arena's lock; then, without it,
+ * fills the extent with pages and notes it in its span's table of owners.  A free undoes that in
+ * reverse: it takes the extent out of the table (which is also how a double free, an interior or a
+ * foreign pointer is noticed), unmaps it and leaves it to purge.c.  In a range arena there are no
+ * pages and nothing is lazy: a free puts the extent straight back into the tree.
+ *
+ * There is no array of pages: the page-table entries say which pages an area has.
+ *
+ * If nothing fits, lazy extents are purged, then a span is imported, and only then the allocation
+ * fails.  A caller who may not sleep gets what is free or flushed already.
+ *
+ * Splitting needs up to two spare extents.  They are got before the lock is taken, from a pool that
+ * merging fills, so that freeing never needs memory.
+ *
+ * Locking: see arena.h.  An extent that is busy belongs to its holder; nobody else writes it.
+ */
+#include <linux/export.h>
+#include <linux/kmemleak.h>
+#include <linux/log2.h>
+#include <linux/math.h>
+#include <linux/mm.h>
+#include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "arena.h"
+#include "throttle.h"
+
+/* Pages allocated and mapped at a time; their pointers are on the stack. */
+#define FILL_BATCH	32
+
+/* Spares got at a time, and how many the worker leaves. */
+#define SPARES_REFILL	16
+#define SPARES_KEEP	512
+
+static struct vmap_arena *or_default(struct vmap_arena *arena)
+{
+	return arena ?: default_arena;
+}
+
+/* Of a caller's flags, those that say how hard to try; the others are about the pages. */
+#define EFFORT_FLAGS	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_NORETRY | \
+			 __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC | __GFP_NOMEMALLOC)
+
+/* Have enough spares for one cut.  Return false if there is no memory for them. */
+static bool stock_spares(struct vmap_arena *arena, gfp_t gfp)
+{
+	gfp_t slab_gfp = (gfp & EFFORT_FLAGS) | __GFP_NOWARN;
+	struct extent_pool fresh = {};
+	struct vmap_extent *extent;
+	unsigned long flags;
+	bool enough;
+
+	if (READ_ONCE(arena->spares.count) >= FREE_TREE_SPARES)
+		return true;
+	while (fresh.count < SPARES_REFILL &&
+	       (extent = kmem_cache_alloc(extent_slab, slab_gfp)))
+		extent_pool_push(&fresh, extent);
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	while ((extent = extent_pool_pop(&fresh)))
+		extent_pool_push(&arena->spares, extent);
+	enough = arena->spares.count >= FREE_TREE_SPARES;
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return enough;
+}
+
+/* Give back to the slab what a burst of merging left over. */
+void arena_trim_spares(struct vmap_arena *arena)
+{
+	struct vmap_extent *extent;
+	unsigned long flags;
+
+	do {
+		extent = NULL;
+		raw_spin_lock_irqsave(&arena->lock, flags);
+		if (arena->spares.count > SPARES_KEEP)
+			extent = extent_pool_pop(&arena->spares);
+		raw_spin_unlock_irqrestore(&arena->lock, flags);
+		if (extent)
+			kmem_cache_free(extent_slab, extent);
+	} while (extent);
+}
+
+/* Make an extent free again.  Under the arena's lock. */
+void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	struct vmap_extent *next = extent_next(extent), *merged;
+	bool next_free = extent_is_free(next);
+
+	lockdep_assert_held(&arena->lock);
+	merged = free_tree_put(&arena->tree, extent, &arena->spares);
+	if (merged != extent && unlikely(!list_empty(&arena->walkers)))
+		walk_note_merge(arena, extent, next_free ? next : NULL, merged);
+	if (span_note_put(arena, merged))
+		queue_delayed_work(arena_wq, &arena->span_work, HZ);
+}
+
+/* One try to find and cut an extent. */
+static enum free_found try_take(struct vmap_arena *arena, struct free_search *search,
+				const void *caller, struct vmap_extent **extent)
+{
+	enum free_found found = FREE_AGAIN;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	purge_merge(arena, THROTTLE_MERGE_ALLOC);
+	if (arena->spares.count >= FREE_TREE_SPARES) {
+		found = free_tree_find(&arena->tree, search);
+		if (found == FREE_FOUND) {
+			span_note_cut(arena, search->extent);
+			*extent = free_tree_cut(&arena->tree, search, &arena->spares);
+			(*extent)->arena = arena;
+			(*extent)->caller = caller;
+			(*extent)->flags = 0;
+			(*extent)->state = VMAP_BUSY;
+		}
+	}
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return found;
+}
+
+/* Merge what is flushed, for callers who may not sleep and so cannot have the rest flushed. */
+static void merge_now(struct vmap_arena *arena)
+{
+	unsigned long flags;
+	bool more;
+
+	do {
+		raw_spin_lock_irqsave(&arena->lock, flags);
+		more = purge_merge(arena, THROTTLE_MERGE_BATCH);
+		raw_spin_unlock_irqrestore(&arena->lock, flags);
+	} while (more);
+}
+
+/* A span of this size holds the request wherever the span begins. */
+static bool import_size(const struct free_search *search, unsigned long *size)
+{
+	unsigned long slack = search->align > PMD_SIZE ? search->align - PMD_SIZE : 0;
+
+	return !check_add_overflow(search->size, slack, size) && *size <= LONG_MAX;
+}
+
+/* Nothing fits.  Return 0 if it is worth another try, else why not. */
+static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
+		     unsigned int attempt, unsigned long seen)
+{
+	unsigned long size;
+
+	search->reach = 0;
+	if (!arena->memory)
+		return -ENOSPC;
+	if (attempt == 0) {
+		if (gfpflags_allow_blocking(gfp))
+			purge_all(arena);
+		else
+			merge_now(arena);
+		return 0;
+	}
+	if (!gfpflags_allow_blocking(gfp) || attempt > 2 || !import_size(search, &size))
+		return -ENOSPC;
+	return span_import(arena, size, seen);
+}
+
+/* Take an extent out of the arena, or say why there is none. */
+static struct vmap_extent *take(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
+				const void *caller)
+{
+	struct vmap_extent *extent = NULL;
+	unsigned int attempt = 0;
+	unsigned long seen;
+	int err;
+
+	for (;;) {
+		if (!stock_spares(arena, gfp))
+			return ERR_PTR(-ENOMEM);
+		seen = READ_ONCE(arena->imports);
+		switch (try_take(arena, search, caller, &extent)) {
+		case FREE_FOUND:
+			return extent;
+		case FREE_AGAIN:
+			if (gfpflags_allow_blocking(gfp))
+				cond_resched();
+			continue;
+		case FREE_NONE:
+			err = make_room(arena, search, gfp, attempt++, seen);
+			if (err)
+				return ERR_PTR(err);
+		}
+	}
+}
+
+static struct free_search memory_request(const struct vmap_arena *arena, unsigned long size,
+					 unsigned long align)
+{
+	return (struct free_search){
+		.size = PAGE_ALIGN(size) + arena->guard,
+		.align = max(align, PAGE_SIZE),
+		.hi = ULONG_MAX,
+	};
+}
+
+static struct vmap_extent *take_memory(struct vmap_arena *arena, unsigned long size,
+				       unsigned long align, gfp_t gfp, const void *caller)
+{
+	struct free_search search = memory_request(arena, size, align);
+	struct vmap_extent *extent;
+
+	if (!arena->memory || !size || size > totalram_pages() << PAGE_SHIFT ||
+	    !is_power_of_2(align))
+		return ERR_PTR(-EINVAL);
+	extent = take(arena, &search, gfp, caller);
+	if (span_wants_import(arena))
+		mod_delayed_work(arena_wq, &arena->span_work, 0);
+	return extent;
+}
+
+static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp, int node)
+{
+	unsigned int got;
+
+	memset(pages, 0, count * sizeof(*pages));
+	got = alloc_pages_bulk_node(gfp, node, count, pages);
+	for (; got < count; got++) {
+		pages[got] = alloc_pages_node(node, gfp, 0);
+		if (!pages[got])
+			break;
+	}
+	return got;
+}
+
+/* Give an area its pages.  On failure those it has already stay mapped. */
+static bool fill(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
+		 int node)
+{
+	struct page *pages[FILL_BATCH];
+
+	/* One failed area is better than somebody else's process killed. */
+	if (!(gfp & (__GFP_NOFAIL | __GFP_NORETRY)))
+		gfp |= __GFP_RETRY_MAYFAIL;
+	while (addr < end) {
+		unsigned int want = min_t(unsigned long, FILL_BATCH, (end - addr) >> PAGE_SHIFT);
+		unsigned int got = get_pages(pages, want, gfp | __GFP_NOWARN, node);
+
+		window_map(window, addr, pages, got, PAGE_KERNEL);
+		if (got < want)
+			return false;
+		addr += (unsigned long)got << PAGE_SHIFT;
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
+	}
+	return true;
+}
+
+/* From here on a free can find the extent. */
+static void publish(const struct vmap_span *span, struct vmap_extent *extent)
+{
+	WRITE_ONCE(*span_slot(span, extent->start), extent);
+	arena_count(span->arena, allocs);
+}
+
+/* Can pages be freed here?  With PREEMPT_RT not where preemption is off. */
+static bool may_free_pages(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
+}
+
+/* May a free sleep here?  vmap_free() promises not to ask for more than its caller can give. */
+static bool may_wait(void)
+{
+	return preemptible() && !rcu_preempt_depth();
+}
+
+/* Unmap an extent and make it lazy.  It was charged for. */
+void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	bool foreign = extent->flags & VMAP_EXTENT_FOREIGN;
+
+	window_unmap(span_of(extent->start)->window, extent->start, extent->end, !foreign);
+	purge_add(arena, extent);
+}
+
+static void free_area(struct vmap_extent *extent)
+{
+	struct vmap_arena *arena = span_of(extent->start)->arena;
+
+	extent->state = VMAP_FREEING;
+	if (!may_free_pages()) {
+		purge_defer(arena, extent);
+		return;
+	}
+	while (!purge_charge(arena, extent_size(extent))) {
+		if (!may_wait()) {
+			purge_defer(arena, extent);
+			return;
+		}
+		purge_wait(arena);
+	}
+	arena_finish_free(arena, extent);
+}
+
+static void *alloc_area(struct vmap_arena *arena, unsigned long size, unsigned long align,
+			gfp_t gfp, int node, const void *caller)
+{
+	struct vmap_extent *extent = take_memory(arena, size, align, gfp, caller);
+	struct vmap_span *span;
+	void *addr;
+
+	if (IS_ERR(extent)) {
+		arena_count(arena, fails);
+		return NULL;
+	}
+	span = span_of(extent->start);
+	if (!fill(span->window, extent->start, extent->end - arena->guard, gfp, node)) {
+		arena_count(arena, fails);
+		free_area(extent);
+		return NULL;
+	}
+	addr = (void *)extent->start;
+	kmemleak_alloc(addr, size, 1, gfp);
+	publish(span, extent);
+	return addr;
+}
+
+/* The nearest busy extent that starts below @addr, to tell an interior pointer from a stale one. */
+static bool is_interior(const struct vmap_span *span, unsigned long addr)
+{
+	unsigned long at = addr & PAGE_MASK;
+	const struct vmap_extent *extent;
+
+	for (;; at -= PAGE_SIZE) {
+		extent = READ_ONCE(*span_slot(span, at));
+		if (extent || at == span->start)
+			return extent && addr < READ_ONCE(extent->end);
+	}
+}
+
+/* Under rcu_read_lock(). */
+static void report_bad_free(const struct vmap_span *span, unsigned long addr, const void *caller)
+{
+	const char *what = "not an address of ours";
+
+	if (span && PAGE_ALIGNED(addr) && READ_ONCE(*span_slot(span, addr)))
+		what = "the wrong call for how it was mapped";
+	else if (span)
+		what = is_interior(span, addr) ? "inside an area, not its start" : "free already";
+	pr_err_ratelimited("vmap_arena: bad free of %px by %pS: %s\n", (void *)addr, caller, what);
+}
+
+/*
+ * Take the extent that starts at @addr from its holder; from here on it is ours.  NULL, and a
+ * report, if there is none, or it is not of the @foreign kind asked for.
+ */
+static struct vmap_extent *claim(const void *ptr, bool foreign, const void *caller)
+{
+	unsigned long addr = (unsigned long)ptr;
+	struct vmap_extent *extent = NULL, **slot;
+	struct vmap_span *span;
+
+	rcu_read_lock();
+	span = span_of(addr);
+	if (span && PAGE_ALIGNED(addr)) {
+		slot = span_slot(span, addr);
+		extent = READ_ONCE(*slot);
+		if (extent && !(extent->flags & VMAP_EXTENT_FOREIGN) == !foreign)
+			extent = xchg(slot, NULL);
+		else
+			extent = NULL;
+	}
+	if (extent)
+		arena_count(span->arena, frees);
+	else
+		report_bad_free(span, addr, caller);
+	rcu_read_unlock();
+	return extent;
+}
+
+/**
+ * vmap_arena_alloc() - allocate mapped memory from an arena
+ * @arena: a memory arena; NULL: the default one
+ * @size: bytes, rounded up to pages
+ * @align: of the address, in bytes; a power of two
+ * @gfp: how to get pages; __GFP_ZERO and init_on_alloc are honoured; without __GFP_DIRECT_RECLAIM
+ *	 only address space imported and flushed already is used
+ * @node: NUMA node for the pages, or NUMA_NO_NODE
+ *
+ * Context: any that @gfp allows, also atomic; takes the arena's lock for O(log n) steps.
+ * Return: the address, to be freed with vmap_free(), or NULL.
+ */
+void *vmap_arena_alloc(struct vmap_arena *arena, unsigned long size, unsigned long align,
+		       gfp_t gfp, int node)
+{
+	return alloc_area(or_default(arena), size, align, gfp, node, __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_arena_alloc);
+
+/**
+ * vmap_alloc() - allocate mapped memory
+ * @size: bytes, rounded up to pages
+ *
+ * Context: process, may sleep.
+ * Return: the address, or NULL.  The memory is not zeroed unless init_on_alloc is on.
+ */
+void *vmap_alloc(unsigned long size)
+{
+	return alloc_area(default_arena, size, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE,
+			  __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_alloc);
+
+/**
+ * vmap_zalloc() - allocate zeroed, mapped memory
+ * @size: bytes, rounded up to pages
+ *
+ * Context: process, may sleep.
+ * Return: the address, or NULL.
+ */
+void *vmap_zalloc(unsigned long size)
+{
+	return alloc_area(default_arena, size, PAGE_SIZE, GFP_KERNEL | __GFP_ZERO, NUMA_NO_NODE,
+			  __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_zalloc);
+
+/**
+ * vmap_alloc_node() - vmap_arena_alloc() from the default arena
+ * @size: bytes, rounded up to pages
+ * @align: of the address, in bytes; a power of two
+ * @gfp: how to get pages
+ * @node: NUMA node for the pages, or NUMA_NO_NODE
+ *
+ * Context: any that @gfp allows.
+ * Return: the address, or NULL.
+ */
+void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node)
+{
+	return alloc_area(default_arena, size, align, gfp, node, __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_alloc_node);
+
+/**
+ * vmap_free() - free what an allocating call returned
+ * @addr: the address; NULL is fine
+ *
+ * The pages are unmapped and freed before it returns, except where that is not allowed or where the
+ * caller would have to wait for a flush and may not: then the purge worker does it.  An address that
+ * is not the start of a live allocation is reported with the caller, and nothing is changed.
+ *
+ * Context: any but NMI.  Waits only where it may sleep.
+ */
+void vmap_free(const void *addr)
+{
+	struct vmap_extent *extent;
+
+	if (!addr || WARN_ON_ONCE(in_nmi()))
+		return;
+	extent = claim(addr, false, __builtin_return_address(0));
+	if (!extent)
+		return;
+	kmemleak_free(addr);
+	free_area(extent);
+}
+EXPORT_SYMBOL_GPL(vmap_free);
+
+static void free_area_rcu(struct rcu_head *rcu)
+{
+	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
+
+	kmemleak_free((void *)extent->start);
+	free_area(extent);
+}
+
+/**
+ * vmap_free_rcu() - vmap_free() after an RCU grace period
+ * @addr: the address; NULL is fine
+ *
+ * Needs no memory and no room in the caller's structure.
+ *
+ * Context: any but NMI.
+ */
+void vmap_free_rcu(const void *addr)
+{
+	struct vmap_extent *extent;
+
+	if (!addr || WARN_ON_ONCE(in_nmi()))
+		return;
+	extent = claim(addr, false, __builtin_return_address(0));
+	if (!extent)
+		return;
+	extent->state = VMAP_FREEING;
+	call_rcu(&extent->rcu, free_area_rcu);
+}
+EXPORT_SYMBOL_GPL(vmap_free_rcu);
+
+/**
+ * vmap_map_pages() - map pages of the caller's side by side
+ * @pages: the pages; they stay the caller's
+ * @count: how many
+ * @prot: how to map them
+ *
+ * Context: process, may sleep.
+ * Return: the address, to be given to vmap_unmap_pages(), or NULL.
+ */
+void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
+{
+	struct vmap_arena *arena = default_arena;
+	struct vmap_extent *extent;
+	struct vmap_span *span;
+
+	extent = take_memory(arena, (unsigned long)count << PAGE_SHIFT, PAGE_SIZE, GFP_KERNEL,
+			     __builtin_return_address(0));
+	if (IS_ERR(extent)) {
+		arena_count(arena, fails);
+		return NULL;
+	}
+	span = span_of(extent->start);
+	window_map(span->window, extent->start, pages, count, prot);
+	extent->flags |= VMAP_EXTENT_FOREIGN;
+	publish(span, extent);
+	return (void *)extent->start;
+}
+EXPORT_SYMBOL_GPL(vmap_map_pages);
+
+/**
+ * vmap_unmap_pages() - undo vmap_map_pages()
+ * @addr: what it returned; NULL is fine
+ *
+ * Context: any but NMI.
+ */
+void vmap_unmap_pages(const void *addr)
+{
+	struct vmap_extent *extent;
+
+	if (!addr || WARN_ON_ONCE(in_nmi()))
+		return;
+	extent = claim(addr, true, __builtin_return_address(0));
+	if (extent)
+		free_area(extent);
+}
+EXPORT_SYMBOL_GPL(vmap_unmap_pages);
+
+static struct vmap_extent *alloc_extent(struct vmap_arena *arena, struct free_search *search,
+					gfp_t gfp, const void *caller)
+{
+	struct vmap_extent *extent = ERR_PTR(-EINVAL);
+	unsigned long size = search->size;
+
+	search->size = ALIGN(size, arena->quantum);
+	if (!arena->memory && size && is_power_of_2(search->align) && search->lo < search->hi) {
+		search->align = max(search->align, arena->quantum);
+		extent = ERR_PTR(-ENOSPC);
+		if (search->size >= size && search->hi - search->lo >= search->size)
+			extent = take(arena, search, gfp, caller);
+	}
+	if (IS_ERR(extent))
+		arena_count(arena, fails);
+	else
+		arena_count(arena, allocs);
+	return extent;
+}
+
+/**
+ * vmap_extent_alloc() - allocate an extent from a range arena
+ * @arena: the arena
+ * @size: units, rounded up to the arena's quantum
+ * @align: of its start, in units; a power of two
+ * @gfp: how to get memory for the bookkeeping
+ *
+ * Context: any that @gfp allows; takes the arena's lock for O(log n) steps.
+ * Return: the lowest extent that fits, or an ERR_PTR: -EINVAL for size 0, a bad alignment or a
+ * memory arena; -ENOSPC if nothing fits; -ENOMEM.
+ */
+struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long size,
+				      unsigned long align, gfp_t gfp)
+{
+	struct free_search search = { .size = size, .align = align, .hi = ULONG_MAX };
+
+	return alloc_extent(or_default(arena), &search, gfp, __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_extent_alloc);
+
+/**
+ * vmap_extent_alloc_range() - vmap_extent_alloc() between two bounds
+ * @arena: the arena
+ * @size: units, rounded up to the arena's quantum
+ * @align: of its start, in units; a power of two
+ * @lo: the lowest start allowed
+ * @hi: the end may not pass this
+ * @gfp: how to get memory for the bookkeeping
+ *
+ * Context: any that @gfp allows; takes the arena's lock for O(log n) steps.
+ * Return: the lowest extent that fits, or an ERR_PTR as vmap_extent_alloc(); -EINVAL also if @lo is
+ * not below @hi.
+ */
+struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned long size,
+					    unsigned long align, unsigned long lo,
+					    unsigned long hi, gfp_t gfp)
+{
+	struct free_search search = { .size = size, .align = align, .lo = lo, .hi = hi };
+
+	return alloc_extent(or_default(arena), &search, gfp, __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_extent_alloc_range);
+
+static bool is_busy_in(const struct vmap_extent *extent, const struct vmap_arena *arena)
+{
+	return !extent_is_free(extent) && extent->state == VMAP_BUSY && extent->arena == arena;
+}
+
+/**
+ * vmap_extent_free() - free an extent
+ * @arena: where it came from
+ * @extent: the extent; NULL and an ERR_PTR are fine
+ *
+ * An extent that is not a live one of this arena is reported with the caller, and nothing changes.
+ *
+ * Context: any but NMI; takes the arena's lock for O(log n) steps.
+ */
+void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	unsigned long flags;
+	bool good;
+
+	if (IS_ERR_OR_NULL(extent) || WARN_ON_ONCE(in_nmi()))
+		return;
+	arena = or_default(arena);
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	good = !arena->memory && is_busy_in(extent, arena);
+	if (good)
+		arena_give_back(arena, extent);
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	if (good)
+		arena_count(arena, frees);
+	else
+		pr_err_ratelimited("vmap_arena: bad free of extent %px by %pS: not a live one of arena %s\n",
+				   extent, __builtin_return_address(0), arena->name);
+	if (READ_ONCE(arena->spares.count) > 2 * SPARES_KEEP)
+		queue_work(arena_wq, &arena->purge_work);
+}
+EXPORT_SYMBOL_GPL(vmap_extent_free);
+
+/**
+ * vmap_extent_start() - where an extent begins
+ * @extent: a live extent
+ *
+ * Context: any.
+ * Return: its first unit.
+ */
+unsigned long vmap_extent_start(const struct vmap_extent *extent)
+{
+	return extent->start;
+}
+EXPORT_SYMBOL_GPL(vmap_extent_start);
+
+/**
+ * vmap_extent_size() - how large an extent is
+ * @extent: a live extent
+ *
+ * Context: any.
+ * Return: its length in units, a multiple of the arena's quantum.
+ */
+unsigned long vmap_extent_size(const struct vmap_extent *extent)
+{
+	return extent_size(extent);
+}
+EXPORT_SYMBOL_GPL(vmap_extent_size);
