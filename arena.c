@@ -26,6 +26,7 @@
 #include <linux/string.h>
 
 #include "arena.h"
+#include "cache.h"
 
 struct vmap_arena *default_arena;
 LIST_HEAD(arena_list);
@@ -72,9 +73,36 @@ static bool guard = true;
 module_param(guard, bool, 0444);
 MODULE_PARM_DESC(guard, "leave an unmapped page after each allocation (default y)");
 
+static bool cache = true;
+module_param(cache, bool, 0444);
+MODULE_PARM_DESC(cache, "keep freed extents for reuse, in a memory arena with their pages (default y)");
+
+static unsigned long cache_cpu;
+module_param_cb(cache_cpu, &size_ops, &cache_cpu, 0444);
+MODULE_PARM_DESC(cache_cpu, "the most that an arena keeps on each CPU, in bytes, K, M or G; from 64K "
+			    "to 1G; 0: 1/64 of memory shared among the CPUs, at most 8M (default); "
+			    "a range arena counts a quantum as a page");
+
+static unsigned long cache_depot;
+module_param_cb(cache_depot, &size_ops, &cache_depot, 0444);
+MODULE_PARM_DESC(cache_depot, "the most that an arena keeps for all CPUs together, in bytes, K, M or G; "
+			      "from 64K to 64G; 0: 1/64 of memory, at most 64M (default)");
+
 #define MAX_SPAN	(64UL << 30)
 #define MIN_THRESHOLD	(64UL << 10)
 #define MAX_THRESHOLD	(64UL << 30)
+#define MIN_CACHE	(64UL << 10)
+#define MAX_CPU_CACHE	(1UL << 30)
+#define MAX_DEPOT	(64UL << 30)
+
+/* 0 stands for the default and is always allowed. */
+static int check_range(const char *name, unsigned long value, unsigned long min, unsigned long max)
+{
+	if (!value || (value >= min && value <= max))
+		return 0;
+	pr_err("%s=%lu: must be 0 or from %lu to %lu\n", name, value, min, max);
+	return -EINVAL;
+}
 
 static int check_parameters(void)
 {
@@ -83,17 +111,20 @@ static int check_parameters(void)
 		       span_size, PMD_SIZE, PMD_SIZE, MAX_SPAN);
 		return -EINVAL;
 	}
-	if (arena_limit && arena_limit < span_size) {
-		pr_err("arena_limit=%lu: must be 0 or from span_size=%lu to %lu\n",
-		       arena_limit, span_size, ULONG_MAX);
-		return -EINVAL;
-	}
-	if (lazy_threshold && (lazy_threshold < MIN_THRESHOLD || lazy_threshold > MAX_THRESHOLD)) {
-		pr_err("lazy_threshold=%lu: must be 0 or from %lu to %lu\n",
-		       lazy_threshold, MIN_THRESHOLD, MAX_THRESHOLD);
-		return -EINVAL;
-	}
-	return 0;
+	return check_range("arena_limit", arena_limit, span_size, ULONG_MAX) ?:
+	       check_range("lazy_threshold", lazy_threshold, MIN_THRESHOLD, MAX_THRESHOLD) ?:
+	       check_range("cache_cpu", cache_cpu, MIN_CACHE, MAX_CPU_CACHE) ?:
+	       check_range("cache_depot", cache_depot, MIN_CACHE, MAX_DEPOT);
+}
+
+static void set_cache_limits(void)
+{
+	unsigned long share = totalram_pages() / 64;
+	unsigned long cpu = min(share / num_possible_cpus(), (8UL << 20) >> PAGE_SHIFT);
+	unsigned long depot = min(share, (64UL << 20) >> PAGE_SHIFT);
+
+	cache_set_limits(cache_cpu ? cache_cpu >> PAGE_SHIFT : cpu,
+			 cache_depot ? cache_depot >> PAGE_SHIFT : depot);
 }
 
 static unsigned long default_threshold(void)
@@ -124,7 +155,7 @@ static void free_arena(struct kref *refs)
 {
 	struct vmap_arena *arena = container_of(refs, struct vmap_arena, refs);
 
-	free_percpu(arena->counters);
+	free_percpu(arena->cpu);
 	kfree(arena);
 }
 
@@ -140,8 +171,8 @@ static struct vmap_arena *new_arena(const char *name)
 
 	if (!arena)
 		return NULL;
-	arena->counters = alloc_percpu(struct arena_counters);
-	if (!arena->counters) {
+	arena->cpu = alloc_percpu(struct arena_cpu);
+	if (!arena->cpu) {
 		kfree(arena);
 		return NULL;
 	}
@@ -159,6 +190,7 @@ static struct vmap_arena *new_arena(const char *name)
 	init_llist_head(&arena->deferred_list);
 	INIT_WORK(&arena->purge_work, purge_work);
 	init_waitqueue_head(&arena->purge_wait);
+	cache_init(arena);
 	return arena;
 }
 
@@ -167,6 +199,10 @@ static void empty_arena(struct vmap_arena *arena)
 {
 	struct vmap_extent *extent;
 
+	cancel_delayed_work_sync(&arena->cache_work);
+	cache_switch(arena, false);
+	if (arena->memory)
+		purge_all(arena);
 	cancel_delayed_work_sync(&arena->span_work);
 	cancel_work_sync(&arena->purge_work);
 	span_return_idle(arena, 0);
@@ -222,7 +258,9 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 		return ERR_PTR(-ENOMEM);
 	arena->memory = true;
 	arena->flags = flags;
+	arena->caching = cache && !(flags & VMAP_ARENA_NOCACHE);
 	arena->quantum = PAGE_SIZE;
+	arena->quantum_shift = PAGE_SHIFT;
 	arena->guard = guard && !(flags & VMAP_ARENA_NOGUARD) ? PAGE_SIZE : 0;
 	arena->limit = arena_limit;
 	arena->threshold = default_threshold();
@@ -275,7 +313,9 @@ struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start
 	arena = new_arena(name);
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
+	arena->caching = cache;
 	arena->quantum = quantum;
+	arena->quantum_shift = ilog2(quantum);
 	err = span_adopt(arena, start, end);
 	if (err) {
 		empty_arena(arena);
@@ -294,9 +334,10 @@ static unsigned long live_areas(const struct vmap_arena *arena)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		const struct arena_counters *counters = per_cpu_ptr(arena->counters, cpu);
+		const struct arena_cpu *counters = per_cpu_ptr(arena->cpu, cpu);
 
-		areas += READ_ONCE(counters->allocs) - READ_ONCE(counters->frees);
+		areas += READ_ONCE(counters->allocs) - READ_ONCE(counters->frees) +
+			 READ_ONCE(counters->hits) - READ_ONCE(counters->stored);
 	}
 	return areas;
 }
@@ -321,7 +362,6 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 	list_del(&arena->link);
 	mutex_unlock(&arena_list_lock);
 	debugfs_remove_arena(arena);
-	purge_all(arena);
 	empty_arena(arena);
 	module_put(THIS_MODULE);
 	return 0;
@@ -329,16 +369,17 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 EXPORT_SYMBOL_GPL(vmap_arena_destroy);
 
 /**
- * vmap_arena_purge() - make all that is lazy free, and return idle spans
+ * vmap_arena_purge() - make all that is lazy or cached free, and return idle spans
  * @arena: the arena; NULL: the default one
  *
- * On return nothing that was freed before the call is lazy.
+ * On return nothing that was freed before the call is lazy or cached.
  *
  * Context: process, may sleep; waits for a TLB flush on all CPUs.
  */
 void vmap_arena_purge(struct vmap_arena *arena)
 {
 	arena = arena ?: default_arena;
+	cache_drain(arena);
 	purge_all(arena);
 	if (arena->memory)
 		span_return_idle(arena, span_size);
@@ -350,7 +391,7 @@ static void add_counters(const struct vmap_arena *arena, struct vmap_arena_stats
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		const struct arena_counters *counters = per_cpu_ptr(arena->counters, cpu);
+		const struct arena_cpu *counters = per_cpu_ptr(arena->cpu, cpu);
 
 		stats->allocs += READ_ONCE(counters->allocs);
 		stats->frees += READ_ONCE(counters->frees);
@@ -358,7 +399,25 @@ static void add_counters(const struct vmap_arena *arena, struct vmap_arena_stats
 		stats->throttle_waits += READ_ONCE(counters->throttle_waits);
 		stats->deferred += READ_ONCE(counters->deferred);
 	}
+}
+
+static void add_cache(struct vmap_arena *arena, struct vmap_arena_stats *stats)
+{
+	unsigned long in_guards = arena->guard >> arena->quantum_shift;
+	struct cache_sums sums;
+
+	cache_sum(arena, &sums);
+	stats->allocs += sums.hits;
+	stats->frees += sums.stored;
 	stats->areas = stats->allocs - stats->frees;
+	stats->cached = (sums.quanta + in_guards * sums.extents) << arena->quantum_shift;
+	stats->warm = arena->memory ? sums.quanta << arena->quantum_shift : 0;
+	stats->cold = arena->memory ? 0 : stats->cached;
+	stats->hits = sums.hits;
+	stats->misses = sums.misses;
+	stats->refills = READ_ONCE(arena->refills);
+	stats->drains = READ_ONCE(arena->drains);
+	stats->shrinks = READ_ONCE(arena->shrinks);
 }
 
 /**
@@ -377,12 +436,14 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	arena = arena ?: default_arena;
 	*stats = (struct vmap_arena_stats){};
 	add_counters(arena, stats);
+	add_cache(arena, stats);
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	stats->spans = arena->nr_spans;
 	stats->reserved = arena->reserved;
 	stats->free = arena->tree.units;
 	stats->lazy = atomic_long_read(&arena->lazy_units);
-	stats->busy = arena->reserved - min(arena->reserved, stats->free + stats->lazy);
+	stats->busy = arena->reserved - min(arena->reserved,
+					    stats->free + stats->lazy + stats->cached);
 	stats->largest_free = free_tree_longest(&arena->tree);
 	memcpy(stats->fits, arena->tree.fits, sizeof(stats->fits));
 	stats->merges = arena->tree.merges;
@@ -455,6 +516,7 @@ static int __init start(void)
 
 	if (err)
 		return err;
+	set_cache_limits();
 	debugfs_init_module();
 	default_arena = create_memory("default", 0);
 	if (IS_ERR(default_arena)) {
@@ -462,9 +524,16 @@ static int __init start(void)
 		       PTR_ERR(default_arena));
 		return PTR_ERR(default_arena);
 	}
-	err = register_module_notifier(&module_notifier);
-	if (err)
+	err = cache_init_module();
+	if (!err) {
+		err = register_module_notifier(&module_notifier);
+		if (err)
+			cache_exit_module();
+	}
+	if (err) {
+		debugfs_remove_arena(default_arena);
 		empty_arena(default_arena);
+	}
 	return err;
 }
 
@@ -490,9 +559,9 @@ module_init(vmap_arena_init);
 static void __exit vmap_arena_exit(void)
 {
 	unregister_module_notifier(&module_notifier);
+	cache_exit_module();
 	rcu_barrier();
 	debugfs_remove_arena(default_arena);
-	purge_all(default_arena);
 	empty_arena(default_arena);
 	drop_common();
 }

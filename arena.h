@@ -4,6 +4,7 @@
  *
  *   vmap_alloc.c   the front door: allocation and free
  *   arena.c        arenas: create, destroy, statistics; the module and its parameters
+ *   cache.c        extents kept for reuse; its hot paths are in cache.h
  *   purge.c        lazy extents: flush, merge, throttle
  *   span.c         spans: import, return, look-up by address
  *   walk.c         steps through all tiles without keeping the lock
@@ -33,6 +34,7 @@ struct dentry;
 
 /* Flags of an extent that is not free. */
 #define VMAP_EXTENT_FOREIGN	(1U << 0)	/* its pages are the caller's: vmap_map_pages() */
+#define VMAP_EXTENT_PLAIN	(1U << 1)	/* its pages are as good for any other caller */
 
 /**
  * struct vmap_span - one import of address space
@@ -58,8 +60,30 @@ struct vmap_span {
 	struct rcu_head rcu;
 };
 
-/* Counted without a lock, one set a CPU. */
-struct arena_counters {
+/* Extents of up to this many quanta, guard not counted, may be cached. */
+#define CACHE_CLASSES		64
+
+/**
+ * struct arena_cpu - what a CPU has of an arena; only that CPU touches it, with interrupts off
+ * @magazine: for each size in quanta, the extents of that size kept here; NULL if it is not worth it
+ * @hits: allocations served from a magazine
+ * @stored: frees that went into a magazine
+ * @misses: allocations that a magazine could have served but did not
+ * @room: quanta that further magazines may still hold
+ * @demand: recent misses of each size without a magazine
+ * @allocs: allocations not served from a magazine
+ * @frees: frees that did not go into a magazine
+ * @fails: allocations that failed
+ * @throttle_waits: frees that waited for a flush
+ * @deferred: frees left to the worker
+ */
+struct arena_cpu {
+	struct magazine *magazine[CACHE_CLASSES + 1];
+	unsigned long hits;
+	unsigned long stored;
+	unsigned long misses;
+	long room;
+	u8 demand[CACHE_CLASSES + 1];
 	unsigned long allocs;
 	unsigned long frees;
 	unsigned long fails;
@@ -68,11 +92,27 @@ struct arena_counters {
 };
 
 /**
+ * struct depot - the extents of one size that are shared by all CPUs
+ * @top: a stack of them
+ * @count: how many
+ * @unused: the fewest there were since the last tick: so many nobody needed
+ * @wanted: some CPU has a magazine of this size
+ */
+struct depot {
+	struct vmap_extent *top;
+	unsigned int count;
+	unsigned int unused;
+	bool wanted;
+};
+
+/**
  * struct vmap_arena - an allocator over one or more spans
  * @name: of its debugfs folder
  * @flags: VMAP_ARENA_*
  * @memory: it hands out mapped memory, not bare ranges
+ * @caching: frees may be kept for reuse
  * @quantum: all sizes and addresses are multiples of this
+ * @quantum_shift: its logarithm
  * @guard: bytes left unmapped after each allocation
  * @limit: the most that its spans may add up to; 0: no limit
  * @threshold: lazy bytes above which purging has priority
@@ -104,13 +144,23 @@ struct arena_counters {
  * @purge_work: flushes @lazy_list, merges @flushed, does the deferred frees; never twice at once
  * @purge_wait: frees that wait for @lazy_units to fall
  *
- * @counters: of each CPU
+ * @depot: extents kept for reuse, by size in quanta; under @lock
+ * @depot_quanta: quanta in @depot; under @lock
+ * @refills: half magazines filled from the depot; under @lock
+ * @drains: half magazines emptied into it; under @lock
+ * @shrinks: quanta given back by the shrinker; written by it only
+ * @detached: magazines taken from their CPU, to be emptied; lock-free
+ * @cache_work: gives back what was not used for a while
+ *
+ * @cpu: of each CPU
  */
 struct vmap_arena {
 	char name[VMAP_NAME_MAX];
 	unsigned int flags;
 	bool memory;
+	bool caching;
 	unsigned long quantum;
+	unsigned int quantum_shift;
 	unsigned long guard;
 	unsigned long limit;
 	unsigned long threshold;
@@ -141,10 +191,18 @@ struct vmap_arena {
 	struct work_struct purge_work;
 	wait_queue_head_t purge_wait;
 
-	struct arena_counters __percpu *counters;
+	struct depot depot[CACHE_CLASSES + 1];
+	unsigned long depot_quanta;
+	unsigned long refills;
+	unsigned long drains;
+	unsigned long shrinks;
+	struct llist_head detached;
+	struct delayed_work cache_work;
+
+	struct arena_cpu __percpu *cpu;
 };
 
-#define arena_count(arena, what)	this_cpu_inc((arena)->counters->what)
+#define arena_count(arena, what)	this_cpu_inc((arena)->cpu->what)
 
 /* arena.c */
 extern struct vmap_arena *default_arena;
@@ -159,6 +217,7 @@ int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes);
 /* vmap_alloc.c */
 void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent);
 void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent);
+void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
 void arena_trim_spares(struct vmap_arena *arena);
 
 /* span.c */

@@ -20,6 +20,32 @@
 	alloc_pages_bulk_array_node(gfp, node, count, pages)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *name)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (shrinker)
+		shrinker->flags = flags;
+	return shrinker;
+}
+
+static inline void shrinker_register(struct shrinker *shrinker)
+{
+	/* If that fails the shrinker is never called, and unregistering it does nothing. */
+	if (register_shrinker(shrinker, "vmap_arena"))
+		pr_warn("vmap_arena: no shrinker: caches will not give way to memory pressure\n");
+}
+
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#endif
+
 /* What the symbol table calls __vmalloc_node(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define VMALLOC_NODE_SYMBOL	"__vmalloc_node"

@@ -9,7 +9,8 @@
  *   free            a line for each free extent: range, bytes
  *   spans           a line for each span: range, bytes
  *   lazy_threshold  bytes; may be written
- *   purge           write 1: on return nothing is lazy
+ *   cache           1 or 0: whether freed extents are kept for reuse; may be written
+ *   purge           write 1: on return nothing is lazy or cached
  *   verify          read: checks the invariants; "ok" or the first violation
  *
  * What lists tiles does so by a walk (see walk.c), one tile at a time, and prints without the lock.
@@ -24,6 +25,7 @@
 #include <linux/uaccess.h>
 
 #include "arena.h"
+#include "cache.h"
 
 static struct dentry *root;
 
@@ -36,6 +38,10 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "spans %lu\nreserved %lu\nbusy %lu\nlazy %lu\nfree %lu\nlargest_free %lu\n",
 		   stats.spans, stats.reserved, stats.busy, stats.lazy, stats.free,
 		   stats.largest_free);
+	seq_printf(m, "cached %lu\nwarm %lu\ncold %lu\nhits %lu\nmisses %lu\n",
+		   stats.cached, stats.warm, stats.cold, stats.hits, stats.misses);
+	seq_printf(m, "refills %lu\ndrains %lu\nshrinks %lu\n",
+		   stats.refills, stats.drains, stats.shrinks);
 	seq_printf(m, "areas %lu\nallocs %lu\nfrees %lu\nfails %lu\n",
 		   stats.areas, stats.allocs, stats.frees, stats.fails);
 	seq_printf(m, "fit_FL %lu\nfit_LE %lu\nfit_RE %lu\nfit_NE %lu\nmerges %lu\n",
@@ -233,6 +239,25 @@ static int purge_set(void *data, u64 value)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(purge_fops, NULL, purge_set, "%llu\n");
 
+static int cache_get(void *data, u64 *value)
+{
+	struct vmap_arena *arena = data;
+
+	*value = READ_ONCE(arena->caching);
+	return 0;
+}
+
+static int cache_set(void *data, u64 value)
+{
+	if (value > 1) {
+		pr_err("cache: %llu written, only 0 and 1 are allowed\n", value);
+		return -EINVAL;
+	}
+	cache_switch(data, value);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(cache_fops, cache_get, cache_set, "%llu\n");
+
 static int threshold_get(void *data, u64 *value)
 {
 	struct vmap_arena *arena = data;
@@ -257,6 +282,7 @@ void debugfs_add_arena(struct vmap_arena *arena)
 	debugfs_create_file("spans", 0400, dir, arena, &spans_fops);
 	debugfs_create_file("verify", 0400, dir, arena, &verify_fops);
 	debugfs_create_file_unsafe("purge", 0200, dir, arena, &purge_fops);
+	debugfs_create_file_unsafe("cache", 0600, dir, arena, &cache_fops);
 	if (arena->memory)
 		debugfs_create_file_unsafe("lazy_threshold", 0600, dir, arena, &threshold_fops);
 	arena->dir = dir;

@@ -8,10 +8,13 @@
  * foreign pointer is noticed), unmaps it and leaves it to purge.c.  In a range arena there are no
  * pages and nothing is lazy: a free puts the extent straight back into the tree.
  *
+ * Before all that stands the cache (cache.c): most allocations get, and most frees leave, an extent
+ * of the same size on the same CPU.
+ *
  * There is no array of pages: the page-table entries say which pages an area has.
  *
- * If nothing fits, lazy extents are purged, then a span is imported, and only then the allocation
- * fails.  A caller who may not sleep gets what is free or flushed already.
+ * If nothing fits, what is cached and lazy is made free, then a span is imported, and only then the
+ * allocation fails.  A caller who may not sleep gets what is free or flushed already.
  *
  * Splitting needs up to two spare extents.  They are got before the lock is taken, from a pool that
  * merging fills, so that freeing never needs memory.
@@ -29,6 +32,7 @@
 #include <linux/slab.h>
 
 #include "arena.h"
+#include "cache.h"
 #include "throttle.h"
 
 /* Pages allocated and mapped at a time; their pointers are on the stack. */
@@ -42,6 +46,9 @@ static struct vmap_arena *or_default(struct vmap_arena *arena)
 {
 	return arena ?: default_arena;
 }
+
+/* Others may snatch away what was imported; this often we import again. */
+#define MAX_IMPORTS	8
 
 /* Of a caller's flags, those that say how hard to try; the others are about the pages. */
 #define EFFORT_FLAGS	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_NORETRY | \
@@ -100,6 +107,15 @@ void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent)
 		queue_delayed_work(arena_wq, &arena->span_work, HZ);
 }
 
+/* From here on the extent is busy.  Walkers may be looking. */
+static __always_inline void hand_out(struct vmap_arena *arena, struct vmap_extent *extent,
+				     const void *caller)
+{
+	WRITE_ONCE(extent->arena, arena);
+	WRITE_ONCE(extent->caller, caller);
+	WRITE_ONCE(extent->state, VMAP_BUSY);
+}
+
 /* One try to find and cut an extent. */
 static enum free_found try_take(struct vmap_arena *arena, struct free_search *search,
 				const void *caller, struct vmap_extent **extent)
@@ -114,10 +130,8 @@ static enum free_found try_take(struct vmap_arena *arena, struct free_search *se
 		if (found == FREE_FOUND) {
 			span_note_cut(arena, search->extent);
 			*extent = free_tree_cut(&arena->tree, search, &arena->spares);
-			(*extent)->arena = arena;
-			(*extent)->caller = caller;
 			(*extent)->flags = 0;
-			(*extent)->state = VMAP_BUSY;
+			hand_out(arena, *extent, caller);
 		}
 	}
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
@@ -145,6 +159,21 @@ static bool import_size(const struct free_search *search, unsigned long *size)
 	return !check_add_overflow(search->size, slack, size) && *size <= LONG_MAX;
 }
 
+/* Give the arena back what it may hand out again: what is cached, and what is lazy. */
+static void reclaim(struct vmap_arena *arena, gfp_t gfp)
+{
+	if (!gfpflags_allow_blocking(gfp)) {
+		if (arena->memory)
+			merge_now(arena);
+		else
+			cache_drain_here(arena);
+		return;
+	}
+	cache_drain(arena);
+	if (arena->memory)
+		purge_all(arena);
+}
+
 /* Nothing fits.  Return 0 if it is worth another try, else why not. */
 static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
 		     unsigned int attempt, unsigned long seen)
@@ -152,16 +181,12 @@ static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t
 	unsigned long size;
 
 	search->reach = 0;
-	if (!arena->memory)
-		return -ENOSPC;
-	if (attempt == 0) {
-		if (gfpflags_allow_blocking(gfp))
-			purge_all(arena);
-		else
-			merge_now(arena);
+	if (!attempt) {
+		reclaim(arena, gfp);
 		return 0;
 	}
-	if (!gfpflags_allow_blocking(gfp) || attempt > 2 || !import_size(search, &size))
+	if (!arena->memory || !gfpflags_allow_blocking(gfp) || attempt > MAX_IMPORTS ||
+	    !import_size(search, &size))
 		return -ENOSPC;
 	return span_import(arena, size, seen);
 }
@@ -284,11 +309,10 @@ void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent)
 	purge_add(arena, extent);
 }
 
-static void free_area(struct vmap_extent *extent)
+/* Free an extent that nobody can find any more. */
+static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	struct vmap_arena *arena = span_of(extent->start)->arena;
-
-	extent->state = VMAP_FREEING;
+	WRITE_ONCE(extent->state, VMAP_FREEING);
 	if (!may_free_pages()) {
 		purge_defer(arena, extent);
 		return;
@@ -303,8 +327,48 @@ static void free_area(struct vmap_extent *extent)
 	arena_finish_free(arena, extent);
 }
 
-static void *alloc_area(struct vmap_arena *arena, unsigned long size, unsigned long align,
-			gfp_t gfp, int node, const void *caller)
+/* Make what was cached free: an extent that is in no magazine and no depot any more. */
+void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	unsigned long flags;
+
+	if (arena->memory) {
+		WRITE_ONCE(*span_slot(span_of(extent->start), extent->start), NULL);
+		free_area(arena, extent);
+		return;
+	}
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	arena_give_back(arena, extent);
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+}
+
+static unsigned long class_of(const struct vmap_arena *arena, const struct vmap_extent *extent)
+{
+	return (extent_size(extent) - arena->guard) >> arena->quantum_shift;
+}
+
+/* Keep an extent that its holder gave up.  Return false if the cache has no use for it. */
+static __always_inline bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	unsigned long class = class_of(arena, extent);
+
+	if (class > CACHE_CLASSES || !READ_ONCE(arena->caching))
+		return false;
+	WRITE_ONCE(extent->state, VMAP_CACHED);
+	return cache_store(arena, extent, class);
+}
+
+/* Pages got with these flags are not what everybody may have, nor are others good enough. */
+#define SPECIAL_FLAGS	(__GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE | __GFP_RECLAIMABLE | \
+			 __GFP_THISNODE | __GFP_ACCOUNT)
+
+static __always_inline bool is_plain(gfp_t gfp, int node)
+{
+	return node == NUMA_NO_NODE && !(gfp & SPECIAL_FLAGS);
+}
+
+static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
+				 unsigned long align, gfp_t gfp, int node, const void *caller)
 {
 	struct vmap_extent *extent = take_memory(arena, size, align, gfp, caller);
 	struct vmap_span *span;
@@ -317,16 +381,44 @@ static void *alloc_area(struct vmap_arena *arena, unsigned long size, unsigned l
 	span = span_of(extent->start);
 	if (!fill(span->window, extent->start, extent->end - arena->guard, gfp, node)) {
 		arena_count(arena, fails);
-		free_area(extent);
+		free_area(arena, extent);
 		return NULL;
 	}
 	addr = (void *)extent->start;
 	kmemleak_alloc(addr, size, 1, gfp);
+	extent->flags = is_plain(gfp, node) ? VMAP_EXTENT_PLAIN : 0;
 	publish(span, extent);
 	return addr;
 }
 
-/* The nearest busy extent that starts below @addr, to tell an interior pointer from a stale one. */
+/* Hand out a warm extent as if it were fresh. */
+static __always_inline void *reuse(struct vmap_arena *arena, struct vmap_extent *extent,
+				   unsigned long size, gfp_t gfp, const void *caller)
+{
+	void *addr = (void *)extent->start;
+
+	hand_out(arena, extent, caller);
+	if (want_init_on_alloc(gfp))
+		memset(addr, 0, PAGE_ALIGN(size));
+	kmemleak_alloc(addr, size, 1, gfp);
+	return addr;
+}
+
+static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long size,
+					unsigned long align, gfp_t gfp, int node,
+					const void *caller)
+{
+	struct vmap_extent *extent;
+
+	if (align <= PAGE_SIZE && is_power_of_2(align) && is_plain(gfp, node)) {
+		extent = cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, gfp);
+		if (likely(extent))
+			return reuse(arena, extent, size, gfp, caller);
+	}
+	return alloc_area_uncached(arena, size, align, gfp, node, caller);
+}
+
+/* The nearest extent noted below @addr, to tell an interior pointer from a stale one. */
 static bool is_interior(const struct vmap_span *span, unsigned long addr)
 {
 	unsigned long at = addr & PAGE_MASK;
@@ -335,48 +427,65 @@ static bool is_interior(const struct vmap_span *span, unsigned long addr)
 	for (;; at -= PAGE_SIZE) {
 		extent = READ_ONCE(*span_slot(span, at));
 		if (extent || at == span->start)
-			return extent && addr < READ_ONCE(extent->end);
+			return extent && addr != READ_ONCE(extent->start) &&
+			       addr < READ_ONCE(extent->end) &&
+			       READ_ONCE(extent->state) == VMAP_BUSY;
 	}
 }
 
 /* Under rcu_read_lock(). */
-static void report_bad_free(const struct vmap_span *span, unsigned long addr, const void *caller)
+static noinline void report_bad_free(const struct vmap_span *span, unsigned long addr,
+				     const void *caller)
 {
-	const char *what = "not an address of ours";
+	const struct vmap_extent *extent = NULL;
+	const char *what = "free already";
 
-	if (span && PAGE_ALIGNED(addr) && READ_ONCE(*span_slot(span, addr)))
+	if (span && PAGE_ALIGNED(addr))
+		extent = READ_ONCE(*span_slot(span, addr));
+	if (!span)
+		what = "not an address of ours";
+	else if (extent && READ_ONCE(extent->state) == VMAP_BUSY)
 		what = "the wrong call for how it was mapped";
-	else if (span)
-		what = is_interior(span, addr) ? "inside an area, not its start" : "free already";
+	else if (is_interior(span, addr))
+		what = "inside an area, not its start";
 	pr_err_ratelimited("vmap_arena: bad free of %px by %pS: %s\n", (void *)addr, caller, what);
 }
 
 /*
- * Take the extent that starts at @addr from its holder; from here on it is ours.  NULL, and a
- * report, if there is none, or it is not of the @foreign kind asked for.
+ * The live extent that starts at @addr; NULL, and a report, if there is none, or if it is not of the
+ * @foreign kind asked for.
  */
-static struct vmap_extent *claim(const void *ptr, bool foreign, const void *caller)
+static __always_inline struct vmap_extent *find_live(const void *ptr, bool foreign,
+						     const void *caller)
 {
 	unsigned long addr = (unsigned long)ptr;
-	struct vmap_extent *extent = NULL, **slot;
+	struct vmap_extent *extent = NULL;
 	struct vmap_span *span;
 
 	rcu_read_lock();
 	span = span_of(addr);
-	if (span && PAGE_ALIGNED(addr)) {
-		slot = span_slot(span, addr);
-		extent = READ_ONCE(*slot);
-		if (extent && !(extent->flags & VMAP_EXTENT_FOREIGN) == !foreign)
-			extent = xchg(slot, NULL);
-		else
-			extent = NULL;
-	}
-	if (extent)
-		arena_count(span->arena, frees);
-	else
+	if (likely(span && PAGE_ALIGNED(addr)))
+		extent = READ_ONCE(*span_slot(span, addr));
+	if (unlikely(!extent || READ_ONCE(extent->state) != VMAP_BUSY ||
+		     !(extent->flags & VMAP_EXTENT_FOREIGN) != !foreign)) {
 		report_bad_free(span, addr, caller);
+		extent = NULL;
+	}
 	rcu_read_unlock();
 	return extent;
+}
+
+/* Take a live extent from its holder, so that it is ours to free; false if somebody else did. */
+static bool claim(struct vmap_extent *extent, const void *caller)
+{
+	struct vmap_span *span = span_of(extent->start);
+
+	if (xchg(span_slot(span, extent->start), NULL) != extent) {
+		report_bad_free(span, extent->start, caller);
+		return false;
+	}
+	arena_count(span->arena, frees);
+	return true;
 }
 
 /**
@@ -455,14 +564,21 @@ EXPORT_SYMBOL_GPL(vmap_alloc_node);
 void vmap_free(const void *addr)
 {
 	struct vmap_extent *extent;
+	struct vmap_arena *arena;
 
 	if (!addr || WARN_ON_ONCE(in_nmi()))
 		return;
-	extent = claim(addr, false, __builtin_return_address(0));
+	extent = find_live(addr, false, __builtin_return_address(0));
 	if (!extent)
 		return;
+	arena = extent->arena;
 	kmemleak_free(addr);
-	free_area(extent);
+	if (want_init_on_free())
+		memset((void *)addr, 0, extent_size(extent) - arena->guard);
+	if (extent->flags == VMAP_EXTENT_PLAIN && keep(arena, extent))
+		return;
+	if (claim(extent, __builtin_return_address(0)))
+		free_area(arena, extent);
 }
 EXPORT_SYMBOL_GPL(vmap_free);
 
@@ -471,7 +587,7 @@ static void free_area_rcu(struct rcu_head *rcu)
 	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
 
 	kmemleak_free((void *)extent->start);
-	free_area(extent);
+	free_area(span_of(extent->start)->arena, extent);
 }
 
 /**
@@ -488,10 +604,10 @@ void vmap_free_rcu(const void *addr)
 
 	if (!addr || WARN_ON_ONCE(in_nmi()))
 		return;
-	extent = claim(addr, false, __builtin_return_address(0));
-	if (!extent)
+	extent = find_live(addr, false, __builtin_return_address(0));
+	if (!extent || !claim(extent, __builtin_return_address(0)))
 		return;
-	extent->state = VMAP_FREEING;
+	WRITE_ONCE(extent->state, VMAP_FREEING);
 	call_rcu(&extent->rcu, free_area_rcu);
 }
 EXPORT_SYMBOL_GPL(vmap_free_rcu);
@@ -537,14 +653,15 @@ void vmap_unmap_pages(const void *addr)
 
 	if (!addr || WARN_ON_ONCE(in_nmi()))
 		return;
-	extent = claim(addr, true, __builtin_return_address(0));
-	if (extent)
-		free_area(extent);
+	extent = find_live(addr, true, __builtin_return_address(0));
+	if (extent && claim(extent, __builtin_return_address(0)))
+		free_area(extent->arena, extent);
 }
 EXPORT_SYMBOL_GPL(vmap_unmap_pages);
 
-static struct vmap_extent *alloc_extent(struct vmap_arena *arena, struct free_search *search,
-					gfp_t gfp, const void *caller)
+static noinline struct vmap_extent *alloc_extent(struct vmap_arena *arena,
+						 struct free_search *search, gfp_t gfp,
+						 const void *caller)
 {
 	struct vmap_extent *extent = ERR_PTR(-EINVAL);
 	unsigned long size = search->size;
@@ -577,9 +694,20 @@ static struct vmap_extent *alloc_extent(struct vmap_arena *arena, struct free_se
 struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long size,
 				      unsigned long align, gfp_t gfp)
 {
-	struct free_search search = { .size = size, .align = align, .hi = ULONG_MAX };
+	const void *caller = __builtin_return_address(0);
+	struct free_search search;
+	struct vmap_extent *extent;
 
-	return alloc_extent(or_default(arena), &search, gfp, __builtin_return_address(0));
+	arena = or_default(arena);
+	if (likely(!arena->memory && align <= arena->quantum && is_power_of_2(align))) {
+		extent = cache_take(arena, (size + arena->quantum - 1) >> arena->quantum_shift, gfp);
+		if (likely(extent)) {
+			hand_out(arena, extent, caller);
+			return extent;
+		}
+	}
+	search = (struct free_search){ .size = size, .align = align, .hi = ULONG_MAX };
+	return alloc_extent(arena, &search, gfp, caller);
 }
 EXPORT_SYMBOL_GPL(vmap_extent_alloc);
 
@@ -606,28 +734,19 @@ struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned l
 }
 EXPORT_SYMBOL_GPL(vmap_extent_alloc_range);
 
-static bool is_busy_in(const struct vmap_extent *extent, const struct vmap_arena *arena)
+static __always_inline bool is_busy_in(const struct vmap_extent *extent,
+				       const struct vmap_arena *arena)
 {
-	return !extent_is_free(extent) && extent->state == VMAP_BUSY && extent->arena == arena;
+	return !extent_is_free(extent) && READ_ONCE(extent->state) == VMAP_BUSY &&
+	       READ_ONCE(extent->arena) == arena;
 }
 
-/**
- * vmap_extent_free() - free an extent
- * @arena: where it came from
- * @extent: the extent; NULL and an ERR_PTR are fine
- *
- * An extent that is not a live one of this arena is reported with the caller, and nothing changes.
- *
- * Context: any but NMI; takes the arena's lock for O(log n) steps.
- */
-void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
+static noinline void free_extent(struct vmap_arena *arena, struct vmap_extent *extent,
+				 const void *caller)
 {
 	unsigned long flags;
 	bool good;
 
-	if (IS_ERR_OR_NULL(extent) || WARN_ON_ONCE(in_nmi()))
-		return;
-	arena = or_default(arena);
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	good = !arena->memory && is_busy_in(extent, arena);
 	if (good)
@@ -637,9 +756,31 @@ void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 		arena_count(arena, frees);
 	else
 		pr_err_ratelimited("vmap_arena: bad free of extent %px by %pS: not a live one of arena %s\n",
-				   extent, __builtin_return_address(0), arena->name);
+				   extent, caller, arena->name);
 	if (READ_ONCE(arena->spares.count) > 2 * SPARES_KEEP)
 		queue_work(arena_wq, &arena->purge_work);
+}
+
+/**
+ * vmap_extent_free() - free an extent
+ * @arena: where it came from
+ * @extent: the extent; NULL and an ERR_PTR are fine
+ *
+ * An extent that is not a live one of this arena is reported with the caller, and nothing changes.
+ *
+ * Context: any but NMI; takes the arena's lock, if at all, for O(log n) steps.
+ */
+void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	if (IS_ERR_OR_NULL(extent) || WARN_ON_ONCE(in_nmi()))
+		return;
+	arena = or_default(arena);
+	if (likely(!arena->memory && is_busy_in(extent, arena))) {
+		if (keep(arena, extent))
+			return;
+		WRITE_ONCE(extent->state, VMAP_BUSY);
+	}
+	free_extent(arena, extent, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_extent_free);
 

@@ -45,7 +45,7 @@ enum vmap_fit {
  * @busy: allocated, guards included
  * @lazy: unmapped but perhaps still in some TLB
  * @free: in the free tree
- * @cached: kept for reuse, neither busy nor free
+ * @cached: kept for reuse, neither busy nor free; guards included
  * @largest_free: the largest single free extent
  * @areas: live allocations
  * @allocs: allocations that succeeded since the arena was created
@@ -58,6 +58,13 @@ enum vmap_fit {
  * @throttle_waits: frees that waited for a flush
  * @deferred: frees handed to the worker because the caller could not do them itself
  * @imports: spans imported since the arena was created
+ * @warm: of what is cached, mapped pages, in bytes
+ * @cold: of what is cached, that without pages
+ * @hits: allocations served by the cache
+ * @misses: allocations that the cache could have served but did not
+ * @refills: half magazines filled from the depot
+ * @drains: half magazines emptied into the depot
+ * @shrinks: pages given back to a system short of memory
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -78,6 +85,13 @@ struct vmap_arena_stats {
 	unsigned long throttle_waits;
 	unsigned long deferred;
 	unsigned long imports;
+	unsigned long warm;
+	unsigned long cold;
+	unsigned long hits;
+	unsigned long misses;
+	unsigned long refills;
+	unsigned long drains;
+	unsigned long shrinks;
 };
 
 /* Memory, from the default arena. */

@@ -16,7 +16,7 @@
 
 static bool is_edge(const struct vmap_extent *extent)
 {
-	return !extent_is_free(extent) && extent->state == VMAP_EDGE;
+	return !extent_is_free(extent) && READ_ONCE(extent->state) == VMAP_EDGE;
 }
 
 /* The first tile of the span after @span on the list, whose head also stands for the end. */
@@ -50,14 +50,15 @@ void walk_begin(struct tile_walk *walk, struct vmap_arena *arena)
 static void describe(struct tile *tile, const struct vmap_extent *extent)
 {
 	bool free = extent_is_free(extent);
+	enum vmap_state state = free ? VMAP_SPARE : READ_ONCE(extent->state);
 
 	*tile = (struct tile){
 		.start = extent->start,
 		.end = extent->end,
 		.free = free,
-		.state = free ? VMAP_SPARE : extent->state,
+		.state = state,
 		.flags = free ? 0 : extent->flags,
-		.caller = !free && extent->state == VMAP_BUSY ? extent->caller : NULL,
+		.caller = state == VMAP_BUSY ? READ_ONCE(extent->caller) : NULL,
 		.wrong = free_tree_check_tile(extent),
 	};
 }

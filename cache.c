@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cache.c - keeps freed extents for the next allocation of the same size
+ *
+ * An extent that is freed is likely to be asked for again soon, by the same CPU.  A cached extent is
+ * neither busy nor free: it is still a tile of its own, in state VMAP_CACHED.  In a memory arena it is
+ * warm: its pages stay mapped, so handing it out again needs no page, no page-table entry and no
+ * flush.  In a range arena it is cold: just its addresses are kept.
+ *
+ * Sizes are counted in quanta without the guard; each is a class of its own, so nothing is rounded.
+ *
+ *   magazine   the extents of one class on one CPU.  Only that CPU touches it, with interrupts off:
+ *              no lock, no atomic operation.
+ *   depot      the extents of one class shared by all CPUs, under the arena's lock.  A magazine that
+ *              runs empty takes half its capacity from there, one that runs full leaves half there;
+ *              so a CPU that only allocates or only frees comes back once in half a magazine.
+ *
+ * Which classes are worth a magazine is decided by demand: a CPU gets one after DEMAND misses of a
+ * class.  How much may be cached is bounded for each CPU (a magazine is charged with all it can hold
+ * when it is made) and for the depot.  What does not fit is freed the ordinary way, one extent by the
+ * call that brought it: nobody pays for a backlog.
+ *
+ * What was not used goes back.  Once a tick, magazines not touched since the last are taken away,
+ * and of each depot as many extents as nobody needed since then.  All goes back when the arena is
+ * purged, at a CPU's end for what it had, and, as a last resort, before an allocation fails.  Under
+ * memory pressure a shrinker empties the depots first, then the magazines.
+ *
+ * A magazine is taken from its CPU by that CPU, on an interrupt sent to it, or after that CPU is gone;
+ * it is emptied by whoever asked for it, in process context.
+ *
+ * Invariant: what is in a magazine or a depot is in state VMAP_CACHED and in no other list, and who
+ * takes it out owns it.
+ */
+#include <linux/cpuhotplug.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "cache.h"
+
+/* Misses of a class that make a magazine worth it. */
+#define DEMAND		4
+
+/* A magazine holds about so many quanta, but not fewer or more extents than these. */
+#define MAGAZINE_QUANTA	128
+#define MAGAZINE_MIN	8
+#define MAGAZINE_MAX	32
+
+#define CACHE_TICK	(2 * HZ)
+
+/* Extents taken from a depot under one hold of the lock. */
+#define DRAIN_BATCH	16
+
+static unsigned long cpu_limit;
+static unsigned long depot_limit;
+static enum cpuhp_state hotplug_state;
+
+/* Set before any arena exists. */
+void cache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta)
+{
+	cpu_limit = cpu_quanta;
+	depot_limit = depot_quanta;
+}
+
+static unsigned int capacity_of(unsigned int class)
+{
+	return clamp_t(unsigned int, MAGAZINE_QUANTA / class, MAGAZINE_MIN, MAGAZINE_MAX);
+}
+
+static void depot_push(struct vmap_arena *arena, unsigned int class, struct vmap_extent *extent)
+{
+	struct depot *depot = &arena->depot[class];
+
+	extent->next = depot->top;
+	depot->top = extent;
+	depot->count++;
+	arena->depot_quanta += class;
+}
+
+static struct vmap_extent *depot_pop(struct vmap_arena *arena, unsigned int class)
+{
+	struct depot *depot = &arena->depot[class];
+	struct vmap_extent *extent = depot->top;
+
+	if (extent) {
+		depot->top = extent->next;
+		depot->count--;
+		depot->unused = min(depot->unused, depot->count);
+		arena->depot_quanta -= class;
+	}
+	return extent;
+}
+
+static bool depot_has_room(const struct vmap_arena *arena, unsigned long quanta)
+{
+	return arena->depot_quanta + quanta <= depot_limit;
+}
+
+/* Has this CPU seen enough misses of @class, and is there room for a magazine? */
+static bool wants_magazine(struct arena_cpu *cpu, unsigned int class)
+{
+	if (cpu->magazine[class] || cpu->room < (long)(capacity_of(class) * class))
+		return false;
+	if (cpu->demand[class] < DEMAND)
+		cpu->demand[class]++;
+	return cpu->demand[class] == DEMAND;
+}
+
+/* Give this CPU @magazine, unless it has one of that class by now. */
+static bool attach(struct vmap_arena *arena, struct magazine *magazine)
+{
+	unsigned int class = magazine->class;
+	struct arena_cpu *cpu;
+	unsigned long flags;
+	bool attached;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	cpu = this_cpu_ptr(arena->cpu);
+	attached = !cpu->magazine[class] && arena->caching;
+	if (attached) {
+		cpu->magazine[class] = magazine;
+		cpu->room -= magazine->capacity * class;
+		cpu->demand[class] = 0;
+		arena->depot[class].wanted = true;
+	}
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return attached;
+}
+
+static void add_magazine(struct vmap_arena *arena, unsigned int class, gfp_t gfp)
+{
+	gfp_t effort = gfpflags_allow_blocking(gfp) ? GFP_NOIO : GFP_NOWAIT;
+	unsigned int capacity = capacity_of(class);
+	struct magazine *magazine;
+
+	magazine = kmalloc(struct_size(magazine, slot, capacity), effort | __GFP_NOWARN);
+	if (!magazine)
+		return;
+	*magazine = (struct magazine){ .capacity = capacity, .class = class, .used = true };
+	if (attach(arena, magazine))
+		queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
+	else
+		kfree(magazine);
+}
+
+/* Fill half of @magazine from the depot.  Under the arena's lock. */
+static void refill(struct vmap_arena *arena, struct magazine *magazine)
+{
+	struct vmap_extent *extent;
+
+	lockdep_assert_held(&arena->lock);
+	while (magazine->count < magazine->capacity / 2 &&
+	       (extent = depot_pop(arena, magazine->class)))
+		magazine->slot[magazine->count++] = extent;
+	if (magazine->count)
+		arena->refills++;
+}
+
+/* Empty half of @magazine into the depot.  Under the arena's lock. */
+static void unload(struct vmap_arena *arena, struct magazine *magazine)
+{
+	lockdep_assert_held(&arena->lock);
+	while (magazine->count > magazine->capacity / 2)
+		depot_push(arena, magazine->class, magazine->slot[--magazine->count]);
+	arena->drains++;
+}
+
+/**
+ * cache_take_slow() - cache_take() when the magazine is empty or missing
+ * @arena: the arena
+ * @class: quanta, guard not counted
+ * @gfp: of the allocation, for a new magazine
+ *
+ * Context: as the allocation.
+ * Return: a cached extent, or NULL.
+ */
+struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned int class, gfp_t gfp)
+{
+	struct vmap_extent *extent = NULL;
+	struct magazine *magazine;
+	struct arena_cpu *cpu;
+	unsigned long flags;
+	bool wants;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	cpu = this_cpu_ptr(arena->cpu);
+	wants = wants_magazine(cpu, class);
+	magazine = cpu->magazine[class];
+	if (magazine) {
+		magazine->used = true;
+		refill(arena, magazine);
+		if (magazine->count)
+			extent = magazine->slot[--magazine->count];
+	}
+	if (extent)
+		cpu->hits++;
+	else
+		cpu->misses++;
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	if (wants)
+		add_magazine(arena, class, gfp);
+	return extent;
+}
+
+/**
+ * cache_store_slow() - cache_store() when the magazine is full or missing
+ * @arena: the arena
+ * @extent: in state VMAP_CACHED
+ * @class: its size in quanta, guard not counted
+ *
+ * Context: any.
+ * Return: whether it was kept.
+ */
+bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned int class)
+{
+	struct magazine *magazine;
+	struct arena_cpu *cpu;
+	unsigned long flags;
+	bool stored = false;
+
+	if (!READ_ONCE(arena->depot[class].wanted))
+		return false;
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	cpu = this_cpu_ptr(arena->cpu);
+	magazine = cpu->magazine[class];
+	if (depot_has_room(arena, (magazine ? magazine->capacity : 1) * class) && arena->caching) {
+		if (magazine)
+			unload(arena, magazine);
+		depot_push(arena, class, extent);
+		cpu->stored++;
+		stored = true;
+	}
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return stored;
+}
+
+/* Take the magazine of @class from @cpu; the caller sees to it that @cpu does not use it now. */
+static void detach(struct vmap_arena *arena, struct arena_cpu *cpu, unsigned int class)
+{
+	struct magazine *magazine = cpu->magazine[class];
+
+	cpu->magazine[class] = NULL;
+	cpu->demand[class] = 0;
+	cpu->room += magazine->capacity * class;
+	llist_add(&magazine->node, &arena->detached);
+}
+
+static void detach_all(struct vmap_arena *arena, struct arena_cpu *cpu)
+{
+	unsigned int class;
+
+	for (class = 1; class <= CACHE_CLASSES; class++)
+		if (cpu->magazine[class])
+			detach(arena, cpu, class);
+}
+
+/* On the CPU whose magazines they are, interrupts off. */
+static void detach_all_here(void *arena)
+{
+	detach_all(arena, this_cpu_ptr(((struct vmap_arena *)arena)->cpu));
+}
+
+static void detach_unused_here(void *data)
+{
+	struct vmap_arena *arena = data;
+	struct arena_cpu *cpu = this_cpu_ptr(arena->cpu);
+	unsigned int class;
+
+	for (class = 1; class <= CACHE_CLASSES; class++) {
+		struct magazine *magazine = cpu->magazine[class];
+
+		if (magazine && !magazine->used)
+			detach(arena, cpu, class);
+		else if (magazine)
+			magazine->used = false;
+	}
+}
+
+/* Free what detached magazines hold, and them.  Return how many quanta. */
+static unsigned long empty_detached(struct vmap_arena *arena)
+{
+	struct llist_node *batch = llist_del_all(&arena->detached);
+	struct magazine *magazine, *following;
+	unsigned long quanta = 0;
+
+	llist_for_each_entry_safe(magazine, following, batch, node) {
+		quanta += magazine->count * magazine->class;
+		while (magazine->count)
+			arena_uncache(arena, magazine->slot[--magazine->count]);
+		kfree_rcu(magazine, rcu);
+	}
+	return quanta;
+}
+
+/* Free up to @count extents of a depot.  Return how many quanta. */
+static unsigned long empty_depot(struct vmap_arena *arena, unsigned int class, unsigned int count)
+{
+	struct vmap_extent *batch[DRAIN_BATCH];
+	unsigned long quanta = 0, flags;
+	unsigned int got;
+
+	do {
+		raw_spin_lock_irqsave(&arena->lock, flags);
+		for (got = 0; got < min_t(unsigned int, count, DRAIN_BATCH); got++) {
+			batch[got] = depot_pop(arena, class);
+			if (!batch[got])
+				break;
+		}
+		raw_spin_unlock_irqrestore(&arena->lock, flags);
+		quanta += (unsigned long)got * class;
+		count = got < DRAIN_BATCH ? 0 : count - got;
+		while (got)
+			arena_uncache(arena, batch[--got]);
+	} while (count);
+	return quanta;
+}
+
+static unsigned long empty_depots(struct vmap_arena *arena)
+{
+	unsigned long quanta = 0;
+	unsigned int class;
+
+	for (class = 1; class <= CACHE_CLASSES; class++)
+		quanta += empty_depot(arena, class, UINT_MAX);
+	return quanta;
+}
+
+/**
+ * cache_drain() - free all that is cached
+ * @arena: the arena
+ *
+ * Context: process, may sleep; interrupts all CPUs.
+ */
+void cache_drain(struct vmap_arena *arena)
+{
+	on_each_cpu(detach_all_here, arena, 1);
+	empty_detached(arena);
+	empty_depots(arena);
+}
+
+/**
+ * cache_drain_here() - free what is cached in the depot and on this CPU
+ * @arena: a range arena: in a memory arena it would not become free before a flush
+ *
+ * Context: any.
+ */
+void cache_drain_here(struct vmap_arena *arena)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	detach_all_here(arena);
+	local_irq_restore(flags);
+	empty_detached(arena);
+	empty_depots(arena);
+}
+
+/* Turn the cache on or off.  Context: process, may sleep. */
+void cache_switch(struct vmap_arena *arena, bool on)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	arena->caching = on;
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	if (!on)
+		cache_drain(arena);
+}
+
+/* Add what is in the magazines of a CPU, which may be at work on them.  Under rcu_read_lock(). */
+static void sum_magazines(const struct arena_cpu *cpu, struct cache_sums *sums)
+{
+	unsigned int class;
+
+	for (class = 1; class <= CACHE_CLASSES; class++) {
+		const struct magazine *magazine = data_race(READ_ONCE(cpu->magazine[class]));
+		unsigned int count = magazine ? data_race(magazine->count) : 0;
+
+		sums->extents += count;
+		sums->quanta += count * class;
+	}
+}
+
+static void sum_depots(const struct vmap_arena *arena, struct cache_sums *sums)
+{
+	unsigned int class;
+
+	for (class = 1; class <= CACHE_CLASSES; class++)
+		sums->extents += data_race(arena->depot[class].count);
+	sums->quanta += data_race(arena->depot_quanta);
+}
+
+/**
+ * cache_sum() - add up what is cached and what the cache did
+ * @arena: the arena
+ * @sums: set
+ *
+ * Context: any but NMI.
+ */
+void cache_sum(struct vmap_arena *arena, struct cache_sums *sums)
+{
+	int cpu;
+
+	*sums = (struct cache_sums){};
+	sum_depots(arena, sums);
+	rcu_read_lock();
+	for_each_possible_cpu(cpu) {
+		const struct arena_cpu *of = per_cpu_ptr(arena->cpu, cpu);
+
+		sum_magazines(of, sums);
+		sums->hits += data_race(of->hits);
+		sums->stored += data_race(of->stored);
+		sums->misses += data_race(of->misses);
+	}
+	rcu_read_unlock();
+}
+
+/* Give back of each depot what nobody needed since the last tick. */
+static void age_depots(struct vmap_arena *arena)
+{
+	unsigned int class, unused;
+	unsigned long flags;
+
+	for (class = 1; class <= CACHE_CLASSES; class++) {
+		struct depot *depot = &arena->depot[class];
+
+		raw_spin_lock_irqsave(&arena->lock, flags);
+		unused = depot->unused;
+		depot->unused = depot->count - unused;
+		raw_spin_unlock_irqrestore(&arena->lock, flags);
+		if (unused)
+			empty_depot(arena, class, unused);
+	}
+}
+
+static bool has_magazines(const struct vmap_arena *arena)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (data_race(per_cpu_ptr(arena->cpu, cpu)->room) != cpu_limit)
+			return true;
+	return false;
+}
+
+void cache_work(struct work_struct *work)
+{
+	struct vmap_arena *arena = container_of(work, struct vmap_arena, cache_work.work);
+
+	on_each_cpu(detach_unused_here, arena, 1);
+	empty_detached(arena);
+	age_depots(arena);
+	if (has_magazines(arena) || data_race(arena->depot_quanta))
+		queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
+}
+
+void cache_init(struct vmap_arena *arena)
+{
+	int cpu;
+
+	init_llist_head(&arena->detached);
+	INIT_DELAYED_WORK(&arena->cache_work, cache_work);
+	for_each_possible_cpu(cpu)
+		per_cpu_ptr(arena->cpu, cpu)->room = cpu_limit;
+}
+
+/* A CPU is gone: nobody else touches its magazines. */
+static int cpu_gone(unsigned int cpu)
+{
+	struct vmap_arena *arena;
+
+	mutex_lock(&arena_list_lock);
+	list_for_each_entry(arena, &arena_list, link) {
+		detach_all(arena, per_cpu_ptr(arena->cpu, cpu));
+		empty_detached(arena);
+	}
+	mutex_unlock(&arena_list_lock);
+	return 0;
+}
+
+/* The list may be locked by somebody who waits for memory: then we have nothing to give. */
+static unsigned long count_warm(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct vmap_arena *arena;
+	unsigned long pages = 0;
+	struct cache_sums sums;
+
+	if (!mutex_trylock(&arena_list_lock))
+		return 0;
+	list_for_each_entry(arena, &arena_list, link) {
+		cache_sum(arena, &sums);
+		pages += arena->memory ? sums.quanta : 0;
+	}
+	mutex_unlock(&arena_list_lock);
+	return pages;
+}
+
+static unsigned long shrink(struct vmap_arena *arena, unsigned long wanted)
+{
+	unsigned long pages = empty_depots(arena);
+
+	if (pages < wanted) {
+		on_each_cpu(detach_all_here, arena, 1);
+		pages += empty_detached(arena);
+	}
+	WRITE_ONCE(arena->shrinks, arena->shrinks + pages);
+	return pages;
+}
+
+static unsigned long scan_warm(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct vmap_arena *arena;
+	unsigned long pages = 0;
+
+	if (!mutex_trylock(&arena_list_lock))
+		return SHRINK_STOP;
+	list_for_each_entry(arena, &arena_list, link)
+		if (arena->memory && pages < sc->nr_to_scan)
+			pages += shrink(arena, sc->nr_to_scan - pages);
+	mutex_unlock(&arena_list_lock);
+	return pages ?: SHRINK_STOP;
+}
+
+static struct shrinker *shrinker;
+
+/* Register with what asks for memory back: the end of a CPU, and the lack of memory. */
+int cache_init_module(void)
+{
+	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "mm/vmap_arena:dead", NULL,
+					      cpu_gone);
+
+	if (state < 0)
+		return state;
+	hotplug_state = state;
+	shrinker = shrinker_alloc(0, "vmap_arena");
+	if (!shrinker) {
+		cpuhp_remove_state_nocalls(hotplug_state);
+		return -ENOMEM;
+	}
+	shrinker->count_objects = count_warm;
+	shrinker->scan_objects = scan_warm;
+	shrinker->seeks = DEFAULT_SEEKS;
+	shrinker_register(shrinker);
+	return 0;
+}
+
+void cache_exit_module(void)
+{
+	shrinker_free(shrinker);
+	cpuhp_remove_state_nocalls(hotplug_state);
+}
