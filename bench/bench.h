@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * bench.h - what the parts of vmap_bench.ko share
+ *
+ * See the theory statement in bench.c.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <linux/prandom.h>
+#include <linux/types.h>
+
+struct seq_file;
+struct vmap_extent;
+
+#define BENCH_MAX_LIVE		4000000UL
+#define BENCH_MAX_OPS		4000000UL
+#define BENCH_MAX_ALIGN		512UL
+#define BENCH_MAX_PAGES		1024U
+
+/**
+ * struct bench_area - one live allocation
+ * @addr: where it is, of a peer that hands out pointers
+ * @start: its first page number, of a peer that hands out numbers
+ * @extent: what a range arena gave
+ * @handle: what another peer gave
+ * @pages: its size as asked for
+ * @index: its place in the array of all areas
+ */
+struct bench_area {
+	union {
+		void *addr;
+		unsigned long start;
+		struct vmap_extent *extent;
+		void *handle;
+	};
+	u32 pages;
+	u32 index;
+};
+
+enum bench_sizes {
+	BENCH_ONE,		/* 4 pages */
+	BENCH_RANDOM,		/* 1 to 16 pages, all as likely */
+	BENCH_HEAVY,		/* mostly small, some large: each doubling is half as likely */
+	BENCH_NR_SIZES
+};
+
+enum bench_order {
+	BENCH_ANY,		/* free a random one, allocate one */
+	BENCH_FIFO,		/* free the oldest, allocate one */
+	BENCH_LIFO,		/* free the newest few, newest first, then allocate as many */
+	BENCH_NR_ORDERS
+};
+
+struct bench_peer;
+
+/**
+ * struct bench_load - one measurement to make
+ * @peer: who is measured
+ * @sizes: how large the allocations are
+ * @order: in which order they are freed
+ * @live: how many are live
+ * @align: of each, in pages
+ * @warm: frees and allocations before those that are measured
+ * @ops: frees, and allocations, measured
+ * @seed: of every random choice
+ * @budget: give up after so many ticks
+ */
+struct bench_load {
+	const struct bench_peer *peer;
+	enum bench_sizes sizes;
+	enum bench_order order;
+	unsigned long live;
+	unsigned long align;
+	unsigned long warm;
+	unsigned long ops;
+	unsigned long seed;
+	unsigned long budget;
+};
+
+/**
+ * struct bench_peer - an allocator to be measured
+ * @name: of it
+ * @differs: what it does more or less than the others, or NULL
+ * @memory: it hands out memory, not only addresses
+ * @aligns: it takes an alignment
+ * @begin: get ready for a measurement; 0 or an error
+ * @end: undo that; all areas were freed
+ * @alloc: allocate area->pages pages; false if that fails
+ * @free: free an area
+ */
+struct bench_peer {
+	const char *name;
+	const char *differs;
+	bool memory;
+	bool aligns;
+	int (*begin)(const struct bench_load *load);
+	void (*end)(void);
+	bool (*alloc)(struct bench_area *area, unsigned long align);
+	void (*free)(struct bench_area *area);
+};
+
+/**
+ * struct bench_meter - what one kind of call cost
+ * @samples: ticks of each call; sorted when the measurement is done
+ * @count: how many
+ * @sum: of them
+ * @quiet_max: the largest of those that no timer interrupt fell into
+ */
+struct bench_meter {
+	u32 *samples;
+	unsigned long count;
+	u64 sum;
+	u32 quiet_max;
+};
+
+enum bench_state {
+	BENCH_DONE,
+	BENCH_NO_MEMORY,	/* the machine has too little for so many live areas */
+	BENCH_NO_ALIGN,		/* the peer takes no alignment */
+	BENCH_FAILED,		/* an allocation failed */
+	BENCH_OVER_BUDGET,	/* it would have taken too long */
+	BENCH_STOPPED,		/* a signal came */
+};
+
+/**
+ * struct bench_result - what a measurement found
+ * @load: what was measured
+ * @state: how it ended
+ * @alloc: the allocations
+ * @free: the frees
+ * @elapsed: ticks of the measured part, all in
+ * @kept: bytes of free memory that the live areas took, all in
+ * @payload: bytes of it that were asked for; 0 if the peer hands out no memory
+ */
+struct bench_result {
+	struct bench_load load;
+	enum bench_state state;
+	struct bench_meter alloc;
+	struct bench_meter free;
+	u64 elapsed;
+	long kept;
+	unsigned long payload;
+};
+
+/* load.c */
+unsigned long bench_mean_pages(enum bench_sizes sizes);
+u32 bench_draw_pages(struct rnd_state *rnd, enum bench_sizes sizes);
+int bench_measure(const struct bench_load *load, struct bench_result *result);
+void bench_result_free(struct bench_result *result);
+
+/* report.c */
+extern const char *const bench_size_names[BENCH_NR_SIZES];
+extern const char *const bench_order_names[BENCH_NR_ORDERS];
+void bench_report(struct seq_file *m, const struct bench_result *result);
+
+/* peer_*.c */
+extern const struct bench_peer bench_none;
+extern const struct bench_peer bench_range;
+extern const struct bench_peer bench_tree;
+extern const struct bench_peer bench_arena;
+extern const struct bench_peer bench_arena_cold;
+extern const struct bench_peer bench_arena_map;
+extern const struct bench_peer bench_iova_fast;
+extern const struct bench_peer bench_iova;
+extern const struct bench_peer bench_drm_mm_lowest;
+extern const struct bench_peer bench_drm_mm_best;
+extern const struct bench_peer bench_gen_pool;
+extern const struct bench_peer bench_maple;
+extern const struct bench_peer bench_vmap;
+extern const struct bench_peer bench_vmalloc;
+int bench_arenas_create(void);
+void bench_arenas_destroy(void);
+
+#endif
