@@ -165,7 +165,7 @@ void arena_release(struct vmap_arena *arena)
 	kref_put(&arena->refs, free_arena);
 }
 
-static struct vmap_arena *new_arena(const char *name)
+static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 {
 	struct vmap_arena *arena = kzalloc(sizeof(*arena), GFP_KERNEL);
 
@@ -177,10 +177,12 @@ static struct vmap_arena *new_arena(const char *name)
 		return NULL;
 	}
 	strscpy(arena->name, name, sizeof(arena->name));
+	arena->quantum = quantum;
+	arena->quantum_shift = ilog2(quantum);
 	kref_init(&arena->refs);
 	INIT_LIST_HEAD(&arena->link);
 	raw_spin_lock_init(&arena->lock);
-	free_tree_init(&arena->tree);
+	free_tree_init(&arena->tree, quantum);
 	INIT_LIST_HEAD(&arena->spans);
 	INIT_LIST_HEAD(&arena->idle_spans);
 	INIT_LIST_HEAD(&arena->walkers);
@@ -253,14 +255,12 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 
 	if (!name_is_good(name) || flags & ~VMAP_ARENA_FLAGS)
 		return ERR_PTR(-EINVAL);
-	arena = new_arena(name);
+	arena = new_arena(name, PAGE_SIZE);
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
 	arena->memory = true;
 	arena->flags = flags;
 	arena->caching = cache && !(flags & VMAP_ARENA_NOCACHE);
-	arena->quantum = PAGE_SIZE;
-	arena->quantum_shift = PAGE_SHIFT;
 	arena->guard = guard && !(flags & VMAP_ARENA_NOGUARD) ? PAGE_SIZE : 0;
 	arena->limit = arena_limit;
 	arena->threshold = default_threshold();
@@ -310,12 +310,10 @@ struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start
 	if (!name_is_good(name) || start >= end || !is_power_of_2(quantum) ||
 	    !IS_ALIGNED(start, quantum) || !IS_ALIGNED(end, quantum))
 		return ERR_PTR(-EINVAL);
-	arena = new_arena(name);
+	arena = new_arena(name, quantum);
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
 	arena->caching = cache;
-	arena->quantum = quantum;
-	arena->quantum_shift = ilog2(quantum);
 	err = span_adopt(arena, start, end);
 	if (err) {
 		empty_arena(arena);

@@ -225,11 +225,45 @@ int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen
 int span_adopt(struct vmap_arena *arena, unsigned long start, unsigned long end);
 void span_return_idle(struct vmap_arena *arena, unsigned long keep);
 void span_work(struct work_struct *work);
-bool span_note_put(struct vmap_arena *arena, struct vmap_extent *merged);
-void span_note_cut(struct vmap_arena *arena, const struct vmap_extent *from);
+bool span_note_idle(struct vmap_arena *arena, struct vmap_extent *whole);
+void span_note_used(struct vmap_arena *arena, struct vmap_extent *whole);
 bool span_wants_import(const struct vmap_arena *arena);
-struct vmap_span *span_of(unsigned long addr);
-struct vmap_extent **span_slot(const struct vmap_span *span, unsigned long addr);
+struct vmap_span *span_look_up(unsigned long addr);
+
+/* Is this free extent alone between the two ends of its span's edge? */
+static inline bool span_is_idle(const struct vmap_extent *extent)
+{
+	return extent_prev(extent) == extent_next(extent);
+}
+
+/* The first place to look for a span: a slot for each PMD_SIZE, which far addresses share. */
+#define SPAN_FRONT_SIZE		4096
+extern struct vmap_span *span_front[SPAN_FRONT_SIZE];
+
+static __always_inline struct vmap_span **span_front_slot(unsigned long addr)
+{
+	return &span_front[(addr >> PMD_SHIFT) % SPAN_FRONT_SIZE];
+}
+
+/*
+ * The span that @addr lies in, or NULL.  It stays while the caller holds a busy extent of it, is
+ * under rcu_read_lock(), or has interrupts off.
+ */
+static __always_inline struct vmap_span *span_of(unsigned long addr)
+{
+	struct vmap_span *span = READ_ONCE(*span_front_slot(addr));
+
+	if (likely(span && addr - span->start < span->end - span->start))
+		return span;
+	return span_look_up(addr);
+}
+
+/* Where the owner of the page at @addr is noted. */
+static __always_inline struct vmap_extent **span_slot(const struct vmap_span *span,
+						      unsigned long addr)
+{
+	return &span->owner[(addr - span->start) >> PAGE_SHIFT];
+}
 
 /* purge.c */
 void purge_work(struct work_struct *work);

@@ -168,7 +168,7 @@ static void unload(struct vmap_arena *arena, struct magazine *magazine)
 }
 
 /**
- * cache_take_slow() - cache_take() when the magazine is empty or missing
+ * cache_take_slow() - take an extent from the cache when this CPU's magazine had none
  * @arena: the arena
  * @class: quanta, guard not counted
  * @gfp: of the allocation, for a new magazine
@@ -176,27 +176,23 @@ static void unload(struct vmap_arena *arena, struct magazine *magazine)
  * Context: as the allocation.
  * Return: a cached extent, or NULL.
  */
-struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned int class, gfp_t gfp)
+struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class, gfp_t gfp)
 {
 	struct vmap_extent *extent = NULL;
-	struct magazine *magazine;
 	struct arena_cpu *cpu;
 	unsigned long flags;
 	bool wants;
 
+	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(arena->caching))
+		return NULL;
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	cpu = this_cpu_ptr(arena->cpu);
 	wants = wants_magazine(cpu, class);
-	magazine = cpu->magazine[class];
-	if (magazine) {
-		magazine->used = true;
-		refill(arena, magazine);
-		if (magazine->count)
-			extent = magazine->slot[--magazine->count];
+	if (cpu->magazine[class]) {
+		refill(arena, cpu->magazine[class]);
+		extent = magazine_pop(cpu, class);
 	}
-	if (extent)
-		cpu->hits++;
-	else
+	if (!extent)
 		cpu->misses++;
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
 	if (wants)
@@ -205,29 +201,30 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned int class
 }
 
 /**
- * cache_store_slow() - cache_store() when the magazine is full or missing
+ * cache_store_slow() - keep an extent when this CPU's magazine had no room
  * @arena: the arena
- * @extent: in state VMAP_CACHED
+ * @extent: an extent that nobody holds any more
  * @class: its size in quanta, guard not counted
  *
  * Context: any.
  * Return: whether it was kept.
  */
-bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned int class)
+bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long class)
 {
 	struct magazine *magazine;
 	struct arena_cpu *cpu;
 	unsigned long flags;
 	bool stored = false;
 
-	if (!READ_ONCE(arena->depot[class].wanted))
+	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(arena->depot[class].wanted))
 		return false;
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	cpu = this_cpu_ptr(arena->cpu);
 	magazine = cpu->magazine[class];
-	if (depot_has_room(arena, (magazine ? magazine->capacity : 1) * class) && arena->caching) {
-		if (magazine)
+	if (arena->caching && depot_has_room(arena, (magazine ? magazine->capacity : 1) * class)) {
+		if (magazine && magazine->count)
 			unload(arena, magazine);
+		WRITE_ONCE(extent->state, VMAP_CACHED);
 		depot_push(arena, class, extent);
 		cpu->stored++;
 		stored = true;

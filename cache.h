@@ -32,59 +32,50 @@ struct magazine {
 	struct vmap_extent *slot[];
 };
 
-struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned int class, gfp_t gfp);
-bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned int class);
-
-/*
- * A cached extent of @class quanta, or NULL.  Its state is still VMAP_CACHED, but it is the
- * caller's.
- */
-static __always_inline struct vmap_extent *cache_take(struct vmap_arena *arena,
-						      unsigned long class, gfp_t gfp)
+/* Take an extent of @class from this CPU's magazine; NULL if there is none.  Interrupts off. */
+static __always_inline struct vmap_extent *magazine_pop(struct arena_cpu *cpu, unsigned long class)
 {
-	struct vmap_extent *extent = NULL;
-	struct magazine *magazine;
-	struct arena_cpu *cpu;
+	struct magazine *magazine = cpu->magazine[class];
+
+	if (unlikely(!magazine || !magazine->count))
+		return NULL;
+	magazine->used = true;
+	cpu->hits++;
+	return magazine->slot[--magazine->count];
+}
+
+/* Put an extent of @class into this CPU's magazine, if it has one with room.  Interrupts off. */
+static __always_inline bool magazine_push(struct arena_cpu *cpu, struct vmap_extent *extent,
+					  unsigned long class)
+{
+	struct magazine *magazine = cpu->magazine[class];
+
+	if (unlikely(!magazine || magazine->count >= magazine->capacity))
+		return false;
+	WRITE_ONCE(extent->state, VMAP_CACHED);
+	magazine->used = true;
+	cpu->stored++;
+	magazine->slot[magazine->count++] = extent;
+	return true;
+}
+
+/* An extent of @class quanta from this CPU's magazine, now its taker's, or NULL. */
+static __always_inline struct vmap_extent *cache_take(struct vmap_arena *arena,
+						      unsigned long class)
+{
+	struct vmap_extent *extent;
 	unsigned long flags;
 
-	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(arena->caching))
+	if (unlikely(class - 1 >= CACHE_CLASSES))
 		return NULL;
 	local_irq_save(flags);
-	cpu = this_cpu_ptr(arena->cpu);
-	magazine = cpu->magazine[class];
-	if (likely(magazine && magazine->count)) {
-		extent = magazine->slot[--magazine->count];
-		magazine->used = true;
-		cpu->hits++;
-	}
+	extent = magazine_pop(this_cpu_ptr(arena->cpu), class);
 	local_irq_restore(flags);
-	return likely(extent) ? extent : cache_take_slow(arena, class, gfp);
+	return extent;
 }
 
-/*
- * Keep an extent of @class quanta, at most CACHE_CLASSES, if there is room for it.  Its state is
- * VMAP_CACHED already, for once it is kept another may take it.
- */
-static __always_inline bool cache_store(struct vmap_arena *arena, struct vmap_extent *extent,
-					unsigned long class)
-{
-	struct magazine *magazine;
-	struct arena_cpu *cpu;
-	unsigned long flags;
-	bool stored = false;
-
-	local_irq_save(flags);
-	cpu = this_cpu_ptr(arena->cpu);
-	magazine = cpu->magazine[class];
-	if (likely(magazine && magazine->count < magazine->capacity)) {
-		magazine->slot[magazine->count++] = extent;
-		magazine->used = true;
-		cpu->stored++;
-		stored = true;
-	}
-	local_irq_restore(flags);
-	return likely(stored) || cache_store_slow(arena, extent, class);
-}
+struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class, gfp_t gfp);
+bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long class);
 
 /**
  * struct cache_sums - what is cached in an arena, and what the cache has done

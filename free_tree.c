@@ -166,15 +166,8 @@ static void remember_barren(struct free_tree *tree, const struct free_search *se
 	tree->barren_align = search->align;
 }
 
-/**
- * free_tree_find() - find the lowest fit for a request
- * @tree: the tree
- * @search: the request; size not 0, align a power of two, lo + size <= hi, reach 0 on the first call
- *
- * Return: FREE_FOUND with extent and start set; FREE_NONE if nothing fits; FREE_AGAIN after a batch
- * of misses: the caller may let go of its lock and call again with the same @search.
- */
-enum free_found free_tree_find(struct free_tree *tree, struct free_search *search)
+/* The search proper, for a request whose alignment or lower bound an extent may miss. */
+static enum free_found find_among_misses(struct free_tree *tree, struct free_search *search)
 {
 	bool complete = begin_search(tree, search);
 	struct vmap_extent *extent;
@@ -199,6 +192,27 @@ enum free_found free_tree_find(struct free_tree *tree, struct free_search *searc
 		extent = next_reaching(tree, extent, search->size, search->reach);
 	}
 	return FREE_NONE;
+}
+
+/**
+ * free_tree_find() - find the lowest fit for a request
+ * @tree: the tree
+ * @search: the request; size not 0, align a power of two, lo + size <= hi, reach 0 on the first call
+ *
+ * Return: FREE_FOUND with extent and start set; FREE_NONE if nothing fits; FREE_AGAIN after a batch
+ * of misses: the caller may let go of its lock and call again with the same @search.
+ */
+enum free_found free_tree_find(struct free_tree *tree, struct free_search *search)
+{
+	struct rb_node *rb = tree->root.rb_node;
+
+	if (max_at(rb) < search->size)
+		return FREE_NONE;
+	if (search->align > tree->grain || search->lo)
+		return find_among_misses(tree, search);
+	search->extent = lowest(rb, search->size);
+	search->start = search->extent->start;
+	return ends_in_time(search) ? FREE_FOUND : FREE_NONE;
 }
 
 /*
@@ -253,9 +267,10 @@ static struct vmap_extent *new_tile(struct extent_pool *spares, unsigned long st
 	return extent;
 }
 
-void free_tree_init(struct free_tree *tree)
+/* @grain: a power of two that divides every start and end there will be */
+void free_tree_init(struct free_tree *tree, unsigned long grain)
 {
-	*tree = (struct free_tree){ .root = RB_ROOT };
+	*tree = (struct free_tree){ .root = RB_ROOT, .grain = grain };
 }
 
 /**

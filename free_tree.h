@@ -76,6 +76,7 @@ struct extent_pool {
 /**
  * struct free_tree - the free extents of an arena
  * @root: them, by address
+ * @grain: all their starts and ends are multiples of this
  * @count: how many
  * @units: their lengths added up
  * @changes: cuts and puts since the start
@@ -87,6 +88,7 @@ struct extent_pool {
  */
 struct free_tree {
 	struct rb_root root;
+	unsigned long grain;
 	unsigned long count;
 	unsigned long units;
 	unsigned long changes;
@@ -171,7 +173,7 @@ static inline unsigned long free_tree_longest(const struct free_tree *tree)
 	return top ? rb_entry(top, struct vmap_extent, node)->max : 0;
 }
 
-void free_tree_init(struct free_tree *tree);
+void free_tree_init(struct free_tree *tree, unsigned long grain);
 void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end);
 void free_tree_close(struct free_tree *tree, struct vmap_extent *whole);

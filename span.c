@@ -13,9 +13,10 @@
  * A range arena has one span, adopted when it is created, without a window.
  *
  * Look-up by address is a load from an xarray with a slot for each PMD_SIZE of address space, which
- * belongs to one span wholly, and one from that span's table of owners.  It takes no lock.  A span
- * that goes is taken out of the xarray first and freed after an RCU grace period; whoever holds a
- * busy extent of it needs no RCU, for then it cannot go.
+ * belongs to one span wholly, and one from that span's table of owners.  It takes no lock.  In front
+ * of the xarray is a small table of the spans seen at each address modulo its size, so that most
+ * look-ups are a single load.  A span that goes is taken out of both first and freed after an RCU
+ * grace period; whoever holds a busy extent of it needs no RCU, for then it cannot go.
  *
  * Locking: import_lock covers import; the arena's lock covers the lists and sums.
  */
@@ -31,25 +32,22 @@
 #define IDLE_DELAY	HZ
 
 static DEFINE_XARRAY(span_map);
+struct vmap_span *span_front[SPAN_FRONT_SIZE];
 
-/* The span that @addr lies in, or NULL.  See the theory statement about its lifetime. */
-struct vmap_span *span_of(unsigned long addr)
+/* What span_of() could not find in front. */
+struct vmap_span *span_look_up(unsigned long addr)
 {
 	return xa_load(&span_map, addr >> PMD_SHIFT);
-}
-
-/* Where the owner of the page at @addr is noted. */
-struct vmap_extent **span_slot(const struct vmap_span *span, unsigned long addr)
-{
-	return &span->owner[(addr - span->start) >> PAGE_SHIFT];
 }
 
 static void unmap_span(struct vmap_span *span, unsigned long end)
 {
 	unsigned long addr;
 
-	for (addr = span->start; addr < end; addr += PMD_SIZE)
+	for (addr = span->start; addr < end; addr += PMD_SIZE) {
+		cmpxchg(span_front_slot(addr), span, NULL);
 		xa_erase(&span_map, addr >> PMD_SHIFT);
+	}
 }
 
 /* Make a span known to span_of(). */
@@ -64,6 +62,7 @@ static int map_span(struct vmap_span *span)
 			unmap_span(span, addr);
 			return err;
 		}
+		WRITE_ONCE(*span_front_slot(addr), span);
 	}
 	return 0;
 }
@@ -241,36 +240,24 @@ int span_adopt(struct vmap_arena *arena, unsigned long start, unsigned long end)
 	return 0;
 }
 
-/* Alone between the edge's two ends: nothing else is in the span. */
-static bool covers_span(const struct vmap_extent *extent)
-{
-	return extent_prev(extent) == extent_next(extent);
-}
-
 static struct vmap_span *span_around(const struct vmap_extent *whole)
 {
 	return container_of(extent_next(whole), struct vmap_span, edge);
 }
 
-/*
- * A free extent came to be.  Under the arena's lock.  Return whether so much is idle now that
- * span_work should look at it.
- */
-bool span_note_put(struct vmap_arena *arena, struct vmap_extent *merged)
+/* All of a span came to be free.  Return whether so much is idle now that span_work should look. */
+bool span_note_idle(struct vmap_arena *arena, struct vmap_extent *whole)
 {
 	lockdep_assert_held(&arena->lock);
-	if (!covers_span(merged))
-		return false;
-	note_idle(arena, span_around(merged));
+	note_idle(arena, span_around(whole));
 	return arena->memory && arena->idle_units > span_size;
 }
 
-/* @from is about to be cut.  Under the arena's lock. */
-void span_note_cut(struct vmap_arena *arena, const struct vmap_extent *from)
+/* An idle span is about to be cut. */
+void span_note_used(struct vmap_arena *arena, struct vmap_extent *whole)
 {
 	lockdep_assert_held(&arena->lock);
-	if (covers_span(from))
-		note_used(arena, span_around(from));
+	note_used(arena, span_around(whole));
 }
 
 /* Is so little free that callers who may not sleep could soon find nothing? */

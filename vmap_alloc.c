@@ -101,9 +101,9 @@ void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent)
 
 	lockdep_assert_held(&arena->lock);
 	merged = free_tree_put(&arena->tree, extent, &arena->spares);
-	if (merged != extent && unlikely(!list_empty(&arena->walkers)))
+	if (unlikely(!list_empty(&arena->walkers)) && merged != extent)
 		walk_note_merge(arena, extent, next_free ? next : NULL, merged);
-	if (span_note_put(arena, merged))
+	if (unlikely(span_is_idle(merged)) && span_note_idle(arena, merged))
 		queue_delayed_work(arena_wq, &arena->span_work, HZ);
 }
 
@@ -124,11 +124,13 @@ static enum free_found try_take(struct vmap_arena *arena, struct free_search *se
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&arena->lock, flags);
-	purge_merge(arena, THROTTLE_MERGE_ALLOC);
+	if (arena->flushed)
+		purge_merge(arena, THROTTLE_MERGE_ALLOC);
 	if (arena->spares.count >= FREE_TREE_SPARES) {
 		found = free_tree_find(&arena->tree, search);
 		if (found == FREE_FOUND) {
-			span_note_cut(arena, search->extent);
+			if (unlikely(span_is_idle(search->extent)))
+				span_note_used(arena, search->extent);
 			*extent = free_tree_cut(&arena->tree, search, &arena->spares);
 			(*extent)->flags = 0;
 			hand_out(arena, *extent, caller);
@@ -347,17 +349,6 @@ static unsigned long class_of(const struct vmap_arena *arena, const struct vmap_
 	return (extent_size(extent) - arena->guard) >> arena->quantum_shift;
 }
 
-/* Keep an extent that its holder gave up.  Return false if the cache has no use for it. */
-static __always_inline bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
-{
-	unsigned long class = class_of(arena, extent);
-
-	if (class > CACHE_CLASSES || !READ_ONCE(arena->caching))
-		return false;
-	WRITE_ONCE(extent->state, VMAP_CACHED);
-	return cache_store(arena, extent, class);
-}
-
 /* Pages got with these flags are not what everybody may have, nor are others good enough. */
 #define SPECIAL_FLAGS	(__GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE | __GFP_RECLAIMABLE | \
 			 __GFP_THISNODE | __GFP_ACCOUNT)
@@ -404,18 +395,31 @@ static __always_inline void *reuse(struct vmap_arena *arena, struct vmap_extent 
 	return addr;
 }
 
+static noinline void *alloc_area_slow(struct vmap_arena *arena, unsigned long size,
+				      unsigned long align, gfp_t gfp, int node, const void *caller)
+{
+	struct vmap_extent *extent;
+
+	if (align <= PAGE_SIZE && is_power_of_2(align) && is_plain(gfp, node)) {
+		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, gfp);
+		if (extent)
+			return reuse(arena, extent, size, gfp, caller);
+	}
+	return alloc_area_uncached(arena, size, align, gfp, node, caller);
+}
+
 static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long size,
 					unsigned long align, gfp_t gfp, int node,
 					const void *caller)
 {
 	struct vmap_extent *extent;
 
-	if (align <= PAGE_SIZE && is_power_of_2(align) && is_plain(gfp, node)) {
-		extent = cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, gfp);
+	if (likely(align <= PAGE_SIZE && is_power_of_2(align) && is_plain(gfp, node))) {
+		extent = cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT);
 		if (likely(extent))
 			return reuse(arena, extent, size, gfp, caller);
 	}
-	return alloc_area_uncached(arena, size, align, gfp, node, caller);
+	return alloc_area_slow(arena, size, align, gfp, node, caller);
 }
 
 /* The nearest extent noted below @addr, to tell an interior pointer from a stale one. */
@@ -455,8 +459,7 @@ static noinline void report_bad_free(const struct vmap_span *span, unsigned long
  * The live extent that starts at @addr; NULL, and a report, if there is none, or if it is not of the
  * @foreign kind asked for.
  */
-static __always_inline struct vmap_extent *find_live(const void *ptr, bool foreign,
-						     const void *caller)
+static struct vmap_extent *find_live(const void *ptr, bool foreign, const void *caller)
 {
 	unsigned long addr = (unsigned long)ptr;
 	struct vmap_extent *extent = NULL;
@@ -551,34 +554,71 @@ void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int no
 }
 EXPORT_SYMBOL_GPL(vmap_alloc_node);
 
-/**
- * vmap_free() - free what an allocating call returned
- * @addr: the address; NULL is fine
- *
- * The pages are unmapped and freed before it returns, except where that is not allowed or where the
- * caller would have to wait for a flush and may not: then the purge worker does it.  An address that
- * is not the start of a live allocation is reported with the caller, and nothing is changed.
- *
- * Context: any but NMI.  Waits only where it may sleep.
- */
-void vmap_free(const void *addr)
+/* Free into this CPU's magazine, if @addr is what it seems and there is room. */
+static __always_inline bool free_fast(const void *addr)
+{
+	struct vmap_extent *extent = NULL;
+	struct vmap_arena *arena;
+	struct vmap_span *span;
+	unsigned long class, flags;
+	bool kept = false;
+
+	if (unlikely((unsigned long)addr & ~PAGE_MASK))
+		return false;
+	local_irq_save(flags);
+	span = span_of((unsigned long)addr);
+	if (likely(span))
+		extent = READ_ONCE(*span_slot(span, (unsigned long)addr));
+	if (likely(extent && READ_ONCE(extent->state) == VMAP_BUSY &&
+		   extent->flags == VMAP_EXTENT_PLAIN)) {
+		arena = extent->arena;
+		class = class_of(arena, extent);
+		if (likely(class <= CACHE_CLASSES)) {
+			kmemleak_free(addr);
+			kept = magazine_push(this_cpu_ptr(arena->cpu), extent, class);
+		}
+	}
+	local_irq_restore(flags);
+	return kept;
+}
+
+static noinline void free_slow(const void *addr, const void *caller)
 {
 	struct vmap_extent *extent;
 	struct vmap_arena *arena;
 
 	if (!addr || WARN_ON_ONCE(in_nmi()))
 		return;
-	extent = find_live(addr, false, __builtin_return_address(0));
+	extent = find_live(addr, false, caller);
 	if (!extent)
 		return;
 	arena = extent->arena;
 	kmemleak_free(addr);
 	if (want_init_on_free())
 		memset((void *)addr, 0, extent_size(extent) - arena->guard);
-	if (extent->flags == VMAP_EXTENT_PLAIN && keep(arena, extent))
+	if (extent->flags == VMAP_EXTENT_PLAIN &&
+	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
-	if (claim(extent, __builtin_return_address(0)))
+	if (claim(extent, caller))
 		free_area(arena, extent);
+}
+
+/**
+ * vmap_free() - free what an allocating call returned
+ * @addr: the address; NULL is fine
+ *
+ * Unless the memory is kept for reuse, the pages are unmapped and freed before it returns, except
+ * where that is not allowed or where the caller would have to wait for a flush and may not: then the
+ * purge worker does it.  An address that is not the start of a live allocation is reported with the
+ * caller, and nothing is changed; only two CPUs that free the same address in the same instant may
+ * both succeed.
+ *
+ * Context: any but NMI.  Waits only where it may sleep.
+ */
+void vmap_free(const void *addr)
+{
+	if (want_init_on_free() || !free_fast(addr))
+		free_slow(addr, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_free);
 
@@ -659,9 +699,8 @@ void vmap_unmap_pages(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_unmap_pages);
 
-static noinline struct vmap_extent *alloc_extent(struct vmap_arena *arena,
-						 struct free_search *search, gfp_t gfp,
-						 const void *caller)
+static struct vmap_extent *alloc_extent(struct vmap_arena *arena, struct free_search *search,
+					gfp_t gfp, const void *caller)
 {
 	struct vmap_extent *extent = ERR_PTR(-EINVAL);
 	unsigned long size = search->size;
@@ -680,6 +719,39 @@ static noinline struct vmap_extent *alloc_extent(struct vmap_arena *arena,
 	return extent;
 }
 
+/* Is it a request that any extent of its size satisfies? */
+static __always_inline bool is_plain_range(const struct vmap_arena *arena, unsigned long align)
+{
+	return !arena->memory && align <= arena->quantum && is_power_of_2(align);
+}
+
+static __always_inline unsigned long range_class(const struct vmap_arena *arena,
+						 unsigned long size)
+{
+	return (size + arena->quantum - 1) >> arena->quantum_shift;
+}
+
+static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
+						      unsigned long size, unsigned long align,
+						      gfp_t gfp, const void *caller)
+{
+	struct vmap_extent *extent = NULL;
+	struct free_search search;
+
+	if (is_plain_range(arena, align))
+		extent = cache_take_slow(arena, range_class(arena, size), gfp);
+	if (extent) {
+		hand_out(arena, extent, caller);
+		return extent;
+	}
+	search.size = size;
+	search.align = align;
+	search.lo = 0;
+	search.hi = ULONG_MAX;
+	search.reach = 0;
+	return alloc_extent(arena, &search, gfp, caller);
+}
+
 /**
  * vmap_extent_alloc() - allocate an extent from a range arena
  * @arena: the arena
@@ -694,20 +766,17 @@ static noinline struct vmap_extent *alloc_extent(struct vmap_arena *arena,
 struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long size,
 				      unsigned long align, gfp_t gfp)
 {
-	const void *caller = __builtin_return_address(0);
-	struct free_search search;
 	struct vmap_extent *extent;
 
 	arena = or_default(arena);
-	if (likely(!arena->memory && align <= arena->quantum && is_power_of_2(align))) {
-		extent = cache_take(arena, (size + arena->quantum - 1) >> arena->quantum_shift, gfp);
+	if (likely(is_plain_range(arena, align))) {
+		extent = cache_take(arena, range_class(arena, size));
 		if (likely(extent)) {
-			hand_out(arena, extent, caller);
+			hand_out(arena, extent, __builtin_return_address(0));
 			return extent;
 		}
 	}
-	search = (struct free_search){ .size = size, .align = align, .hi = ULONG_MAX };
-	return alloc_extent(arena, &search, gfp, caller);
+	return alloc_extent_slow(arena, size, align, gfp, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_extent_alloc);
 
@@ -741,24 +810,47 @@ static __always_inline bool is_busy_in(const struct vmap_extent *extent,
 	       READ_ONCE(extent->arena) == arena;
 }
 
-static noinline void free_extent(struct vmap_arena *arena, struct vmap_extent *extent,
-				 const void *caller)
+static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_extent *extent,
+				      const void *caller)
 {
 	unsigned long flags;
 	bool good;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	if (IS_ERR_OR_NULL(extent) || WARN_ON_ONCE(in_nmi()))
+		return;
 	good = !arena->memory && is_busy_in(extent, arena);
+	if (good && cache_store_slow(arena, extent, class_of(arena, extent)))
+		return;
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	good = good && is_busy_in(extent, arena);
 	if (good)
 		arena_give_back(arena, extent);
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
-	if (good)
-		arena_count(arena, frees);
-	else
+	if (unlikely(!good)) {
 		pr_err_ratelimited("vmap_arena: bad free of extent %px by %pS: not a live one of arena %s\n",
 				   extent, caller, arena->name);
+		return;
+	}
+	arena_count(arena, frees);
 	if (READ_ONCE(arena->spares.count) > 2 * SPARES_KEEP)
 		queue_work(arena_wq, &arena->purge_work);
+}
+
+/* Free into this CPU's magazine, if @extent is what it seems and there is room. */
+static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	unsigned long class, flags;
+	bool kept;
+
+	if (unlikely(IS_ERR_OR_NULL(extent) || arena->memory || !is_busy_in(extent, arena)))
+		return false;
+	class = class_of(arena, extent);
+	if (unlikely(class > CACHE_CLASSES))
+		return false;
+	local_irq_save(flags);
+	kept = magazine_push(this_cpu_ptr(arena->cpu), extent, class);
+	local_irq_restore(flags);
+	return kept;
 }
 
 /**
@@ -772,15 +864,9 @@ static noinline void free_extent(struct vmap_arena *arena, struct vmap_extent *e
  */
 void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	if (IS_ERR_OR_NULL(extent) || WARN_ON_ONCE(in_nmi()))
-		return;
 	arena = or_default(arena);
-	if (likely(!arena->memory && is_busy_in(extent, arena))) {
-		if (keep(arena, extent))
-			return;
-		WRITE_ONCE(extent->state, VMAP_BUSY);
-	}
-	free_extent(arena, extent, __builtin_return_address(0));
+	if (!free_extent_fast(arena, extent))
+		free_extent_slow(arena, extent, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_extent_free);
 
