@@ -443,7 +443,7 @@ static const char *check_free(const struct vmap_extent *extent)
 		return "two free extents touch";
 	if (extent->max != max(extent_size(extent), longest_below))
 		return "a recorded maximum is not exact";
-	if (after && after->start <= extent->end)
+	if (after && after->start < extent->end)
 		return "the tree is out of order";
 	return NULL;
 }
