@@ -96,7 +96,7 @@ static struct {
 
 static struct dentry *debugfs_dir;
 
-bool stress_stopping(void)
+static bool stopping(void)
 {
 	return READ_ONCE(run.stop);
 }
@@ -105,7 +105,7 @@ bool stress_stopping(void)
 int stress_breathe(struct stress_pass *pass)
 {
 	cond_resched();
-	return stress_stopping() ? -EINTR : 0;
+	return stopping() ? -EINTR : 0;
 }
 
 static void stop_workers(void)
@@ -130,14 +130,14 @@ static void meet(void)
 	all = roundup(atomic_long_inc_return(&run.arrived), (long)run.settings.nr_threads);
 	wake_up_all(&run.meeting);
 	wait_event_idle(run.meeting,
-			atomic_long_read(&run.arrived) >= all || stress_stopping());
+			atomic_long_read(&run.arrived) >= all || stopping());
 }
 
 static void work_pass(struct stress_pass *pass, unsigned int test, enum stress_target target)
 {
 	int err;
 
-	if (stress_stopping() || !pass_asked(test, target))
+	if (stopping() || !pass_asked(test, target))
 		return;
 	meet();
 	WRITE_ONCE(pass->target, target);
@@ -154,7 +154,7 @@ static void work_test(struct stress_pass *pass, unsigned int test)
 	unsigned long repeat;
 	unsigned int i;
 
-	for (repeat = 0; repeat < run.settings.test_repeat_count && !stress_stopping(); repeat++)
+	for (repeat = 0; repeat < run.settings.test_repeat_count && !stopping(); repeat++)
 		for (i = 0; i < STRESS_NR_TARGETS; i++)
 			work_pass(pass, test, (i + repeat) % STRESS_NR_TARGETS);
 }
@@ -270,7 +270,7 @@ static int controller_thread(void *arg)
 	if (!err)
 		workers_run(workers);
 	workers_join(workers);
-	run_end(workers, err || stress_stopping() ? STOPPED : DONE);
+	run_end(workers, err || stopping() ? STOPPED : DONE);
 	return 0;
 }
 
@@ -297,7 +297,7 @@ static void controller_join(void)
 static void run_reset(struct worker *workers)
 {
 	run.workers = workers;
-	run.stop = false;
+	WRITE_ONCE(run.stop, false);
 	run.state = RUNNING;
 	run.started = ktime_get();
 	run.passes = count_passes();

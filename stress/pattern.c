@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/sort.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include "stress.h"
@@ -34,10 +35,10 @@ static u64 next_cookie(struct stress_pass *pass)
 	return (u64)pass->thread << 48 | ++pass->serial;
 }
 
-static int check_page(struct stress_pass *pass, const void *addr)
+/* Checks that the page that the page tables name at @addr holds @want there. */
+static int check_page(struct stress_pass *pass, const void *addr, u64 want)
 {
 	struct page *page = vmalloc_to_page(addr);
-	u64 want = READ_ONCE(*(u64 *)addr);
 	u64 got;
 
 	if (!page)
@@ -67,7 +68,7 @@ int stress_fill(struct stress_pass *pass, struct stress_area *area)
 	return 0;
 }
 
-/* Checks that the pattern of @area is still there. */
+/* Checks that the pattern of @area is still there, and the area with it. */
 int stress_check(struct stress_pass *pass, const struct stress_area *area)
 {
 	const void *at;
@@ -75,13 +76,16 @@ int stress_check(struct stress_pass *pass, const struct stress_area *area)
 
 	for (at = area->addr; at < area->addr + area->size && !err; at += LINE) {
 		u64 want = word_at(at, area->cookie);
-		u64 got = READ_ONCE(*(u64 *)at);
+		u64 got;
 
+		if (get_kernel_nofault(got, (u64 *)at))
+			return stress_fail(pass, "%#lx: expected %#llx, got a fault",
+					   (unsigned long)at, want);
 		if (got != want)
 			return stress_fail(pass, "%#lx: expected %#llx, got %#llx",
 					   (unsigned long)at, want, got);
 		if (offset_in_page(at) < LINE)
-			err = check_page(pass, at);
+			err = check_page(pass, at, want);
 	}
 	return err;
 }

@@ -193,7 +193,6 @@ void stress_report_table(struct seq_file *m);
 void stress_report_json(struct seq_file *m);
 
 /* test_vmalloc.c */
-bool stress_stopping(void);
 int stress_breathe(struct stress_pass *pass);
 
 static inline void *stress_get(struct stress_pass *pass, const struct stress_req *req)

@@ -311,6 +311,18 @@ static int pcpu(struct stress_pass *pass)
 	return err;
 }
 
+/* Writes to new memory, which must not be memory that a reader may still look at. */
+static void *rcu_disturb(struct stress_pass *pass)
+{
+	void *addr = NULL;
+
+	if (pass->target == STRESS_ARENA)	/* vmalloc cannot be called where this is */
+		addr = stress_alloc(pass, PAGE_SIZE, 1, GFP_NOWAIT | __GFP_NOWARN);
+	if (addr)
+		memset(addr, 0xff, PAGE_SIZE);
+	return addr;
+}
+
 /* The memory must stay as it is for as long as a reader may look at it, freed or not. */
 static int rcu_free_and_look(struct stress_pass *pass, void *addr)
 {
@@ -318,6 +330,7 @@ static int rcu_free_and_look(struct stress_pass *pass, void *addr)
 		.addr = addr + SMP_CACHE_BYTES,
 		.size = PAGE_SIZE - SMP_CACHE_BYTES,
 	};
+	void *other;
 	int err;
 
 	stress_clock_stop(pass);
@@ -326,8 +339,10 @@ static int rcu_free_and_look(struct stress_pass *pass, void *addr)
 	stress_clock_start(pass);
 	stress_free_rcu_head(pass, addr);
 	stress_clock_stop(pass);
+	other = rcu_disturb(pass);
 	err = err ?: stress_check(pass, &area);
 	rcu_read_unlock();
+	stress_free(pass, other);
 	stress_clock_start(pass);
 	return err;
 }
