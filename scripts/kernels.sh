@@ -16,7 +16,7 @@
 #   KERNEL_ROOT     the directory that holds lib/modules/RELEASE
 
 # shellcheck disable=SC2034 # for the scripts that source this file
-STOCK_KERNELS="6.1 6.12"
+STOCK_KERNELS=(6.1 6.12)
 
 # kernel_packages NAME - the meta packages of its image and headers.
 kernel_packages() {

@@ -34,7 +34,7 @@ need_argument() {
 
 # usage - print the comment block at the top of the calling script.
 usage() {
-	sed -n '3,/^$/{s/^# \{0,1\}//;/./p}' "$0"
+	sed -n '4,${/^#/!q;s/^# \{0,1\}//;p}' "$0"
 }
 
 apt_run() {

@@ -8,7 +8,6 @@
 
 KTAP=${KTAP:-/out/ktap}
 taps=0
-failures=0
 
 tap() {
 	taps=$((taps + 1))
@@ -22,9 +21,8 @@ ok() {
 # not_ok NAME [DETAIL]...
 not_ok() {
 	tap "not ok" "$1"
-	failures=$((failures + 1))
 	shift
-	[ $# = 0 ] || printf '# %s\n' "$@" | tee -a "$KTAP"
+	[ $# = 0 ] || printf '%s\n' "$@" | sed 's/^/# /' | tee -a "$KTAP"
 }
 
 skip() {
@@ -53,9 +51,50 @@ expect_fail() {
 	fi
 }
 
-# finish - print the plan and end with the exit status that the results deserve.
+# finish - print the plan, and end with the exit status that the results in $KTAP deserve.
 finish() {
-	echo "1..$taps"
-	[ "$taps" -gt 0 ] && [ "$failures" = 0 ]
+	echo "1..$taps" | tee -a "$KTAP"
+	grep -q '^ok' "$KTAP" && ! grep -q '^not ok' "$KTAP"
 	exit
+}
+
+# The modules under test, as their debugfs files show them.  Used in a guest only.
+ARENAS=/sys/kernel/debug/vmap_arena
+STRESS=/sys/kernel/debug/test_vmalloc
+
+# verify_all - run the invariants of every arena; prints each that is not ok, and how many were
+# read in VERIFIED.  An arena that goes away meanwhile is no error.
+verify_all() {
+	verify_bad=0
+	VERIFIED=0
+	for verify_file in "$ARENAS"/*/verify; do
+		verify_said=$(cat "$verify_file" 2>/dev/null) || continue
+		VERIFIED=$((VERIFIED + 1))
+		[ "$verify_said" = ok ] && continue
+		echo "$verify_file: $verify_said"
+		verify_bad=1
+	done
+	[ "$VERIFIED" -gt 0 ] && [ "$verify_bad" = 0 ]
+}
+
+stress_state() {
+	sed -n 's/^state: //p' "$STRESS/progress"
+}
+
+# stress_wait COMMAND... - wait for the end of a run, with the command called meanwhile, again and
+# again; fails if it ever did, or if the run was not done.
+stress_wait() {
+	stress_bad=0
+	while [ "$(stress_state)" = running ]; do
+		"$@" || stress_bad=1
+		sleep 0.5
+	done
+	[ "$stress_bad" = 0 ] && [ "$(stress_state)" = "done" ]
+}
+
+# save_results - leave for the host what a run has to say.
+save_results() {
+	cp "$STRESS/results" "$STRESS/results.json" /out/
+	cp "$ARENAS/default/stats" /out/
+	dmesg >/out/dmesg
 }

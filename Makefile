@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Builds the modules for one kernel, and is a short name for the scripts.  The scripts build for
+# the kernels they boot by themselves, below build/, and need nothing from here.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+.DEFAULT_GOAL := all
+
+##@ For a kernel of yours: KDIR is its build directory, by default the running kernel's
+all: headers ## build vmap_arena.ko and test_vmalloc.ko here
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+install: all ## install them where modprobe finds them
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+
+##@ In stock Debian kernels, in QEMU
+run: ## run the stress test on 6.1 and 6.12 and print the tables
+	scripts/run.sh
+
+check: ## run all checks
+	scripts/check.sh
+
+bench: ## count the instructions of an allocation and a free, ours and the peers', on both
+	scripts/bench.sh
+
+##@ Tidying
+clean: ## delete what all has made
+	find . \( -path ./build -o -path ./.git \) -prune -o -type f \( -name '*.o' -o -name '*.ko' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
+		-o -name Module.symvers -o -name modules.order \) -exec rm -f {} +
+
+distclean: clean ## delete the kernels, results and logs below build/, too
+	rm -rf build
+
+help: ## print this text
+	@awk -F ':.*## ' '/^##@ / { print substr($$0, 5) } /^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' \
+		$(firstword $(MAKEFILE_LIST))
+
+headers:
+	@test -e $(KDIR)/Module.symvers || { \
+		echo "no kernel headers in $(KDIR): install linux-headers-$(shell uname -r)," \
+			"or give KDIR=DIRECTORY" >&2; exit 1; }
+
+.PHONY: all install run check bench clean distclean help headers

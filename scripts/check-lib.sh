@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check-lib.sh - what the files in scripts/checks/ share.  Sourced by each of them.
+#
+# check.sh runs a check as `bash FILE [KERNEL]` with these in its environment:
+#   CHECK_DIR  an empty directory of its own
+#   KTAP       the file that ok, not_ok and skip add their results to
+#   QUICK      1 if time is short, else 0
+# Its exit status counts as well; see check.sh.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/kernels.sh
+. "$ROOT/scripts/kernels.sh"
+# shellcheck source=scripts/guest/lib.sh
+. "$ROOT/scripts/guest/lib.sh"
+
+boots=0
+
+# in_guest SCRIPT [VM-OPTION]... [-- ARGUMENT...] - run a script of scripts/guest/ in the kernel in
+# use, with our modules; its results become ours, and a guest that dies is one that failed.
+# GUEST_OUT is where the files are that it handed back.
+in_guest() {
+	local status=0
+
+	boots=$((boots + 1))
+	GUEST_OUT=$CHECK_DIR/guest-$boots
+	mkdir "$GUEST_OUT"
+	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --script "$ROOT/scripts/guest/$1" \
+		--module "$MODULES/vmap_arena.ko" --module "$MODULES/test_vmalloc.ko" \
+		--out "$GUEST_OUT" "${@:2}" || status=$?
+	[[ ! -e $GUEST_OUT/ktap ]] || cat "$GUEST_OUT/ktap" >>"$KTAP"
+	if ((status >= 124)); then
+		not_ok "the guest survives $1" "vm.sh ended with $status"
+	elif ! grep -q '^1\.\.' "$GUEST_OUT/ktap" 2>/dev/null; then
+		not_ok "$1 runs to its end" "it ended with $status"
+	fi
+}
+
+# use_kernel NAME - make it the one in use, with our modules built for it.
+use_kernel() {
+	kernel_use "$1"
+	build_modules >"$CHECK_DIR/build.log" 2>&1 || {
+		cat "$CHECK_DIR/build.log"
+		die "cannot build for $1"
+	}
+}

@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: the scripts are clean under shellcheck and shfmt
+# kernels: -
+# quick: -
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+
+need_packages shellcheck shfmt
+cd "$ROOT"
+mapfile -t scripts < <(find scripts .ci -type f \( -name '*.sh' -o -name init -o -name run \))
+expect "shellcheck finds nothing in ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}"
+expect "shfmt would change nothing" shfmt -d "${scripts[@]}"
+finish

@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: every stress test passes on both targets, and every arena verifies before, during and after
+# kernels: 6.1 6.12
+# quick: 6.12
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+
+use_kernel "$1"
+loops=300
+((QUICK == 0)) || loops=50
+in_guest stress.sh --mem 2048 --timeout 600 -- nr_threads=2 "test_loop_count=$loops"
+finish

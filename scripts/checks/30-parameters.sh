@@ -1,0 +1,13 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: bad module parameters and bad debugfs writes are refused, and the kernel log says why
+# kernels: 6.1 6.12
+# quick: 6.12
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+
+use_kernel "$1"
+in_guest parameters.sh
+in_guest debugfs.sh
+finish

@@ -1,0 +1,25 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+#
+# paging.sh [la57] [pti] - a run on the arena.  The words say how the kernel should have set up its
+# page tables: with five levels, and isolated from those of user space; without the word it should
+# not.
+
+# shellcheck source=scripts/guest/lib.sh
+. /lib.sh
+
+for flag in la57 pti; do
+	case " $* " in
+	*" $flag "*) expect "the CPU flag $flag is in use" grep -qw "$flag" /proc/cpuinfo ;;
+	*) expect_fail "the CPU flag $flag is not in use" grep -qw "$flag" /proc/cpuinfo ;;
+	esac
+done
+mode=${*:-neither la57 nor pti}
+expect "vmap_arena.ko loads with $mode" insmod vmap_arena.ko
+expect "test_vmalloc.ko loads with $mode" insmod test_vmalloc.ko target=arena test_loop_count=50
+expect "the run ends, and arenas verify, with $mode" stress_wait verify_all
+expect "tests pass with $mode" grep -q '_test  *arena  *passed ' "$STRESS/results"
+expect_fail "no test fails with $mode" grep -E '_test +arena +(failed|not run) ' "$STRESS/results"
+expect "test_vmalloc.ko unloads with $mode" rmmod test_vmalloc
+expect "vmap_arena.ko unloads with $mode" rmmod vmap_arena
+finish

@@ -1,0 +1,68 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+#
+# parameters.sh - each bad module parameter is refused with EINVAL and a line in the kernel log that
+# names it, the value and what is allowed; good ones are taken and can be read back.
+
+# shellcheck source=scripts/guest/lib.sh
+. /lib.sh
+
+# explained MODULE NAME VALUE - does a line of the module say what is wrong, and what would be right?
+explained() {
+	dmesg | grep "\] $1: " | grep -F -- "$2" | grep -F -- "$3" |
+		grep -qE 'from [0-9]|[0-9]\.\.[0-9]|multiple of|is not (a|one of)|invalid for parameter'
+}
+
+# refused MODULE NAME VALUE
+refused() {
+	dmesg -c >/dev/null
+	if said=$(insmod "$1.ko" "$2=$3" 2>&1); then
+		not_ok "$1 refuses $2=$3" "it was loaded"
+		rmmod "$1"
+	elif [ "${said%Invalid argument}" = "$said" ]; then
+		not_ok "$1 refuses $2=$3" "not with EINVAL: $said"
+	elif ! explained "$1" "$2" "$3"; then
+		not_ok "$1 refuses $2=$3 and says why" "$(dmesg)"
+	else
+		ok "$1 refuses $2=$3 and says why"
+	fi
+}
+
+# taken MODULE NAME VALUE WORD - load with a good value, and read it back.
+taken() {
+	if insmod "$1.ko" "$2=$3"; then
+		expect "$1 takes $2=$3" [ "$(cat "/sys/module/$1/parameters/$2")" = "$4" ]
+		expect "$1 unloads after $2=$3" rmmod "$1"
+	else
+		not_ok "$1 takes $2=$3"
+	fi
+}
+
+for value in 0 -1 12 abc 3145728 68721573888 64Q 1.5M 18446744073709551616; do
+	refused vmap_arena span_size "$value"
+done
+for value in -1 1 abc 33554432 18446744073709551616 16E; do
+	refused vmap_arena arena_limit "$value"
+done
+for value in -1 1 abc 68719476737 18446744073709551616 16E; do
+	refused vmap_arena lazy_threshold "$value"
+done
+for value in 2 -1 maybe; do
+	refused vmap_arena guard "$value"
+done
+taken vmap_arena span_size 32M 33554432
+taken vmap_arena arena_limit 64M 67108864
+taken vmap_arena lazy_threshold 64K 65536
+taken vmap_arena guard 0 N
+
+insmod vmap_arena.ko || not_ok "vmap_arena.ko loads"
+for pair in nr_threads=1025 nr_threads=-1 nr_threads=abc nr_threads=99999999999999999999 \
+	sequential_test_order=2 sequential_test_order=maybe test_repeat_count=0 \
+	test_repeat_count=1000001 test_loop_count=0 test_loop_count=1000000001 nr_pages=0 \
+	nr_pages=16777216 run_test_mask=0 run_test_mask=65536 target=heap seed=x touch=maybe; do
+	refused test_vmalloc "${pair%=*}" "${pair#*=}"
+done
+taken test_vmalloc target arena arena
+taken test_vmalloc nr_threads 3 3
+expect "vmap_arena.ko unloads" rmmod vmap_arena
+finish

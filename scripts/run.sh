@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# run.sh - the stress test on our arena and on the kernel's own vmalloc, side by side, in a stock
+# kernel: builds the modules, boots, runs, and prints the table.
+#
+# usage: scripts/run.sh [option]... [-- PARAMETER=VALUE...]
+#
+#   --kernel K      6.1, 6.12, 6.1-rt, 6.12-rt, or the path of a boot image; may be repeated
+#                   (without it: 6.1, then 6.12)
+#   --threads N     threads that run the tests, 1 to 64 (2); the guest has two CPUs
+#   --loops N       loops of each test, 1 to 1000000 (1000)
+#   --timeout S     seconds until a guest that hangs is ended, 1 to 86400 (900)
+#   --help          print this text
+#
+# PARAMETERs go to test_vmalloc.ko as they are; modinfo lists them.  The results are kept in
+# build/results/KERNEL/.  Exit status: 0 if every test passed on every kernel, 1 if not, 2 for a
+# bad option.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/kernels.sh
+. "$ROOT/scripts/kernels.sh"
+
+kernels=() threads=2 loops=1000 timeout=900 parameters=()
+
+parse() {
+	while (($#)); do
+		case $1 in
+		--help)
+			usage
+			exit 0
+			;;
+		--)
+			parameters=("${@:2}")
+			break
+			;;
+		esac
+		need_argument "$1" $#
+		case $1 in
+		--kernel) kernels+=("$2") ;;
+		--threads) need_number "$1" "$2" 1 64 && threads=$2 ;;
+		--loops) need_number "$1" "$2" 1 1000000 && loops=$2 ;;
+		--timeout) need_number "$1" "$2" 1 86400 && timeout=$2 ;;
+		*) die "unknown option '$1': see --help" ;;
+		esac
+		shift 2
+	done
+}
+
+# all_passed FILE - did the run end, with something passed and nothing failed or left out?
+all_passed() {
+	jq -e '.state == "done" and any(.results[]; .status == "passed") and
+		all(.results[]; .status == "passed" or .status == "skipped")' "$1" >/dev/null 2>&1
+}
+
+# run KERNEL - sets status to 1 if anything in it failed.
+run() {
+	local results
+
+	kernel_use "$1"
+	results=$BUILD/results/$KERNEL_NAME
+	rm -rf "$results"
+	mkdir -p "$results"
+	say "building for $KERNEL_RELEASE"
+	build_modules >"$results/build.log" 2>&1 || die "cannot build: see $results/build.log"
+	say "booting $KERNEL_RELEASE"
+	"$ROOT/scripts/vm.sh" --kernel "$1" --cpus 2 --mem 2048 --timeout "$timeout" \
+		--module "$MODULES/vmap_arena.ko" --module "$MODULES/test_vmalloc.ko" \
+		--script "$ROOT/scripts/guest/run.sh" --out "$results" --log "$results/console.log" \
+		-- "nr_threads=$threads" "test_loop_count=$loops" "${parameters[@]}" || status=1
+	all_passed "$results/results.json" || status=1
+}
+
+report() {
+	local kernel results
+
+	for kernel; do
+		results=$BUILD/results/$kernel
+		printf '\nLinux %s: %s\n' "$kernel" "$results"
+		jq -r -f "$ROOT/scripts/results.jq" "$results/results.json" ||
+			echo "no results: see $results/console.log"
+	done
+}
+
+parse "$@"
+((${#kernels[@]})) || kernels=("${STOCK_KERNELS[@]}")
+need_packages jq
+names=() status=0
+for kernel in "${kernels[@]}"; do
+	run "$kernel"
+	names+=("$KERNEL_NAME")
+done
+report "${names[@]}"
+((status == 0)) || say "failed"
+exit "$status"
