@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * module.c - the lab as a kernel module
+ *
+ * Theory
+ *
+ * Loading it does the work: parameters are checked, one load is made or read, it is replayed on
+ * each structure asked for, and a table goes to the kernel log.  If anything is wrong with a
+ * parameter or a trace, the load fails and nothing was replayed.  What was found stays in debugfs
+ * until the module is unloaded:
+ *
+ *   vmap_lab/results       the table
+ *   vmap_lab/results.json  the same for programs
+ *   vmap_lab/INDEX.samples, .latency, .map   for plots
+ *
+ * With check= the structures are checked against a bitmap instead (model.c), and loading fails if
+ * one is wrong.
+ *
+ * A trace is read whole; it is plain text here, since a kernel does not unpack gzip files for
+ * modules.
+ *
+ * Locking: none.  All is done by the thread that loads the module, before debugfs shows it.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/debugfs.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/kernel_read_file.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "lab.h"
+
+#define INDEXES_MAX	16
+#define TRACE_BYTES_MAX	(256UL << 20)
+#define LINE_BYTES	512
+
+static char *index_names = "all";
+static char *workload = "random";
+static char *trace = "";
+static unsigned long n = 10000;
+static unsigned long ops = 20000;
+static unsigned long space = 1UL << 24;
+static unsigned long seed = 1;
+static unsigned long check;
+
+module_param_named(index, index_names, charp, 0444);
+MODULE_PARM_DESC(index, "structures, with commas between, or all (default all)");
+module_param(workload, charp, 0444);
+MODULE_PARM_DESC(workload,
+		 "le_fit, b_fit, ne_fit, long_busy_list, random, random_align, lifo or heavy (default random)");
+module_param(trace, charp, 0444);
+MODULE_PARM_DESC(trace, "path of a trace to replay instead of a workload, not compressed");
+module_param(n, ulong, 0444);
+MODULE_PARM_DESC(n, "areas live at once, 1..1000000 (default 10000)");
+module_param(ops, ulong, 0444);
+MODULE_PARM_DESC(ops, "allocations measured, 1..1000000 (default 20000)");
+module_param(space, ulong, 0444);
+MODULE_PARM_DESC(space, "pages to allocate from, 4096..2^40 (default 2^24)");
+module_param(seed, ulong, 0444);
+MODULE_PARM_DESC(seed, "seed of every random choice (default 1)");
+module_param(check, ulong, 0444);
+MODULE_PARM_DESC(check, "check the structures against a bitmap, so many rounds, 0..100000 (default 0: replay)");
+
+/* Where printed text goes: to a debugfs file, or line by line to the kernel log. */
+struct lab_out {
+	struct seq_file *seq;
+	char line[LINE_BYTES];
+	size_t length;
+};
+
+static const struct lab_index *chosen[INDEXES_MAX];
+static struct lab_result results[INDEXES_MAX];
+static unsigned int nr_chosen;
+static struct lab_load load;
+static struct dentry *folder;
+
+void *lab_zalloc(size_t bytes)
+{
+	return kvzalloc(bytes, GFP_KERNEL);
+}
+
+void lab_release(void *memory)
+{
+	kvfree(memory);
+}
+
+u64 lab_now(void)
+{
+	return ktime_get_ns();
+}
+
+/* Changes with each timer interrupt. */
+unsigned long lab_disturbances(void)
+{
+	return jiffies;
+}
+
+void lab_breathe(void)
+{
+	cond_resched();
+}
+
+static void log_lines(struct lab_out *out)
+{
+	char *end;
+
+	while ((end = strchr(out->line, '\n'))) {
+		*end = '\0';
+		pr_info("%s\n", out->line);
+		out->length -= end + 1 - out->line;
+		memmove(out->line, end + 1, out->length + 1);
+	}
+}
+
+void lab_print(struct lab_out *out, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (out->seq) {
+		seq_vprintf(out->seq, format, args);
+	} else {
+		out->length += vscnprintf(out->line + out->length, LINE_BYTES - out->length, format,
+					  args);
+		log_lines(out);
+	}
+	va_end(args);
+}
+
+static int check_number(const char *name, unsigned long value, unsigned long min,
+			unsigned long max)
+{
+	if (value >= min && value <= max)
+		return 0;
+	pr_err("%s: %lu is out of range %lu..%lu\n", name, value, min, max);
+	return -EINVAL;
+}
+
+static int check_numbers(void)
+{
+	return check_number("n", n, 1, LAB_MAX_LIVE) ?:
+	       check_number("ops", ops, 1, LAB_MAX_OPS / 4) ?:
+	       check_number("space", space, 4096, LAB_MAX_SPACE) ?:
+	       check_number("check", check, 0, 100000);
+}
+
+static int choose_all(void)
+{
+	const struct lab_index *const *index;
+
+	for (index = lab_indexes; *index; index++)
+		if ((*trace && !check) || !((*index)->flags & LAB_RECORDED))
+			chosen[nr_chosen++] = *index;
+	return 0;
+}
+
+static int choose(const char *names)
+{
+	size_t length;
+
+	if (!strcmp(names, "all"))
+		return choose_all();
+	for (;; names += length + 1) {
+		length = strcspn(names, ",");
+		if (nr_chosen < INDEXES_MAX)
+			chosen[nr_chosen] = lab_index_find(names, length);
+		if (nr_chosen == INDEXES_MAX || !chosen[nr_chosen]) {
+			pr_err("index: \"%.*s\" is not one of tree, busy_list, free_list, segregated, buddy, vmem, maple, maple_tree, iova, drm_mm, gen_pool, recorded, all\n",
+			       (int)length, names);
+			return -EINVAL;
+		}
+		nr_chosen++;
+		if (!names[length])
+			return 0;
+	}
+}
+
+/* Cuts the text into lines and reads each.  The text is spoilt. */
+static int read_lines(struct lab_trace *reader, char *text)
+{
+	unsigned long number = 0;
+	const char *wrong = NULL;
+	char *line;
+
+	while (!wrong && (line = strsep(&text, "\n"))) {
+		number++;
+		if (!text && *line)
+			wrong = "expected the end of the line";
+		else
+			wrong = lab_trace_line(reader, line);
+		if (number % 1024 == 0)
+			cond_resched();
+	}
+	if (wrong) {
+		pr_err("%s:%lu: %s\n", trace, number, wrong);
+		lab_trace_close(reader);
+		return -EINVAL;
+	}
+	wrong = lab_trace_close(reader);
+	if (wrong)
+		pr_err("%s:%lu: %s\n", trace, number, wrong);
+	return wrong ? -EINVAL : 0;
+}
+
+static int read_trace(void)
+{
+	struct lab_trace *reader;
+	void *text = NULL;
+	ssize_t bytes = kernel_read_file_from_path(trace, 0, &text, TRACE_BYTES_MAX, NULL,
+						   READING_UNKNOWN);
+	char *copy;
+	int err;
+
+	if (bytes < 0) {
+		pr_err("trace: \"%s\" cannot be read: error %zd (at most %lu bytes)\n", trace,
+		       bytes, TRACE_BYTES_MAX);
+		return bytes;
+	}
+	copy = kvmalloc(bytes + 1, GFP_KERNEL);
+	reader = copy ? lab_trace_open(&load) : NULL;
+	if (reader) {
+		memcpy(copy, text, bytes);
+		copy[bytes] = '\0';
+	}
+	vfree(text);
+	err = reader ? read_lines(reader, copy) : -ENOMEM;
+	kvfree(copy);
+	snprintf(load.name, sizeof(load.name), "%s", kbasename(trace));
+	return err;
+}
+
+static int make_load(void)
+{
+	const struct lab_shape shape = {
+		.workload = workload,
+		.n = n,
+		.ops = ops,
+		.space = space,
+		.seed = seed,
+	};
+	int err;
+
+	if (*trace)
+		return read_trace();
+	err = lab_workload_make(&load, &shape);
+	if (err == -EINVAL)
+		pr_err("workload: \"%s\" is not one of le_fit, b_fit, ne_fit, long_busy_list, random, random_align, lifo, heavy\n",
+		       workload);
+	else if (err)
+		pr_err("n=%lu and ops=%lu are together more than %lu operations, or too little memory\n",
+		       n, ops, LAB_MAX_OPS);
+	return err;
+}
+
+static int check_all(struct lab_out *out)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < nr_chosen; i++)
+		err = lab_model_test(chosen[i], seed, check, out) ?: err;
+	return err;
+}
+
+static void replay_all(struct lab_out *out)
+{
+	unsigned int i;
+
+	lab_report_load(out, &load);
+	lab_report_heading(out);
+	for (i = 0; i < nr_chosen && !fatal_signal_pending(current); i++) {
+		lab_replay(chosen[i], &load, &results[i]);
+		lab_report_row(out, &results[i]);
+	}
+	nr_chosen = i;
+}
+
+static int results_show(struct seq_file *m, void *unused)
+{
+	struct lab_out out = { .seq = m };
+	unsigned int i;
+
+	lab_report_load(&out, &load);
+	lab_report_heading(&out);
+	for (i = 0; i < nr_chosen; i++)
+		lab_report_row(&out, &results[i]);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(results);
+
+static int json_show(struct seq_file *m, void *unused)
+{
+	struct lab_out out = { .seq = m };
+
+	lab_report_json(&out, &load, results, nr_chosen);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(json);
+
+static int samples_show(struct seq_file *m, void *unused)
+{
+	struct lab_out out = { .seq = m };
+
+	lab_report_samples(&out, m->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(samples);
+
+static int latency_show(struct seq_file *m, void *unused)
+{
+	struct lab_out out = { .seq = m };
+
+	lab_report_latency(&out, m->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(latency);
+
+static int map_show(struct seq_file *m, void *unused)
+{
+	struct lab_out out = { .seq = m };
+
+	lab_report_map(&out, m->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(map);
+
+static void show_part(const char *kind, struct lab_result *result,
+		      const struct file_operations *fops)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s.%s", result->index->name, kind);
+	debugfs_create_file(name, 0400, folder, result, fops);
+}
+
+static void show(void)
+{
+	unsigned int i;
+
+	folder = debugfs_create_dir("vmap_lab", NULL);
+	debugfs_create_file("results", 0400, folder, NULL, &results_fops);
+	debugfs_create_file("results.json", 0400, folder, NULL, &json_fops);
+	for (i = 0; i < nr_chosen; i++) {
+		if (results[i].error)
+			continue;
+		show_part("samples", &results[i], &samples_fops);
+		show_part("latency", &results[i], &latency_fops);
+		show_part("map", &results[i], &map_fops);
+	}
+}
+
+static int __init lab_init(void)
+{
+	static struct lab_out log;
+	int err = check_numbers() ?: choose(index_names);
+
+	if (err)
+		return err;
+	if (check)
+		return check_all(&log);
+	err = make_load();
+	if (err) {
+		lab_load_free(&load);
+		return err;
+	}
+	replay_all(&log);
+	show();
+	return 0;
+}
+module_init(lab_init);
+
+static void __exit lab_exit(void)
+{
+	unsigned int i;
+
+	debugfs_remove(folder);
+	for (i = 0; i < nr_chosen; i++)
+		lab_result_free(&results[i]);
+	lab_load_free(&load);
+}
+module_exit(lab_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Index structures for address space, side by side on the same operations");

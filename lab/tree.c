@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tree.c - the default: the free extents in one augmented red-black tree
+ *
+ * Theory
+ *
+ * This is vmap_arena's own free tree, called through free_tree.h as vmap_alloc.c calls it; what it
+ * does and why is said in ../free_tree.c.  It goes back to the 2018 RFC, and to what the kernel
+ * made of that in 5.2: a tree in which each node knows the longest free extent below it.  Unlike
+ * there, busy extents stay on a ring with the free ones, so that freeing finds its neighbours
+ * without a search, and an aligned request gets the lowest fit.
+ *
+ * What is not here: the lock, the caches and the lazy list of the arena.  This is the price of the
+ * index alone.
+ */
+#include <linux/errno.h>
+
+#include "../free_tree.h"
+#include "lab.h"
+
+struct tree_index {
+	struct free_tree tree;
+	struct vmap_extent edge;
+	struct extent_pool spares;
+	struct lab_pool pool;
+};
+
+static int fill_spares(struct tree_index *index)
+{
+	while (index->spares.count < FREE_TREE_SPARES) {
+		struct vmap_extent *extent = lab_pool_get(&index->pool);
+
+		if (!extent)
+			return -ENOMEM;
+		extent_pool_push(&index->spares, extent);
+	}
+	return 0;
+}
+
+static void tree_destroy(void *self)
+{
+	struct tree_index *index = self;
+
+	lab_pool_exit(&index->pool);
+	lab_release(index);
+}
+
+static void *tree_create(const struct lab_space *space)
+{
+	struct tree_index *index = lab_zalloc(sizeof(*index));
+
+	if (!index)
+		return ERR_PTR(-ENOMEM);
+	/* At worst every area has a free extent behind it. */
+	if (lab_pool_init(&index->pool, sizeof(struct vmap_extent),
+			  2 * space->areas + 1 + FREE_TREE_SPARES) || fill_spares(index)) {
+		tree_destroy(index);
+		return ERR_PTR(-ENOMEM);
+	}
+	free_tree_init(&index->tree, 1);
+	free_tree_open(&index->tree, &index->edge, extent_pool_pop(&index->spares), space->start,
+		       space->end);
+	return index;
+}
+
+static int tree_alloc(void *self, const struct lab_request *request, struct lab_area *area)
+{
+	struct tree_index *index = self;
+	struct free_search search = {
+		.size = request->size,
+		.align = request->align,
+		.lo = request->lo,
+		.hi = request->hi,
+	};
+	enum free_found found;
+	struct vmap_extent *extent;
+
+	if (fill_spares(index))
+		return -ENOMEM;
+	do {
+		found = free_tree_find(&index->tree, &search);
+	} while (found == FREE_AGAIN);
+	if (found == FREE_NONE)
+		return -ENOSPC;
+	extent = free_tree_cut(&index->tree, &search, &index->spares);
+	extent->state = VMAP_BUSY;
+	*area = (struct lab_area){ extent, extent->start, request->size };
+	return 0;
+}
+
+static void tree_free(void *self, const struct lab_area *area)
+{
+	struct tree_index *index = self;
+
+	free_tree_put(&index->tree, area->handle, &index->spares);
+	while (index->spares.count > FREE_TREE_SPARES)
+		lab_pool_put(&index->pool, extent_pool_pop(&index->spares));
+}
+
+static void tree_walk(void *self, lab_visit visit, void *data)
+{
+	struct tree_index *index = self;
+	const struct vmap_extent *extent;
+
+	for (extent = free_tree_first(&index->tree); extent; extent = free_tree_after(extent))
+		visit(data, extent->start, extent->end);
+}
+
+static unsigned long tree_bytes(void *self)
+{
+	struct tree_index *index = self;
+
+	return sizeof(*index) + (index->pool.used - index->spares.count) * index->pool.node;
+}
+
+const struct lab_index lab_tree = {
+	.name = "tree",
+	.differs = "vmap_arena's free tree: augmented rb-tree of free extents, ring of all",
+	.flags = LAB_LOWEST,
+	.create = tree_create,
+	.destroy = tree_destroy,
+	.alloc = tree_alloc,
+	.free = tree_free,
+	.walk = tree_walk,
+	.bytes = tree_bytes,
+};

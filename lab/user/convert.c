@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * convert.c - turns what a tracer printed into a trace
+ *
+ * Theory
+ *
+ * The kernel's three tracepoints print the same words whoever shows them; the raw trace file of
+ * tracefs, `trace-cmd report` and `perf script` differ in what stands before:
+ *
+ *   insmod-71    [001] .....     3.141592: alloc_vmap_area: va_start: ...
+ *   insmod-71    [001]     3.141592: alloc_vmap_area:      va_start: ...
+ *   insmod    71 [001]     3.141592: vmalloc:alloc_vmap_area: va_start: ...
+ *
+ * So a line is looked at from the first number that has a point in it and a colon behind it: that
+ * is the time.  Then comes the name of the event.  Other events are counted and left out, as are
+ * the lines in which tracers say that they lost some.  A line that is none of these is refused.
+ *
+ * All events are read before any is written: the spans come from the bounds of all allocations,
+ * and a tracer may print the events of two CPUs slightly out of order.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <linux/kernel.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "user.h"
+
+#define LINE_MAX_BYTES	4096
+#define PAGE_BYTES	4096ULL
+
+struct event {
+	u64 time;
+	unsigned long line;
+	char kind;
+	u64 words[5];
+};
+
+struct events {
+	struct event *all;
+	unsigned long count;
+	unsigned long room;
+	unsigned long others;
+	unsigned long losses;
+	struct { u64 lo, hi; } spans[LAB_MAX_SPANS];
+	unsigned int nr_spans;
+};
+
+/**
+ * struct form - what an event prints
+ * @name: of the event
+ * @kind: its letter in a trace
+ * @keys: before each number, in the order in which they are printed
+ */
+static const struct form {
+	const char *name;
+	char kind;
+	const char *keys[7];
+} forms[] = {
+	{ "alloc_vmap_area", 'a',
+	  { "va_start: ", "size=", "align=", "vstart=", "vend=", "failed=" } },
+	{ "free_vmap_area_noflush", 'f', { "va_start=", "nr_lazy=", "nr_lazy_max=" } },
+	{ "purge_vmap_area_lazy", 'p', { "start=", "end=", "num_purged=" } },
+};
+
+/* Seconds with a fraction and a colon behind, in nanoseconds; where they end, or NULL. */
+static const char *read_time(const char *text, u64 *time)
+{
+	unsigned int digits;
+	u64 fraction = 0;
+
+	if (!isdigit(*text))
+		return NULL;
+	for (*time = 0; isdigit(*text); text++)
+		*time = *time * 10 + (*text - '0');
+	if (*text++ != '.' || !isdigit(*text))
+		return NULL;
+	for (digits = 0; isdigit(*text); text++, digits++)
+		if (digits < 9)
+			fraction = fraction * 10 + (*text - '0');
+	for (; digits < 9; digits++)
+		fraction *= 10;
+	*time = *time * 1000000000ULL + fraction;
+	return *text == ':' ? text + 1 : NULL;
+}
+
+/* What stands behind the time: the name of the event. */
+static const char *find_name(const char *line, u64 *time)
+{
+	const char *at, *rest;
+
+	for (at = line; *at; at++) {
+		if (at != line && !isspace(at[-1]))
+			continue;
+		rest = read_time(at, time);
+		if (rest)
+			return rest + strspn(rest, " \t");
+	}
+	return NULL;
+}
+
+static bool read_words(const struct form *form, const char *text, u64 *words)
+{
+	unsigned int i;
+	char *end;
+
+	for (i = 0; form->keys[i]; i++) {
+		text += strspn(text, " \t");
+		if (strncmp(text, form->keys[i], strlen(form->keys[i])))
+			return false;
+		text += strlen(form->keys[i]);
+		if (!isdigit(*text))
+			return false;
+		errno = 0;
+		words[i] = strtoull(text, &end, 0);
+		if (errno)
+			return false;
+		text = end;
+	}
+	return !text[strspn(text, " \t\r\n")];
+}
+
+static struct event *add_event(struct events *events)
+{
+	if (events->count == events->room) {
+		events->room = events->room ? 2 * events->room : 4096;
+		events->all = realloc(events->all, events->room * sizeof(*events->all));
+		if (!events->all)
+			die("out of memory after %lu events", events->count);
+	}
+	return &events->all[events->count++];
+}
+
+static bool says_lost(const char *line)
+{
+	return strstr(line, "[LOST ") || strstr(line, "EVENTS DROPPED") || strstr(line, "LOST ");
+}
+
+/* Lines that all tracers print between or before events. */
+static bool is_frame(const char *line)
+{
+	return !line[strspn(line, " \t\r\n")] || *line == '#' || !strncmp(line, "cpus=", 5) ||
+	       !strncmp(line, "version = ", 10);
+}
+
+static const struct form *find_form(const char *name, size_t length)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(forms); i++)
+		if (strlen(forms[i].name) == length && !strncmp(forms[i].name, name, length))
+			return &forms[i];
+	return NULL;
+}
+
+static u64 page_up(u64 value)
+{
+	return (value + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
+/* The kernel names the last byte of some ranges and the first beyond of others. */
+static u64 page_end(u64 value)
+{
+	return value % PAGE_BYTES == PAGE_BYTES - 1 && value + 1 ? value + 1
+								 : value / PAGE_BYTES * PAGE_BYTES;
+}
+
+/* Bring an allocation into the order and the units of a trace. */
+static bool settle_alloc(struct event *event)
+{
+	u64 *words = event->words;
+
+	words[1] = page_up(words[1]);
+	words[2] = words[2] < PAGE_BYTES ? PAGE_BYTES : words[2];
+	words[3] = page_up(words[3]);
+	words[4] = page_end(words[4]);
+	return words[1] && words[3] && words[4] > words[3] && words[4] - words[3] >= words[1] &&
+	       !(words[2] & (words[2] - 1));
+}
+
+static bool read_event(struct events *events, const char *name, u64 time, unsigned long line)
+{
+	size_t length = strcspn(name, ":");
+	const struct form *form;
+	struct event *event;
+	u64 words[6];
+
+	if (!strncmp(name, "vmalloc:", 8)) {
+		name += 8;
+		length = strcspn(name, ":");
+	}
+	if (!length || name[length] != ':')
+		return false;
+	form = find_form(name, length);
+	if (!form) {
+		events->others++;
+		return true;
+	}
+	if (!read_words(form, name + length + 1, words))
+		return false;
+	event = add_event(events);
+	*event = (struct event){ .time = time, .line = line, .kind = form->kind };
+	memcpy(event->words, words, sizeof(event->words));
+	if (form->kind != 'a')
+		return true;
+	if (words[5])
+		event->kind = 'x';
+	return settle_alloc(event);
+}
+
+static void read_line(struct events *events, const char *path, const char *line,
+		      unsigned long number)
+{
+	const char *name;
+	u64 time;
+
+	if (is_frame(line))
+		return;
+	name = find_name(line, &time);
+	if (!name && says_lost(line)) {
+		events->losses++;
+		return;
+	}
+	if (!name)
+		die("%s:%lu: expected TIME: EVENT: as tracefs, trace-cmd or perf print it",
+		    path, number);
+	if (!read_event(events, name, time, number))
+		die("%s:%lu: expected the fields of vmalloc's tracepoints, Linux 6.2 or later",
+		    path, number);
+}
+
+static int in_time(const void *a, const void *b)
+{
+	const struct event *one = a, *two = b;
+
+	if (one->time != two->time)
+		return one->time < two->time ? -1 : 1;
+	return one->line < two->line ? -1 : 1;
+}
+
+/* Add a range to the spans; spans that it joins become one. */
+static void add_span(struct events *events, u64 lo, u64 hi)
+{
+	unsigned int i = 0;
+
+	while (i < events->nr_spans) {
+		if (lo > events->spans[i].hi || hi < events->spans[i].lo) {
+			i++;
+			continue;
+		}
+		lo = lo < events->spans[i].lo ? lo : events->spans[i].lo;
+		hi = hi > events->spans[i].hi ? hi : events->spans[i].hi;
+		events->spans[i] = events->spans[--events->nr_spans];
+		i = 0;
+	}
+	if (events->nr_spans == LAB_MAX_SPANS)
+		die("expected at most %d address spaces that do not overlap", LAB_MAX_SPANS);
+	events->spans[events->nr_spans].lo = lo;
+	events->spans[events->nr_spans++].hi = hi;
+}
+
+/* The span with the most allocations comes first: the map shows it. */
+static void find_spans(struct events *events)
+{
+	unsigned long i, used[LAB_MAX_SPANS] = { 0 }, most = 0;
+	unsigned int s;
+
+	for (i = 0; i < events->count; i++)
+		if (events->all[i].kind == 'a')
+			add_span(events, events->all[i].words[3], events->all[i].words[4]);
+	for (i = 0; i < events->count; i++)
+		for (s = 0; s < events->nr_spans; s++)
+			if (events->all[i].kind == 'a' &&
+			    events->all[i].words[0] >= events->spans[s].lo &&
+			    events->all[i].words[0] < events->spans[s].hi)
+				used[s]++;
+	for (s = 1; s < events->nr_spans; s++)
+		if (used[s] > used[most])
+			most = s;
+	if (most) {
+		typeof(events->spans[0]) first = events->spans[0];
+
+		events->spans[0] = events->spans[most];
+		events->spans[most] = first;
+	}
+}
+
+static void write_event(const struct event *event, u64 first, FILE *to)
+{
+	const u64 *words = event->words;
+
+	fprintf(to, "%llu %c", (unsigned long long)(event->time - first), event->kind);
+	if (event->kind == 'a')
+		fprintf(to, " %#llx %llu %llu %#llx %#llx", (unsigned long long)words[0],
+			(unsigned long long)words[1], (unsigned long long)words[2],
+			(unsigned long long)words[3], (unsigned long long)words[4]);
+	else if (event->kind == 'x')
+		fprintf(to, " %llu %llu %#llx %#llx", (unsigned long long)words[1],
+			(unsigned long long)words[2], (unsigned long long)words[3],
+			(unsigned long long)words[4]);
+	else if (event->kind == 'p')
+		fprintf(to, " %#llx %#llx", (unsigned long long)words[0],
+			(unsigned long long)words[1]);
+	else
+		fprintf(to, " %#llx", (unsigned long long)words[0]);
+	fputc('\n', to);
+}
+
+static void write_trace(const struct events *events, FILE *to)
+{
+	unsigned long i;
+	unsigned int s;
+
+	fprintf(to, "vmap-trace 1\npage 4096\n");
+	for (s = 0; s < events->nr_spans; s++)
+		fprintf(to, "span %#llx %#llx\n", (unsigned long long)events->spans[s].lo,
+			(unsigned long long)events->spans[s].hi);
+	for (i = 0; i < events->count; i++)
+		write_event(&events->all[i], events->all[0].time, to);
+	if (fflush(to) || ferror(to))
+		die("cannot write the trace: %s", strerror(errno));
+}
+
+/* Prints the trace made from the file at @path, plain or gzip. */
+void convert(const char *path, FILE *to)
+{
+	struct events events = { 0 };
+	char line[LINE_MAX_BYTES];
+	gzFile file = gzopen(path, "r");
+	unsigned long number = 0;
+
+	if (!file)
+		die("cannot read '%s': %s", path, strerror(errno));
+	while (gzgets(file, line, sizeof(line)))
+		read_line(&events, path, line, ++number);
+	if (gzclose(file) != Z_OK)
+		die("%s:%lu: expected more: the file breaks off", path, number + 1);
+	qsort(events.all, events.count, sizeof(*events.all), in_time);
+	find_spans(&events);
+	if (!events.nr_spans)
+		die("%s:%lu: expected at least one alloc_vmap_area", path, number + 1);
+	write_trace(&events, to);
+	fprintf(stderr, "vmap_lab: %lu events; %lu of other kinds left out; losses reported: %lu\n",
+		events.count, events.others, events.losses);
+	free(events.all);
+}
