@@ -4,9 +4,9 @@
  *
  * Theory
  *
- * A *peer* is an allocator, ours or another, behind the same two calls.  A *load* says what is asked
- * of it: how large the allocations are, in which order they are freed, how many are live.  One
- * *measurement* puts one load on one peer and times every call; see load.c.
+ * A *peer* is an allocator, ours or another, behind the same two calls.  A *load* says what is
+ * asked of it: how large the allocations are, in which order they are freed, how many are live.
+ * One *measurement* puts one load on one peer and times every call; see load.c.
  *
  * The clock is the CPU's time stamp counter, in *ticks*.  Under QEMU's -icount a tick is one guest
  * instruction, so the same build gives the same figures each time; the file clock says whether it
@@ -14,8 +14,8 @@
  *
  * /sys/kernel/debug/vmap_bench/:
  *
- *   run      write "peer=tree sizes=random order=random live=1000" to measure; the write returns when
- *            that is done.  Also align=, warm=, ops=, seed=, budget=.
+ *   run      write "peer=tree sizes=random order=random live=1000" to measure; the write returns
+ *            when that is done.  Also align=, warm=, ops=, seed=, budget=.
  *   result   the last measurement, as a line of JSON
  *   peers    their names
  *   clock    ticks of a million instructions
@@ -164,7 +164,7 @@ static int parse(char *text, struct bench_load *load)
 	int err = 0;
 
 	*load = default_load;
-	while (!err && (word = strsep(&text, " \n"))) {
+	while (!err && (word = strsep(&text, "\n "))) {
 		if (!*word)
 			continue;
 		value = strchr(word, '=');

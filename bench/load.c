@@ -2,8 +2,8 @@
 /*
  * load.c - makes one measurement: the same calls, in the same order, whoever the peer is
  *
- * A measurement fills up to the number of live areas, runs a warm-up so that the address space is as
- * fragmented as it will get, measures, and frees everything.  Which area is freed next and how
+ * A measurement fills up to the number of live areas, runs a warm-up so that the address space is
+ * as fragmented as it will get, measures, and frees everything.  Which area is freed next and how
  * large the next one is come from two random sequences that the seed fixes and no peer influences.
  *
  * Each call is timed by itself.  Between calls other tasks may run, so that a peer's background
@@ -109,7 +109,7 @@ static bool time_alloc(struct bench_run *run, struct bench_area *area)
 	if (!done)
 		area->pages = 0;
 	else if (run->alloc)
-		note(run->alloc, end - start, jiffies == tick);
+		note(run->alloc, end - start, !(jiffies - tick));
 	return done;
 }
 
@@ -124,7 +124,7 @@ static void time_free(struct bench_run *run, struct bench_area *area)
 	end = get_cycles();
 	area->pages = 0;
 	if (run->free)
-		note(run->free, end - start, jiffies == tick);
+		note(run->free, end - start, !(jiffies - tick));
 }
 
 /* Let others run, and see whether to go on. */

@@ -5,6 +5,7 @@
  * The arenas live as long as the module, so that their settings in debugfs can be changed before a
  * measurement: the one of bench_tree is to have its cache turned off there.
  */
+#include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/mm.h>
 
@@ -12,7 +13,7 @@
 #include "bench.h"
 
 #define RANGE_START	BENCH_MAX_PAGES
-#define RANGE_END	(1UL << 36)
+#define RANGE_END	BIT(36)
 
 static struct vmap_arena *range, *tree, *warm, *cold;
 
