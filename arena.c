@@ -260,10 +260,10 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 		return ERR_PTR(-ENOMEM);
 	arena->memory = true;
 	arena->flags = flags;
-	arena->caching = cache && !(flags & VMAP_ARENA_NOCACHE);
 	arena->guard = guard && !(flags & VMAP_ARENA_NOGUARD) ? PAGE_SIZE : 0;
 	arena->limit = arena_limit;
 	arena->threshold = default_threshold();
+	cache_switch(arena, cache && !(flags & VMAP_ARENA_NOCACHE));
 	err = span_import(arena, span_size, 0);
 	if (err) {
 		empty_arena(arena);
@@ -313,7 +313,7 @@ struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start
 	arena = new_arena(name, quantum);
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
-	arena->caching = cache;
+	cache_switch(arena, cache);
 	err = span_adopt(arena, start, end);
 	if (err) {
 		empty_arena(arena);

@@ -111,6 +111,7 @@ struct depot {
  * @flags: VMAP_ARENA_*
  * @memory: it hands out mapped memory, not bare ranges
  * @caching: frees may be kept for reuse
+ * @caches_ranges: that, and it is a range arena
  * @quantum: all sizes and addresses are multiples of this
  * @quantum_shift: its logarithm
  * @guard: bytes left unmapped after each allocation
@@ -159,6 +160,7 @@ struct vmap_arena {
 	unsigned int flags;
 	bool memory;
 	bool caching;
+	bool caches_ranges;
 	unsigned long quantum;
 	unsigned int quantum_shift;
 	unsigned long guard;

@@ -361,6 +361,7 @@ void cache_switch(struct vmap_arena *arena, bool on)
 
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	arena->caching = on;
+	arena->caches_ranges = on && !arena->memory;
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
 	if (!on)
 		cache_drain(arena);

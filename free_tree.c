@@ -64,11 +64,13 @@ static inline void resized(struct vmap_extent *extent)
 }
 
 /* The lowest extent of at least @size below @rb, where there is one. */
-static struct vmap_extent *lowest(struct rb_node *rb, unsigned long size)
+static __always_inline struct vmap_extent *lowest(struct rb_node *rb, unsigned long size)
 {
 	for (;;) {
-		if (max_at(rb->rb_left) >= size)
-			rb = rb->rb_left;
+		struct rb_node *left = rb->rb_left;
+
+		if (left && to_extent(left)->max >= size)
+			rb = left;
 		else if (extent_size(to_extent(rb)) >= size)
 			return to_extent(rb);
 		else
@@ -167,7 +169,8 @@ static void remember_barren(struct free_tree *tree, const struct free_search *se
 }
 
 /* The search proper, for a request whose alignment or lower bound an extent may miss. */
-static enum free_found find_among_misses(struct free_tree *tree, struct free_search *search)
+static noinline enum free_found find_among_misses(struct free_tree *tree,
+						  struct free_search *search)
 {
 	bool complete = begin_search(tree, search);
 	struct vmap_extent *extent;

@@ -699,30 +699,33 @@ void vmap_unmap_pages(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_unmap_pages);
 
-static struct vmap_extent *alloc_extent(struct vmap_arena *arena, struct free_search *search,
-					gfp_t gfp, const void *caller)
+static struct vmap_extent *count_alloc(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	struct vmap_extent *extent = ERR_PTR(-EINVAL);
-	unsigned long size = search->size;
-
-	search->size = ALIGN(size, arena->quantum);
-	if (!arena->memory && size && is_power_of_2(search->align) && search->lo < search->hi) {
-		search->align = max(search->align, arena->quantum);
-		extent = ERR_PTR(-ENOSPC);
-		if (search->size >= size && search->hi - search->lo >= search->size)
-			extent = take(arena, search, gfp, caller);
-	}
-	if (IS_ERR(extent))
+	if (unlikely(IS_ERR(extent)))
 		arena_count(arena, fails);
 	else
 		arena_count(arena, allocs);
 	return extent;
 }
 
-/* Is it a request that any extent of its size satisfies? */
+static struct vmap_extent *alloc_extent(struct vmap_arena *arena, struct free_search *search,
+					gfp_t gfp, const void *caller)
+{
+	unsigned long size = search->size;
+
+	if (arena->memory || !size || !is_power_of_2(search->align) || search->lo >= search->hi)
+		return count_alloc(arena, ERR_PTR(-EINVAL));
+	search->size = ALIGN(size, arena->quantum);
+	search->align = max(search->align, arena->quantum);
+	if (search->size < size || search->hi - search->lo < search->size)
+		return count_alloc(arena, ERR_PTR(-ENOSPC));
+	return count_alloc(arena, take(arena, search, gfp, caller));
+}
+
+/* Is it a request that a cached extent of its size satisfies? */
 static __always_inline bool is_plain_range(const struct vmap_arena *arena, unsigned long align)
 {
-	return !arena->memory && align <= arena->quantum && is_power_of_2(align);
+	return arena->caches_ranges && align <= arena->quantum && is_power_of_2(align);
 }
 
 static __always_inline unsigned long range_class(const struct vmap_arena *arena,
@@ -819,7 +822,8 @@ static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_exte
 	if (IS_ERR_OR_NULL(extent) || WARN_ON_ONCE(in_nmi()))
 		return;
 	good = !arena->memory && is_busy_in(extent, arena);
-	if (good && cache_store_slow(arena, extent, class_of(arena, extent)))
+	if (good && arena->caches_ranges &&
+	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	good = good && is_busy_in(extent, arena);
@@ -842,7 +846,7 @@ static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vm
 	unsigned long class, flags;
 	bool kept;
 
-	if (unlikely(IS_ERR_OR_NULL(extent) || arena->memory || !is_busy_in(extent, arena)))
+	if (unlikely(IS_ERR_OR_NULL(extent) || !arena->caches_ranges || !is_busy_in(extent, arena)))
 		return false;
 	class = class_of(arena, extent);
 	if (unlikely(class > CACHE_CLASSES))
