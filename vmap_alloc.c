@@ -153,12 +153,13 @@ static void merge_now(struct vmap_arena *arena)
 	} while (more);
 }
 
-/* A span of this size holds the request wherever the span begins. */
+/* A span of this size holds the request wherever the span begins.  vmap() maps no more than the RAM. */
 static bool import_size(const struct free_search *search, unsigned long *size)
 {
 	unsigned long slack = search->align > PMD_SIZE ? search->align - PMD_SIZE : 0;
 
-	return !check_add_overflow(search->size, slack, size) && *size <= LONG_MAX;
+	return !check_add_overflow(search->size, slack, size) &&
+	       *size <= totalram_pages() << PAGE_SHIFT;
 }
 
 /* Give the arena back what it may hand out again: what is cached, and what is lazy. */
