@@ -62,7 +62,7 @@ static const char *const target_words[] = { NULL, "arena", "kernel", "both" };
 
 struct stress_settings stress_params = {
 	.test_repeat_count = 1,
-	.test_loop_count = 1000,
+	.test_loop_count = 500,
 	.nr_pages = 1,
 	.run_test_mask = BIT(STRESS_NR_TESTS) - 1,
 	.target = BIT(STRESS_NR_TARGETS) - 1,
@@ -151,7 +151,7 @@ MODULE_PARM_DESC(test_repeat_count,
 		 "passes of each test, 1..1000000 (default 1)");
 module_param_cb(test_loop_count, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(test_loop_count,
-		 "loops of a pass, 1..1000000000 (default 1000)");
+		 "loops of a pass, 1..1000000000 (default 500)");
 module_param_cb(nr_pages, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(nr_pages,
 		 "pages of an allocation in fix_size_alloc_test and vm_map_ram_test (default 1)");
