@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# testkernel.sh - build the kernels that watch: Debian's linux-source-6.12 with its checkers on.
+#
+# usage: scripts/testkernel.sh [--force] [--help] [debug | kcsan | clang]...
+#
+#   debug    KASAN, kmemleak (the default)
+#   kcsan    KCSAN, which excludes KASAN
+#   clang    nothing to boot: only what is needed to compile modules with clang
+#   --force  build even if the cached kernel is up to date
+#
+# All have KUnit, lockdep, UBSAN, the list, page, slab and object checks, and fault injection: see
+# scripts/testkernel/*.config.  Prints, for each kernel, its name, its image, and the directory to
+# build modules against.  Afterwards the name of one with an image can be given to vm.sh --kernel.
+# The first build takes about six minutes on two cores; a kernel is built anew only when its
+# configuration, the source package or the compiler is another one.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+PACKAGE=linux-source-6.12
+WORK=$BUILD/testkernel
+CONFIGS=$ROOT/scripts/testkernel
+force=0
+flavours=()
+
+parse() {
+	local word
+
+	for word; do
+		case $word in
+		--help)
+			usage
+			exit 0
+			;;
+		--force) force=1 ;;
+		debug | kcsan | clang) flavours+=("$word") ;;
+		*) die "'$word' is none of debug, kcsan, clang, --force, --help" ;;
+		esac
+	done
+	((${#flavours[@]})) || flavours=(debug)
+}
+
+# unpack_source - sets source to the kernel's source tree, unpacked at most once a version.
+unpack_source() {
+	source=$WORK/source-$1
+	[[ ! -d $source ]] || return 0
+	say "unpacking $PACKAGE $1"
+	rm -rf "$WORK"/source-*
+	mkdir -p "$source.new"
+	tar -C "$source.new" --strip-components=1 -I 'xz -T0' -xf "/usr/src/$PACKAGE.tar.xz" ||
+		die "cannot unpack /usr/src/$PACKAGE.tar.xz"
+	mv "$source.new" "$source"
+}
+
+# check_config FRAGMENT CONFIG - kbuild drops without a word what a dependency forbids; we do not.
+check_config() {
+	local lost
+
+	lost=$(grep '^CONFIG_' "$1" | grep -vxFf "$2") || return 0
+	die "this kernel cannot have: ${lost//$'\n'/ }"
+}
+
+# kernel_make OBJECTS GOAL... - the log is kept beside the objects.
+kernel_make() {
+	make -s -C "$source" O="$1" CC="$cc" -j "$(nproc)" "${@:2}" >"$1/log" 2>&1 ||
+		die "cannot build a kernel: see $1/log"
+}
+
+# configure OBJECTS FLAVOUR - all that the fragments do not name is off.
+configure() {
+	fragments "$2" >"$1/fragment"
+	kernel_make "$1" KCONFIG_ALLCONFIG="$1/fragment" allnoconfig
+	check_config "$1/fragment" "$1/.config"
+}
+
+# publish OBJECTS FLAVOUR STAMP - put the kernel where scripts/kernels.sh looks for one.
+publish() {
+	local dir=$BUILD/kernels/$2
+
+	mkdir -p "$dir/root"
+	ln -sfn "$1/arch/x86/boot/bzImage" "$dir/image"
+	ln -sfn "$1" "$dir/headers"
+	echo "$3" >"$dir/version"
+	cp "$1/include/config/kernel.release" "$dir/release"
+}
+
+fragments() {
+	cat "$CONFIGS/base.config" "$CONFIGS/$1.config"
+}
+
+# build FLAVOUR STAMP
+build() {
+	local objects=$WORK/$1
+
+	unpack_source "$version"
+	rm -rf "$objects" "$BUILD/kernels/$1"
+	mkdir -p "$objects"
+	configure "$objects" "$1"
+	if [[ $1 == clang ]]; then
+		say "preparing to compile modules with clang"
+		kernel_make "$objects" modules_prepare
+	else
+		say "building the $1 kernel: some minutes"
+		kernel_make "$objects" bzImage modules
+	fi
+	publish "$objects" "$1" "$2"
+}
+
+# up_to_date DIR STAMP
+up_to_date() {
+	((!force)) && [[ -s $1/release && $(cat "$1/version" 2>/dev/null) == "$2" ]]
+}
+
+deliver() {
+	local dir=$BUILD/kernels/$1 cc=gcc stamp
+
+	if [[ $1 == clang ]]; then
+		need_packages clang
+		cc=clang
+	fi
+	stamp="$version $($cc -dumpfullversion -dumpversion) $(fragments "$1" | sha256sum)"
+	up_to_date "$dir" "$stamp" || build "$1" "$stamp"
+	echo "$1 $(realpath -m "$dir/image") $(realpath "$dir/headers")"
+}
+
+parse "$@"
+need_packages "$PACKAGE" gcc libc6-dev make bc bison flex libelf-dev xz-utils
+version=$(dpkg-query -W -f '${Version}' "$PACKAGE")
+mkdir -p "$WORK"
+exec 9>"$WORK/lock"
+flock 9
+for flavour in "${flavours[@]}"; do
+	deliver "$flavour"
+done
