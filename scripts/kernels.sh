@@ -164,7 +164,7 @@ link_sources() {
 # build_modules - build our modules, with all warnings, for the kernel in use; sets MODULES to the
 # directory they are in.
 build_modules() {
-	need_packages make gcc-12 libelf1 libssl3 pahole kmod
+	need_packages make gcc-12 perl libelf1 libssl3 pahole kmod
 	[[ $KERNEL_HEADERS ]] || die "no headers for $KERNEL_RELEASE: install linux-headers-$KERNEL_RELEASE"
 	MODULES=$BUILD/modules/$KERNEL_NAME
 	mkdir -p "$MODULES"
