@@ -21,6 +21,7 @@
  * Locking: import_lock covers import; the arena's lock covers the lists and sums.
  */
 #include <linux/math.h>
+#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -173,6 +174,9 @@ static int import(struct vmap_arena *arena, unsigned long size)
 
 	if (arena->limit && size > arena->limit - min(arena->limit, arena->reserved))
 		return -ENOSPC;
+	/* vmap() would refuse, but only after its bookkeeping has eaten much of that memory. */
+	if (size >> PAGE_SHIFT > totalram_pages())
+		return -ENOMEM;
 	whole = kmem_cache_alloc(extent_slab, GFP_KERNEL);
 	span = whole ? new_span(arena, size) : NULL;
 	if (!span || map_span(span)) {
