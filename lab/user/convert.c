@@ -199,6 +199,9 @@ static bool read_event(struct events *events, const char *name, u64 time, unsign
 	}
 	if (!read_words(form, name + length + 1, words))
 		return false;
+	/* Each vm_unmap_aliases() prints a purge, most of them of nothing. */
+	if (form->kind == 'p' && !words[2])
+		return true;
 	event = add_event(events);
 	*event = (struct event){ .time = time, .line = line, .kind = form->kind };
 	memcpy(event->words, words, sizeof(event->words));

@@ -61,7 +61,7 @@ void die(const char *format, ...)
 }
 
 static unsigned long read_number(const char *option, const char *text, unsigned long min,
-			    unsigned long max)
+				 unsigned long max)
 {
 	unsigned long value;
 	char *end;

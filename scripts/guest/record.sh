@@ -1,0 +1,112 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+#
+# record.sh WORKLOAD [COMMAND...] - record vmalloc's tracepoints while a workload runs.  In a guest,
+# or with OUT set on the running machine; root only.  OUT/raw is what tracefs printed.
+#
+#   boot        nothing: events were turned on by the kernel's command line
+#   fork-storm  waves of 60 processes, some of which live for a while: kernel stacks come and go
+#   modules     the kernel modules in /kernel-modules, unloaded and loaded again
+#   mount       the images /ext4.img and /squashfs.img, mounted, read and unmounted in turn
+#   command     the COMMAND
+
+OUT=${OUT:-/out}
+TRACING=/sys/kernel/tracing
+EVENTS="alloc_vmap_area free_vmap_area_noflush purge_vmap_area_lazy"
+BUFFER_KB=16384
+
+fail() {
+	echo "record.sh: $*" >&2
+	exit 2
+}
+
+find_events() {
+	[ -e "$TRACING/trace" ] || mount -t tracefs tracefs "$TRACING" 2>/dev/null ||
+		fail "no tracefs at $TRACING: needs root, and a kernel with tracing"
+	for event in $EVENTS; do
+		[ -d "$TRACING/events/vmalloc/$event" ] ||
+			fail "this kernel has no tracepoint vmalloc:$event: it needs Linux 6.2 or later"
+	done
+}
+
+switch_events() {
+	for event in $EVENTS; do
+		echo "$1" >"$TRACING/events/vmalloc/$event/enable" || fail "cannot write to $TRACING"
+	done
+}
+
+start() {
+	saved_kb=$(sed 's/[^0-9].*//' "$TRACING/buffer_size_kb")
+	echo "$BUFFER_KB" >"$TRACING/buffer_size_kb"
+	echo nop >"$TRACING/current_tracer"
+	: >"$TRACING/trace"
+	echo 1 >"$TRACING/tracing_on"
+	switch_events 1
+}
+
+stop() {
+	switch_events 0
+	cat "$TRACING/trace" >"$OUT/raw"
+	: >"$TRACING/trace"
+	[ -z "$saved_kb" ] || echo "$saved_kb" >"$TRACING/buffer_size_kb"
+}
+
+fork_storm() {
+	for wave in $(seq 140); do
+		for process in $(seq 60); do
+			case $((process % 4)) in
+			0) sleep $((process % 3 + 1)) & ;;
+			*) /bin/true & ;;
+			esac
+		done
+		[ $((wave % 10)) != 0 ] || wait
+	done
+	wait
+}
+
+modules() {
+	sed '1!G;h;$!d' /kernel-modules/order >/tmp/reverse
+	for round in 1 2 3; do
+		while read -r file; do
+			rmmod "${file%.ko}" 2>/dev/null
+		done </tmp/reverse
+		while read -r file; do
+			insmod "/kernel-modules/$file" 2>/dev/null
+		done </kernel-modules/order
+	done
+}
+
+use_mounted() {
+	find /mnt -type f | head -n 200 | xargs cat >/dev/null
+	[ "$1" = squashfs ] || cp -r /bin/busybox "/mnt/copy-$2"
+	umount /mnt
+}
+
+mounts() {
+	mkdir -p /mnt
+	for round in $(seq 40); do
+		for type in ext4 squashfs; do
+			mount -t "$type" -o loop "/$type.img" /mnt || fail "cannot mount $type"
+			use_mounted "$type" "$round"
+		done
+	done
+}
+
+workload=$1
+shift
+find_events
+case $workload in
+boot) saved_kb= ;;
+*) start ;;
+esac
+status=0
+case $workload in
+boot) ;;
+fork-storm) fork_storm ;;
+modules) modules ;;
+mount) mounts ;;
+command) "$@" || status=$? ;;
+*) fail "'$workload' is not one of boot, fork-storm, modules, mount, command" ;;
+esac
+stop
+[ "$status" = 0 ] || fail "the command failed with status $status"

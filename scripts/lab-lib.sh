@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lab-lib.sh - what record.sh, replay.sh and rfc.sh share.  Sourced, after lib.sh and kernels.sh.
+
+# build_lab - build the lab as a user program; sets LAB to it.
+build_lab() {
+	need_packages make gcc libc6-dev zlib1g-dev linux-source-6.12 xz-utils
+	# shellcheck disable=SC2034 # for the scripts that source this file
+	LAB=$BUILD/lab/vmap_lab
+	mkdir -p "$BUILD/lab"
+	{
+		flock 9
+		make -C "$ROOT/lab/user" BUILD="$BUILD" >"$BUILD/lab/build.log" 2>&1 ||
+			die "cannot build the lab: see $BUILD/lab/build.log"
+	} 9>"$BUILD/lab/lock"
+}
+
+# lab_in_guest OUT PARAMETER... - replay in the kernel in use on one CPU whose clock counts
+# instructions; OUT gets what the module has in debugfs.  FILES are put into the guest's /.
+# shellcheck disable=SC2153 # the caller sets FILES
+lab_in_guest() {
+	local out=$1 file options=()
+
+	build_modules >"$BUILD/lab/modules.log" 2>&1 ||
+		die "cannot build vmap_lab.ko: see $BUILD/lab/modules.log"
+	for file in "${FILES[@]}"; do
+		options+=(--file "$file")
+	done
+	mkdir -p "$out"
+	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem 2048 --timeout "$TIMEOUT" \
+		--kernel-module drm --module "$MODULES/lab/vmap_lab.ko" "${options[@]}" \
+		--script "$ROOT/scripts/guest/lab.sh" --out "$out" --log "$out/console.log" \
+		-- "${@:2}" >"$out/vm.log" 2>&1 || {
+		grep -h 'vmap_lab: ' "$out/console.log" | tail -n 3 >&2
+		die "the replay in the guest failed: see $out/vm.log"
+	}
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# replay.sh - replay a trace, or a made-up load, on every index structure of the lab; print the
+# table and draw the plots.
+#
+# usage: scripts/replay.sh [option]... TRACE
+#        scripts/replay.sh [option]... --workload NAME
+#
+#   --index A,B,...  the structures, or all (the default)
+#   --workload NAME  instead of a trace: le_fit, b_fit, ne_fit, long_busy_list, random,
+#                    random_align, lifo or heavy
+#   --n N            areas live at once in a workload, 1 to 1000000 (10000)
+#   --ops N          allocations measured in a workload, 1 to 1000000 (20000)
+#   --seed N         of a workload's random choices, 0 to 999999999999 (1)
+#   --native         only as a user program: no guest, so no maple tree and no other structure of
+#                    the kernel's own
+#   --guest          only in the guest
+#   --kernel K       the guest's kernel: 6.1, 6.12 (the default), ...
+#   --out DIR        where tables and plots go (build/lab/NAME)
+#   --timeout S      seconds until a guest that hangs is ended, 1 to 86400 (1200)
+#   --help           print this text
+#
+# Two tables: native time in nanoseconds, and what the guest's clock counts, which is instructions.
+# DIR gets native/ and guest/ with results.txt, results.json and the figures behind the plots, and
+# the plots as SVG: footprint, fragmentation, latency, and a map of the addresses over time for each
+# structure.  Exit status: 0; 2 for bad input.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/kernels.sh
+. "$ROOT/scripts/kernels.sh"
+# shellcheck source=scripts/lab-lib.sh
+. "$ROOT/scripts/lab-lib.sh"
+
+index=all workload='' n=10000 ops=20000 seed=1 native=1 guest=1 kernel=6.12 out='' trace=''
+TIMEOUT=1200
+
+set_option() {
+	case $1 in
+	--index) index=$2 ;;
+	--workload) workload=$2 ;;
+	--n) need_number "$1" "$2" 1 1000000 && n=$2 ;;
+	--ops) need_number "$1" "$2" 1 1000000 && ops=$2 ;;
+	--seed) need_number "$1" "$2" 0 999999999999 && seed=$2 ;;
+	--kernel) kernel=$2 ;;
+	--out) out=$2 ;;
+	--timeout) need_number "$1" "$2" 1 86400 && TIMEOUT=$2 ;;
+	*) die "unknown option '$1': see --help" ;;
+	esac
+}
+
+parse() {
+	while (($#)); do
+		case $1 in
+		--help)
+			usage
+			exit 0
+			;;
+		--native) guest=0 ;;
+		--guest) native=0 ;;
+		-*)
+			need_argument "$1" $#
+			set_option "$1" "$2"
+			shift
+			;;
+		*)
+			[[ ! $trace ]] || die "one trace at a time: '$trace' or '$1'?"
+			trace=$1
+			;;
+		esac
+		shift
+	done
+}
+
+KERNEL_ONLY='maple|maple_tree|iova|drm_mm|gen_pool'
+USER_INDEXES='tree|busy_list|free_list|segregated|buddy|vmem|recorded'
+
+check_options() {
+	local name names
+
+	((native || guest)) || die "--native and --guest exclude each other"
+	[[ $trace || $workload ]] || die "a trace is missing: see --help"
+	[[ ! $trace || ! $workload ]] || die "--workload: there is a trace already: '$trace'"
+	[[ ! $trace || -r $trace ]] || die "cannot read '$trace'"
+	[[ $index != all ]] || return 0
+	IFS=, read -ra names <<<"$index"
+	for name in "${names[@]}"; do
+		[[ $name =~ ^($KERNEL_ONLY|$USER_INDEXES)$ ]] ||
+			die "--index: '$name' is not one of ${USER_INDEXES//|/, }, ${KERNEL_ONLY//|/, }, all"
+	done
+}
+
+# user_indexes - those asked for that exist in user space.
+user_indexes() {
+	if [[ $index == all ]]; then
+		echo all
+	else
+		tr , '\n' <<<"$index" | grep -vxE "$KERNEL_ONLY" | paste -sd ,
+	fi
+}
+
+run_native() {
+	local mine load=(--workload "$workload" --n "$n" --ops "$ops" --seed "$seed")
+
+	mine=$(user_indexes)
+	[[ $mine ]] || return 0
+	[[ ! $trace ]] || load=(--trace "$trace")
+	mkdir -p "$out/native"
+	"$LAB" --index "$mine" "${load[@]}" --out "$out/native" >"$out/native/results.txt" || exit
+	"$LAB" --index "$mine" "${load[@]}" --json >"$out/native/results.json"
+	printf '\nnative, in nanoseconds, on a machine that others use too:\n'
+	cat "$out/native/results.txt"
+}
+
+run_guest() {
+	local load=("workload=$workload" "n=$n" "ops=$ops" "seed=$seed")
+
+	FILES=()
+	if [[ $trace ]]; then
+		zcat -f "$trace" >"$out/plain.trace"
+		FILES=("$out/plain.trace")
+		load=(trace=/plain.trace)
+	fi
+	kernel_use "$kernel"
+	say "replaying in Linux $KERNEL_RELEASE"
+	lab_in_guest "$out/guest" "index=$index" "${load[@]}"
+	rm -f "$out/plain.trace"
+	mv "$out/guest/results" "$out/guest/results.txt"
+	printf '\nLinux %s, in instructions:\n' "$KERNEL_RELEASE"
+	cat "$out/guest/results.txt"
+}
+
+# plot_all DIR UNIT - draw what is in DIR.
+plot_all() {
+	local file timed names=()
+
+	for file in "$1"/*.samples; do
+		names+=("$(basename "$file" .samples)")
+	done
+	timed=" ${names[*]} "
+	timed=${timed/ recorded / }
+	gnuplot -e "dir='$1'; names='${names[*]}'; timed='$timed'; unit='$2'" \
+		"$ROOT/scripts/replay.gp" || die "gnuplot failed: see its message above"
+}
+
+parse "$@"
+check_options
+need_packages gnuplot-nox
+build_lab
+if [[ ! $out ]]; then
+	out=$(basename "${trace:-$workload-$n}" .gz)
+	out=$BUILD/lab/${out%.trace}
+fi
+rm -rf "$out/native" "$out/guest"
+mkdir -p "$out"
+if [[ $trace ]]; then
+	"$LAB" --index tree --trace "$trace" >/dev/null || exit
+fi
+if ((native)); then
+	run_native
+	[[ ! -d $out/native ]] || plot_all "$out/native" nanoseconds
+fi
+if ((guest)); then
+	run_guest
+	plot_all "$out/guest" instructions
+fi
+echo
+say "plots and figures: $out"
