@@ -1,0 +1,18 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: the KUnit suites, in kernels that look for bad accesses, locks and leaks (debug), races (kcsan)
+# kernels: debug kcsan
+# quick: debug
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+# shellcheck source=scripts/kunit-lib.sh
+. "$ROOT/scripts/kunit-lib.sh"
+
+use_test_kernel "$1"
+loops=1000
+((QUICK == 0)) || loops=200
+in_kunit_guest 'vmap_*' --mem 1536 --timeout 900 --append numa=fake=2 -- "loops=$loops" span_size=2M
+((QUICK)) || in_kunit_guest 'vmap_a*' --mem 1024 --timeout 600 --append init_on_alloc=1 -- \
+	"loops=$loops" span_size=2M arena_limit=8M
+finish

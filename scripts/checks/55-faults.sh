@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: too little memory, allocations that fail in turn, CPUs that go and come, loads while being read
+# kernels: debug
+# quick:
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+# shellcheck source=scripts/kunit-lib.sh
+. "$ROOT/scripts/kunit-lib.sh"
+
+use_test_kernel "$1"
+need_packages gcc libc6-dev
+gcc -static -O2 -Wall -Werror -o "$CHECK_DIR/failnth" "$ROOT/scripts/guest/failnth.c"
+in_guest reload.sh --timeout 600 -- 20
+in_guest loadfaults.sh --file "$CHECK_DIR/failnth" --file "$KUNIT_GUEST_LIB" --timeout 900 -- 2000
+in_guest hotplug.sh --module "$MODULES/vmap_kunit.ko" --file "$KUNIT_GUEST_LIB" \
+	--cpus 3 --timeout 900 -- 1500
+in_kunit_guest vmap_stress --mem 320 --timeout 600 -- loops=200 span_size=2M
+finish

@@ -1,0 +1,53 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kunit.sh SUITES [PARAMETER=VALUE]... - load vmap_kunit.ko and keep what its suites say in
+# /out/kunit.  SUITES is a glob (vmap_*); a parameter that vmap_kunit.ko does not have goes to
+# vmap_arena.ko.  Meanwhile the invariants of every arena are checked again and again from outside.
+
+# shellcheck source=scripts/guest/lib.sh
+. /lib.sh
+# shellcheck source=scripts/guest/kunit-lib.sh
+. /kunit-lib.sh
+
+# watch - until the tests are over: read everything, run the invariants.
+watch() {
+	while [ ! -e /tmp/over ]; do
+		cat "$ARENAS"/*/stats "$ARENAS"/*/areas "$ARENAS"/*/free "$ARENAS"/*/spans >/dev/null 2>&1
+		verify_all >/tmp/said || [ "$VERIFIED" = 0 ] || cp /tmp/said /tmp/wrong
+		sleep 0.2
+	done
+}
+
+keep_results() {
+	mkdir -p /out/kunit
+	for results in "$KUNIT"/vmap_*/results; do
+		suite=${results%/results}
+		cp "$results" "/out/kunit/${suite##*/}"
+	done
+}
+
+suites=$1
+shift
+for word; do
+	case $word in
+	loops=* | seed=*) kunit_words="$kunit_words $word" ;;
+	*) arena_words="$arena_words $word" ;;
+	esac
+done
+allow_faults
+# shellcheck disable=SC2086 # these are words
+expect "vmap_arena.ko loads" insmod vmap_arena.ko $arena_words
+watch &
+# shellcheck disable=SC2086 # these are words
+expect "vmap_kunit.ko loads" run_suites "$suites" $kunit_words
+keep_results
+touch /tmp/over
+wait
+expect_fail "no invariant was violated meanwhile" cat /tmp/wrong
+expect "arenas verify afterwards" verify_all
+expect "kmemleak finds nothing" no_leaks
+expect "vmap_kunit.ko unloads" rmmod vmap_kunit
+expect "vmap_arena.ko unloads" rmmod vmap_arena
+dmesg >/out/dmesg
+finish

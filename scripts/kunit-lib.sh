@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kunit-lib.sh - run KUnit suites in a test kernel.  Sourced by checks, after check-lib.sh.
+#
+# What a suite says is read with the kernel's own tools/testing/kunit/kunit.py.
+
+KUNIT_GUEST_LIB=$ROOT/scripts/guest/kunit-lib.sh
+
+# use_test_kernel NAME - build it if need be, make it the one in use, with our modules built for it.
+use_test_kernel() {
+	need_packages python3 jq
+	"$ROOT/scripts/testkernel.sh" "$1"
+	use_kernel "$1"
+	KUNIT_PY=$(realpath "$KERNEL_HEADERS/source")/tools/testing/kunit/kunit.py
+}
+
+# kunit_cases FILE - a line for each case in what kunit.py made of a suite: status, name.
+kunit_cases() {
+	jq -r 'def cases($path): (.test_cases[] | [.status, $path + .name]),
+		(.sub_groups[] | cases($path + .name + ": "));
+		cases("") | @tsv' "$1"
+}
+
+# kunit_report FILE - the cases of a suite's results become our tests.
+kunit_report() {
+	local status name
+
+	python3 "$KUNIT_PY" parse --json="$1.json" "$1" >"$1.parsed" 2>&1 || true
+	while IFS=$'\t' read -r status name; do
+		case $status in
+		PASS) ok "$name" ;;
+		SKIP) skip "$name" "$(sed -n "s/.* ${name##*: } # SKIP //p" "$1" | head -n 1)" ;;
+		*) not_ok "$name" "$status; all it said is in $1" "$(grep -A 3 'EXPECTATION\|ASSERTION' "$1" | head -n 40)" ;;
+		esac
+	done < <(kunit_cases "$1.json")
+}
+
+# in_kunit_guest SUITES [VM-OPTION]... [-- PARAMETER]... - boot and run the suites that the glob names;
+# a parameter goes to the module that has it.
+in_kunit_guest() {
+	local suites=$1 results options=()
+
+	shift
+	while (($#)) && [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	in_guest kunit.sh --module "$MODULES/vmap_kunit.ko" --file "$KUNIT_GUEST_LIB" \
+		"${options[@]}" -- "$suites" "${@:2}"
+	for results in "$GUEST_OUT"/kunit/vmap_*; do
+		if [[ -s $results ]]; then
+			kunit_report "$results"
+		else
+			not_ok "the suites $suites hand back their results"
+		fi
+	done
+}

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * arena_kunit.c - arenas: create, destroy, names; spans imported and returned; full and drained
+ *
+ * Load vmap_arena.ko with span_size=2M, or these take long; with arena_limit=8M the tests of the
+ * limit run, too.
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "vmap_kunit.h"
+
+#define FILL_ROUNDS	1000
+#define FILL_MOST	1024
+
+static void names_are_checked(struct kunit *test)
+{
+	static const char * const names[] = {
+		NULL, "", ".", "..", "a/b", "/", "12345678901234567890123456789012",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(names[i], 0)), -EINVAL);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create_range(names[i], 0, 8, 1)), -EINVAL);
+	}
+}
+
+static void the_longest_name_is_taken(struct kunit *test)
+{
+	struct vmap_arena *arena = vmap_arena_create("1234567890123456789012345678901", 0);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, arena);
+	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(arena), 0);
+}
+
+static void a_name_is_taken_once(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 8, 1);
+	char name[VMAP_NAME_MAX];
+
+	strscpy(name, arena->name, sizeof(name));
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(name, 0)), -EEXIST);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create_range(name, 0, 8, 1)), -EEXIST);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create("default", 0)), -EEXIST);
+}
+
+static void a_name_is_free_after_destroy(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		struct vmap_arena *arena = vmap_arena_create_range("kunit-again", 0, 8, 1);
+
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, arena);
+		KUNIT_EXPECT_EQ(test, vmap_arena_destroy(arena), 0);
+	}
+}
+
+static void flags_are_checked(struct kunit *test)
+{
+	unsigned int bit;
+
+	for (bit = 0; bit < 32; bit++)
+		if (!(VMAP_ARENA_FLAGS & 1U << bit))
+			KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(kt_name(), 1U << bit)),
+					-EINVAL);
+}
+
+static void ranges_are_checked(struct kunit *test)
+{
+	static const unsigned long bad[][3] = {
+		{ 0, 0, 1 }, { 8, 8, 1 }, { 9, 8, 1 }, { ULONG_MAX, 0, 1 }, { 0, 8, 0 }, { 0, 8, 3 },
+		{ 4, 16, 8 }, { 8, 20, 8 }, { 0, ULONG_MAX, 2 }, { 0, 8, 1UL << 63 },
+		{ 0, 8, ULONG_MAX },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ_MSG(test, PTR_ERR(vmap_arena_create_range(kt_name(), bad[i][0],
+									  bad[i][1], bad[i][2])),
+				    -EINVAL, "row %u", i);
+}
+
+static void destroy_is_refused_while_busy(struct kunit *test)
+{
+	struct vmap_arena *memory = kt_memory(test, 0), *range = kt_range(test, 0, 8, 1);
+	void *addr = kt_pages(memory, 1, GFP_KERNEL);
+	struct vmap_extent *extent = vmap_extent_alloc(range, 1, 1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
+	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(memory), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(range), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(NULL), -EINVAL);
+	kt_stamp(addr, PAGE_SIZE, 1);
+	KUNIT_EXPECT_TRUE(test, kt_stamped(addr, PAGE_SIZE, 1));
+	vmap_free(addr);
+	vmap_extent_free(range, extent);
+}
+
+/* Destroyed at once: what is lazy, cached, deferred or waits for a grace period must not matter. */
+static void destroy_right_after_frees(struct kunit *test)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < 20; i++) {
+		struct vmap_arena *arena = vmap_arena_create(kt_name(), 0);
+
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, arena);
+		for (j = 0; j < 30; j++) {
+			void *addr = kt_pages(arena, 1 + j % 5, GFP_KERNEL);
+
+			if (j & 1)
+				vmap_free_rcu(addr);
+			else
+				vmap_free(addr);
+		}
+		KUNIT_EXPECT_EQ(test, vmap_arena_destroy(arena), 0);
+	}
+}
+
+static void kinds_are_not_mixed(struct kunit *test)
+{
+	struct vmap_arena *memory = kt_memory(test, 0), *range = kt_range(test, 0, 1UL << 40, 4096);
+
+	KUNIT_EXPECT_NULL(test, kt_pages(range, 1, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_extent_alloc(memory, 1, 1, GFP_KERNEL)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_extent_alloc(NULL, 1, 1, GFP_KERNEL)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_extent_alloc_range(memory, 1, 1, 0, 9, GFP_KERNEL)),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, kt_stats(memory).busy, 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(range).busy, 0);
+}
+
+/* The size of the span that an arena begins with. */
+static unsigned long usual_span(const struct vmap_arena *arena)
+{
+	const struct vmap_span *span = list_first_entry(&arena->spans, struct vmap_span, link);
+
+	return span->end - span->start;
+}
+
+/* How many areas of @pages pages, and a guard each, lie side by side in such a span. */
+static unsigned long areas_in_span(const struct vmap_arena *arena, unsigned long pages)
+{
+	return usual_span(arena) / ((pages + 1) << PAGE_SHIFT);
+}
+
+static void spans_come_and_go(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long i, span = usual_span(arena), count = 2 * areas_in_span(arena, 127) + 1;
+	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	if (count > 1000)
+		kunit_skip(test, "span_size is too large for this");
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 1);
+	for (i = 0; i < count; i++) {
+		addr[i] = kt_pages(arena, 127, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr[i]);
+		*(u64 *)addr[i] = i;
+	}
+	KUNIT_EXPECT_GE(test, kt_stats(arena).spans, 3);
+	for (i = 0; i < count; i++) {
+		KUNIT_EXPECT_EQ(test, *(u64 *)addr[i], i);
+		vmap_free(addr[i]);
+	}
+	kt_settle(test, arena);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 1);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserved, span);
+}
+
+/* Without being asked, too. */
+static void idle_spans_go_by_themselves(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long i, size = usual_span(arena) / 2;
+	void *addr[4];
+
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	for (i = 0; i < ARRAY_SIZE(addr); i++)
+		addr[i] = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);
+	KUNIT_EXPECT_GE(test, kt_stats(arena).spans, 2);
+	for (i = 0; i < ARRAY_SIZE(addr); i++)
+		vmap_free(addr[i]);
+	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	addr[0] = kt_pages(arena, 1, GFP_KERNEL);
+	vmap_free(addr[0]);
+	for (i = 0; i < 100 && kt_stats(arena).spans > 1; i++)
+		msleep(100);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 1);
+}
+
+/* An allocation that comes and goes at the edge of a span must not import one each time. */
+static void the_edge_of_a_span_does_not_thrash(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	void *base, *addr;
+	unsigned long imports;
+	unsigned int i;
+
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	base = vmap_arena_alloc(arena, usual_span(arena) - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
+	KUNIT_ASSERT_NOT_NULL(test, base);
+	addr = kt_pages(arena, 1, GFP_KERNEL);
+	vmap_free(addr);
+	vmap_arena_purge(arena);
+	imports = kt_stats(arena).imports;
+	for (i = 0; i < 30; i++) {
+		addr = kt_pages(arena, 1, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		vmap_free(addr);
+		vmap_arena_purge(arena);
+	}
+	KUNIT_EXPECT_LE(test, kt_stats(arena).imports, imports + 1);
+	vmap_free(base);
+}
+
+static void large_requests_get_a_span_of_their_own(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long size = 3 * usual_span(arena) + PAGE_SIZE;
+	void *addr;
+
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	if (size >> PAGE_SHIFT > totalram_pages() / 8)
+		kunit_skip(test, "span_size is too large for this");
+	addr = vmap_arena_alloc(arena, size, 4 * PMD_SIZE, GFP_KERNEL, NUMA_NO_NODE);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)addr, 4 * PMD_SIZE));
+	kt_stamp(addr, size, 5);
+	KUNIT_EXPECT_TRUE(test, kt_stamped(addr, size, 5));
+	kt_verify(test, arena);
+	vmap_free(addr);
+	kt_settle(test, arena);
+	KUNIT_EXPECT_LE(test, kt_stats(arena).spans, 1);
+}
+
+/* Who may not sleep gets no new span, but one is on its way soon. */
+static void atomic_callers_meet_room_again(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long i, count = 4 * areas_in_span(arena, 15);
+	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
+	unsigned long misses = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	for (i = 0; i < count && misses < 100; ) {
+		addr[i] = kt_pages(arena, 15, GFP_ATOMIC);
+		if (addr[i]) {
+			i++;
+			continue;
+		}
+		misses++;
+		msleep(50);
+	}
+	KUNIT_EXPECT_LT(test, misses, 100);
+	while (i--)
+		vmap_free(addr[i]);
+}
+
+static void the_limit_holds(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long count = 0;
+	void *addr[64] = {};
+
+	if (!arena->limit || arena->limit > 16UL << 20)
+		kunit_skip(test, "load vmap_arena.ko with arena_limit=8M for this");
+	KUNIT_EXPECT_NULL(test, vmap_arena_alloc(arena, arena->limit + 1, 1, GFP_KERNEL, 0));
+	while (count < 64 && (addr[count] = kt_pages(arena, 127, GFP_KERNEL)))
+		count++;
+	KUNIT_EXPECT_LT(test, count, 64);
+	KUNIT_EXPECT_GE(test, count, arena->limit / (128 * PAGE_SIZE));
+	KUNIT_EXPECT_LE(test, kt_stats(arena).reserved, arena->limit);
+	KUNIT_EXPECT_NULL(test, kt_pages(arena, 127, GFP_ATOMIC));
+	while (count--)
+		vmap_free(addr[count]);
+	kt_settle(test, arena);
+	addr[0] = kt_pages(arena, 127, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, addr[0]);
+	vmap_free(addr[0]);
+}
+
+/* What an arena that was drained must have in common with itself before it was filled. */
+static void expect_as_before(struct kunit *test, const struct vmap_arena_stats *before,
+			     const struct vmap_arena_stats *after)
+{
+	KUNIT_EXPECT_EQ(test, after->spans, before->spans);
+	KUNIT_EXPECT_EQ(test, after->reserved, before->reserved);
+	KUNIT_EXPECT_EQ(test, after->busy, before->busy);
+	KUNIT_EXPECT_EQ(test, after->lazy, before->lazy);
+	KUNIT_EXPECT_EQ(test, after->free, before->free);
+	KUNIT_EXPECT_EQ(test, after->cached, before->cached);
+	KUNIT_EXPECT_EQ(test, after->largest_free, before->largest_free);
+	KUNIT_EXPECT_EQ(test, after->areas, before->areas);
+	KUNIT_EXPECT_EQ(test, after->allocs - before->allocs, after->frees - before->frees);
+}
+
+/* Random sizes until one fails, then single units into what is left. */
+static unsigned long fill_range(struct vmap_arena *arena, struct vmap_extent **got,
+				struct rnd_state *rnd)
+{
+	unsigned long count = 0;
+	bool small = false;
+
+	while (count < FILL_MOST) {
+		unsigned long size = small ? 1 : 1 + prandom_u32_state(rnd) % 128;
+
+		got[count] = vmap_extent_alloc(arena, size, 1, GFP_NOWAIT);
+		if (!IS_ERR(got[count]))
+			count++;
+		else if (small)
+			break;
+		else
+			small = true;
+	}
+	return count;
+}
+
+static void drain_range(struct vmap_arena *arena, struct vmap_extent **got, unsigned long count,
+			struct rnd_state *rnd)
+{
+	while (count) {
+		unsigned long i = prandom_u32_state(rnd) % count;
+
+		vmap_extent_free(arena, got[i]);
+		got[i] = got[--count];
+	}
+}
+
+static void a_range_full_and_drained_again_and_again(struct kunit *test)
+{
+	struct vmap_extent **got = kunit_kcalloc(test, FILL_MOST, sizeof(*got), GFP_KERNEL);
+	struct vmap_arena *arena = kt_range(test, 1000, 1000 + FILL_MOST, 1);
+	struct vmap_arena_stats before, after;
+	struct rnd_state rnd;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	kt_seed_random(test, &rnd);
+	vmap_arena_purge(arena);
+	before = kt_stats(arena);
+	for (i = 0; i < FILL_ROUNDS; i++) {
+		unsigned long count = fill_range(arena, got, &rnd);
+
+		if (i == 0)
+			KUNIT_EXPECT_EQ(test, kt_stats(arena).busy, FILL_MOST);
+		drain_range(arena, got, count, &rnd);
+		cond_resched();
+	}
+	kt_settle(test, arena);
+	after = kt_stats(arena);
+	expect_as_before(test, &before, &after);
+	KUNIT_EXPECT_EQ(test, arena->tree.count, 1);
+	KUNIT_EXPECT_LE(test, arena->spares.count, 512);
+}
+
+static unsigned long fill_memory(struct vmap_arena *arena, void **got, struct rnd_state *rnd)
+{
+	unsigned long count = 0;
+
+	while (count < 64) {
+		got[count] = kt_pages(arena, 16 + prandom_u32_state(rnd) % 112, GFP_ATOMIC);
+		if (!got[count])
+			break;
+		count++;
+	}
+	return count;
+}
+
+static void memory_full_and_drained_again_and_again(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	struct vmap_arena_stats before, after;
+	struct rnd_state rnd;
+	unsigned long count;
+	void *got[64];
+	unsigned int i;
+
+	if (arena->limit > 8UL << 20 || !arena->limit)
+		kunit_skip(test, "load vmap_arena.ko with arena_limit=8M for this");
+	kt_seed_random(test, &rnd);
+	vmap_arena_purge(arena);
+	before = kt_stats(arena);
+	for (i = 0; i < FILL_ROUNDS; i++) {
+		for (count = fill_memory(arena, got, &rnd); count; )
+			vmap_free(got[--count]);
+		vmap_arena_purge(arena);
+	}
+	kt_settle(test, arena);
+	after = kt_stats(arena);
+	expect_as_before(test, &before, &after);
+	KUNIT_EXPECT_GT(test, after.fails, 0);
+}
+
+static struct kunit_case arena_cases[] = {
+	KUNIT_CASE(names_are_checked),
+	KUNIT_CASE(the_longest_name_is_taken),
+	KUNIT_CASE(a_name_is_taken_once),
+	KUNIT_CASE(a_name_is_free_after_destroy),
+	KUNIT_CASE(flags_are_checked),
+	KUNIT_CASE(ranges_are_checked),
+	KUNIT_CASE(destroy_is_refused_while_busy),
+	KUNIT_CASE(destroy_right_after_frees),
+	KUNIT_CASE(kinds_are_not_mixed),
+	KUNIT_CASE(spans_come_and_go),
+	KUNIT_CASE(idle_spans_go_by_themselves),
+	KUNIT_CASE(the_edge_of_a_span_does_not_thrash),
+	KUNIT_CASE(large_requests_get_a_span_of_their_own),
+	KUNIT_CASE(atomic_callers_meet_room_again),
+	KUNIT_CASE(the_limit_holds),
+	KUNIT_CASE(a_range_full_and_drained_again_and_again),
+	KUNIT_CASE(memory_full_and_drained_again_and_again),
+	{}
+};
+
+static struct kunit_suite arena_suite = { .name = "vmap_arena", .test_cases = arena_cases };
+kunit_test_suite(arena_suite);

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * extent_kunit.c - range arenas: errors, fits, corners, and the lowest address against a bitmap
+ *
+ * The model is a bitmap with a bit for each unit: the lowest fit is found in it by trying every
+ * start in turn.  An arena must agree with it on each answer, also on "nothing fits".  Only an
+ * uncached allocation promises the lowest address, so caching is switched off where that is tested.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+
+#include "vmap_kunit.h"
+
+#define UNITS	512
+#define SLOTS	64
+
+/* A range arena that keeps nothing for reuse. */
+static struct vmap_arena *exact_range(struct kunit *test, unsigned long start, unsigned long end,
+				      unsigned long quantum)
+{
+	struct vmap_arena *arena = kt_range(test, start, end, quantum);
+
+	WRITE_ONCE(arena->caching, false);
+	return arena;
+}
+
+static void expect_error(struct kunit *test, struct vmap_extent *extent, long err)
+{
+	KUNIT_EXPECT_TRUE(test, IS_ERR(extent));
+	KUNIT_EXPECT_EQ(test, PTR_ERR(extent), err);
+}
+
+static void bad_requests_are_refused(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, 0, 1 << 20, 16);
+
+	expect_error(test, vmap_extent_alloc(arena, 0, 1, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc(arena, 16, 0, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc(arena, 16, 3, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc(arena, 16, ULONG_MAX, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, 8, 8, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, 9, 8, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, ULONG_MAX, 0, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc_range(arena, 0, 1, 0, 64, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 6, 0, 64, GFP_KERNEL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).fails, 9);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).allocs, 0);
+}
+
+static void what_cannot_fit_is_no_space(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, 64, 1 << 20, 16);
+
+	expect_error(test, vmap_extent_alloc(arena, 1 << 20, 1, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc(arena, ULONG_MAX, 1, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc(arena, ULONG_MAX - 14, 1, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc(arena, 1UL << 63, 1, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc(arena, 16, 1UL << 63, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc(arena, 16, 1 << 20, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, 0, 64, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, 64, 79, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, 65, 95, GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, 1 << 20, ULONG_MAX, GFP_KERNEL),
+		     -ENOSPC);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, ULONG_MAX - 1, ULONG_MAX,
+						   GFP_KERNEL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).free, (1 << 20) - 64);
+}
+
+/* Allocate with a bound, expect an address, hand back the extent. */
+static struct vmap_extent *expect_at(struct kunit *test, struct vmap_arena *arena,
+				     unsigned long size, unsigned long align, unsigned long lo,
+				     unsigned long hi, unsigned long want)
+{
+	struct vmap_extent *extent = vmap_extent_alloc_range(arena, size, align, lo, hi, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
+	KUNIT_EXPECT_EQ(test, vmap_extent_start(extent), want);
+	KUNIT_EXPECT_EQ(test, vmap_extent_size(extent), ALIGN(size, arena->quantum));
+	return extent;
+}
+
+static void each_fit_at_each_edge(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, 100, 200, 1);
+	struct vmap_extent *left, *right, *middle, *full;
+	const unsigned long *fits;
+
+	left = expect_at(test, arena, 10, 1, 0, 200, 100);
+	right = expect_at(test, arena, 10, 1, 190, 200, 190);
+	middle = expect_at(test, arena, 10, 1, 140, 200, 140);
+	full = expect_at(test, arena, 40, 1, 150, 190, 150);
+	fits = arena->tree.fits;
+	KUNIT_EXPECT_EQ(test, fits[VMAP_FIT_LEFT], 1);
+	KUNIT_EXPECT_EQ(test, fits[VMAP_FIT_RIGHT], 1);
+	KUNIT_EXPECT_EQ(test, fits[VMAP_FIT_NO_EDGE], 1);
+	KUNIT_EXPECT_EQ(test, fits[VMAP_FIT_FULL], 1);
+	kt_verify(test, arena);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).free, 30);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).largest_free, 30);
+	vmap_extent_free(arena, middle);
+	vmap_extent_free(arena, left);
+	vmap_extent_free(arena, right);
+	vmap_extent_free(arena, full);
+	kt_settle(test, arena);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).largest_free, 100);
+}
+
+static void the_top_of_the_address_space(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, ULONG_MAX - 100, ULONG_MAX, 1);
+	struct vmap_extent *low, *top;
+
+	top = expect_at(test, arena, 1, 1, ULONG_MAX - 1, ULONG_MAX, ULONG_MAX - 1);
+	expect_error(test, vmap_extent_alloc_range(arena, 2, 1, ULONG_MAX - 2, ULONG_MAX,
+						   GFP_KERNEL), -ENOSPC);
+	expect_error(test, vmap_extent_alloc(arena, 1, 128, GFP_KERNEL), -ENOSPC);
+	low = expect_at(test, arena, 99, 1, 0, ULONG_MAX, ULONG_MAX - 100);
+	expect_error(test, vmap_extent_alloc(arena, 1, 1, GFP_KERNEL), -ENOSPC);
+	vmap_extent_free(arena, low);
+	low = expect_at(test, arena, 32, 32, 0, ULONG_MAX, ALIGN(ULONG_MAX - 100, 32));
+	vmap_extent_free(arena, low);
+	vmap_extent_free(arena, top);
+}
+
+static void the_whole_address_space(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, 0, ULONG_MAX, 1);
+	struct vmap_extent *a, *b, *c;
+
+	a = expect_at(test, arena, ULONG_MAX, 1, 0, ULONG_MAX, 0);
+	expect_error(test, vmap_extent_alloc(arena, 1, 1, GFP_KERNEL), -ENOSPC);
+	vmap_extent_free(arena, a);
+	a = expect_at(test, arena, 1, 1UL << 63, 0, ULONG_MAX, 0);
+	b = expect_at(test, arena, 1, 1UL << 63, 0, ULONG_MAX, 1UL << 63);
+	expect_error(test, vmap_extent_alloc_range(arena, 1, 1UL << 63, 0, ULONG_MAX, GFP_KERNEL),
+		     -ENOSPC);
+	c = expect_at(test, arena, (1UL << 63) - 1, 1, 0, ULONG_MAX, 1);
+	kt_verify(test, arena);
+	vmap_extent_free(arena, b);
+	vmap_extent_free(arena, a);
+	vmap_extent_free(arena, c);
+}
+
+static void every_alignment(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, 1, ULONG_MAX, 1);
+	unsigned int bit;
+
+	for (bit = 0; bit < BITS_PER_LONG; bit++) {
+		unsigned long align = 1UL << bit;
+		struct vmap_extent *extent = expect_at(test, arena, 3, align, 0, ULONG_MAX, align);
+
+		vmap_extent_free(arena, extent);
+	}
+}
+
+static void sizes_are_rounded_to_the_quantum(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, 4096, 3 * 4096, 4096);
+	struct vmap_extent *a, *b;
+
+	a = expect_at(test, arena, 1, 1, 0, ULONG_MAX, 4096);
+	b = expect_at(test, arena, 4095, 1, 0, ULONG_MAX, 8192);
+	expect_error(test, vmap_extent_alloc(arena, 1, 1, GFP_KERNEL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).busy, 8192);
+	vmap_extent_free(arena, a);
+	vmap_extent_free(arena, b);
+	a = expect_at(test, arena, 4097, 1, 0, ULONG_MAX, 4096);
+	vmap_extent_free(arena, a);
+}
+
+static void bounds_off_the_quantum_are_kept(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, 0, 64, 8);
+	struct vmap_extent *extent = expect_at(test, arena, 8, 1, 3, 64, 8);
+
+	vmap_extent_free(arena, extent);
+	expect_error(test, vmap_extent_alloc_range(arena, 8, 1, 3, 15, GFP_KERNEL), -ENOSPC);
+}
+
+struct model {
+	DECLARE_BITMAP(busy, UNITS);
+	struct vmap_extent *slot[SLOTS];
+	struct rnd_state rnd;
+};
+
+struct request {
+	unsigned long size, align, lo, hi;
+};
+
+static unsigned long pick(struct model *model, unsigned long below)
+{
+	return prandom_u32_state(&model->rnd) % below;
+}
+
+static unsigned long base_of(const struct vmap_arena *arena)
+{
+	return list_first_entry(&arena->spans, struct vmap_span, link)->start;
+}
+
+/* UNITS if nothing fits. */
+static unsigned long model_lowest(const struct model *model, const struct request *want)
+{
+	unsigned long start;
+
+	for (start = ALIGN(want->lo, want->align); start + want->size <= min(want->hi, UNITS);
+	     start += want->align)
+		if (find_next_bit(model->busy, start + want->size, start) >= start + want->size)
+			return start;
+	return UNITS;
+}
+
+static struct request random_request(struct model *model)
+{
+	struct request want = { .size = 1 + pick(model, 24), .align = 1UL << pick(model, 7) };
+
+	want.hi = UNITS;
+	if (pick(model, 2)) {
+		want.lo = pick(model, UNITS - 1);
+		want.hi = want.lo + 1 + pick(model, UNITS);
+	}
+	return want;
+}
+
+static void model_alloc(struct kunit *test, struct vmap_arena *arena, struct model *model,
+			struct vmap_extent **slot)
+{
+	struct request want = random_request(model);
+	unsigned long lowest = model_lowest(model, &want), base = base_of(arena);
+	struct vmap_extent *extent;
+
+	extent = vmap_extent_alloc_range(arena, want.size, want.align, base + want.lo,
+					 base + want.hi, GFP_KERNEL);
+	if (lowest == UNITS) {
+		expect_error(test, extent, -ENOSPC);
+		return;
+	}
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
+	KUNIT_ASSERT_EQ(test, vmap_extent_start(extent), base + lowest);
+	bitmap_set(model->busy, lowest, want.size);
+	*slot = extent;
+}
+
+static void model_free(struct vmap_arena *arena, struct model *model, struct vmap_extent **slot)
+{
+	bitmap_clear(model->busy, vmap_extent_start(*slot) - base_of(arena),
+		     vmap_extent_size(*slot));
+	vmap_extent_free(arena, *slot);
+	*slot = NULL;
+}
+
+static void run_model(struct kunit *test, struct vmap_arena *arena)
+{
+	struct model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, model);
+	kt_seed_random(test, &model->rnd);
+	for (i = 0; i < kt_loops; i++) {
+		struct vmap_extent **slot = &model->slot[pick(model, SLOTS)];
+
+		if (*slot)
+			model_free(arena, model, slot);
+		else
+			model_alloc(test, arena, model, slot);
+		kt_verify(test, arena);
+		KUNIT_EXPECT_EQ(test, kt_stats(arena).free,
+				UNITS - bitmap_weight(model->busy, UNITS));
+		cond_resched();
+	}
+	for (i = 0; i < SLOTS; i++)
+		vmap_extent_free(arena, model->slot[i]);
+}
+
+static void the_lowest_fit_against_a_model(struct kunit *test)
+{
+	run_model(test, exact_range(test, 1UL << 32, (1UL << 32) + UNITS, 1));
+}
+
+/* The topmost unit stays outside: one past it has no number. */
+static void the_lowest_fit_at_the_top(struct kunit *test)
+{
+	run_model(test, exact_range(test, ULONG_MAX - 2 * UNITS + 1, ULONG_MAX - UNITS + 1, 1));
+}
+
+static struct kunit_case extent_cases[] = {
+	KUNIT_CASE(bad_requests_are_refused),
+	KUNIT_CASE(what_cannot_fit_is_no_space),
+	KUNIT_CASE(each_fit_at_each_edge),
+	KUNIT_CASE(the_top_of_the_address_space),
+	KUNIT_CASE(the_whole_address_space),
+	KUNIT_CASE(every_alignment),
+	KUNIT_CASE(sizes_are_rounded_to_the_quantum),
+	KUNIT_CASE(bounds_off_the_quantum_are_kept),
+	KUNIT_CASE(the_lowest_fit_against_a_model),
+	KUNIT_CASE(the_lowest_fit_at_the_top),
+	{}
+};
+
+static struct kunit_suite extent_suite = { .name = "vmap_extent", .test_cases = extent_cases };
+kunit_test_suite(extent_suite);

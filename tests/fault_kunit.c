@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fault_kunit.c - each allocation that a call makes is made to fail in turn
+ *
+ * The kernel's fault injection lets a task say that its Nth allocation from now on, slab or page,
+ * shall fail.  Each call is made with N = 1, 2, 3, ... until one goes by with no allocation left to
+ * fail.  After each the call must have done all or nothing, and the invariants must hold.  What was
+ * not given back shows as memory that no pointer leads to: run kmemleak afterwards.
+ *
+ * In the guest, failslab and fail_page_alloc must be told to fail allocations that may sleep, and
+ * single pages: see scripts/guest/kunit.sh.
+ */
+#include <linux/fault-inject.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+
+#include "vmap_kunit.h"
+
+#define MOST_FAULTS	5000
+
+/**
+ * struct attempt - a call to be made again and again
+ * @call: makes it, with inject() before and injected() after; gives back what it got; returns whether
+ *	it succeeded
+ * @arena: where; NULL if the call creates one
+ * @size: of the request
+ * @align: of the request
+ * @gfp: of the request
+ */
+struct attempt {
+	bool (*call)(struct kunit *test, const struct attempt *attempt, unsigned int nth);
+	struct vmap_arena *arena;
+	unsigned long size;
+	unsigned long align;
+	gfp_t gfp;
+};
+
+#ifdef CONFIG_FAULT_INJECTION
+static void inject(unsigned int nth)
+{
+	current->fail_nth = nth;
+}
+
+/* No more faults.  Return whether there was one. */
+static bool injected(void)
+{
+	bool happened = !current->fail_nth;
+
+	current->fail_nth = 0;
+	return happened;
+}
+#else
+static void inject(unsigned int nth)
+{
+}
+
+static bool injected(void)
+{
+	return false;
+}
+#endif
+
+/* Was there a fault in the last call? */
+static bool happened;
+
+/* Make the call until it goes by without a fault. */
+static void each_fault(struct kunit *test, const struct attempt *attempt)
+{
+	unsigned int nth, survived = 0;
+	bool good = false;
+
+	for (nth = 1; nth < MOST_FAULTS; nth++) {
+		good = attempt->call(test, attempt, nth);
+		if (attempt->arena)
+			kt_verify(test, attempt->arena);
+		if (!happened)
+			break;
+		survived += good;
+		cond_resched();
+	}
+	KUNIT_EXPECT_TRUE_MSG(test, good, "it failed without a fault");
+	KUNIT_EXPECT_GT_MSG(test, nth, 1, "no fault happened: is the injection set up?");
+	kunit_info(test, "%u faults, %u of them survived", nth - 1, survived);
+}
+
+static bool finish_create(struct kunit *test, struct vmap_arena *arena)
+{
+	happened = injected();
+	if (IS_ERR(arena)) {
+		KUNIT_EXPECT_EQ(test, PTR_ERR(arena), -ENOMEM);
+		return false;
+	}
+	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(arena), 0);
+	return true;
+}
+
+static bool create_memory(struct kunit *test, const struct attempt *attempt, unsigned int nth)
+{
+	inject(nth);
+	return finish_create(test, vmap_arena_create("kunit-fault", 0));
+}
+
+static bool create_range(struct kunit *test, const struct attempt *attempt, unsigned int nth)
+{
+	inject(nth);
+	return finish_create(test, vmap_arena_create_range("kunit-fault", 0, 1 << 20, 16));
+}
+
+static bool alloc_memory(struct kunit *test, const struct attempt *attempt, unsigned int nth)
+{
+	unsigned long busy = kt_stats(attempt->arena).busy;
+	void *addr;
+
+	inject(nth);
+	addr = vmap_arena_alloc(attempt->arena, attempt->size, attempt->align, attempt->gfp,
+				NUMA_NO_NODE);
+	happened = injected();
+	if (addr)
+		kt_stamp(addr, attempt->size, nth);
+	vmap_free(addr);
+	vmap_arena_purge(attempt->arena);
+	KUNIT_EXPECT_EQ(test, kt_stats(attempt->arena).busy, busy);
+	return addr;
+}
+
+static bool alloc_extent(struct kunit *test, const struct attempt *attempt, unsigned int nth)
+{
+	unsigned long busy = kt_stats(attempt->arena).busy;
+	struct vmap_extent *extent;
+
+	inject(nth);
+	extent = vmap_extent_alloc(attempt->arena, attempt->size, attempt->align, attempt->gfp);
+	happened = injected();
+	vmap_extent_free(attempt->arena, extent);
+	vmap_arena_purge(attempt->arena);
+	KUNIT_EXPECT_EQ(test, kt_stats(attempt->arena).busy, busy);
+	return !IS_ERR(extent);
+}
+
+static bool map_pages(struct kunit *test, const struct attempt *attempt, unsigned int nth)
+{
+	struct page *pages[4];
+	unsigned int i;
+	void *addr;
+
+	for (i = 0; i < 4; i++)
+		pages[i] = virt_to_page(test);
+	inject(nth);
+	addr = vmap_map_pages(pages, 4, PAGE_KERNEL);
+	happened = injected();
+	vmap_unmap_pages(addr);
+	return addr;
+}
+
+static int fault_init(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_FAULT_INJECTION))
+		kunit_skip(test, "the kernel has no fault injection");
+	return 0;
+}
+
+static void creating_a_memory_arena(struct kunit *test)
+{
+	each_fault(test, &(struct attempt){ .call = create_memory });
+}
+
+static void creating_a_range_arena(struct kunit *test)
+{
+	each_fault(test, &(struct attempt){ .call = create_range });
+}
+
+static void allocating_memory(struct kunit *test)
+{
+	static const gfp_t gfps[] = { GFP_KERNEL, GFP_KERNEL | __GFP_ZERO, GFP_NOWAIT, GFP_ATOMIC };
+	struct attempt attempt = { .call = alloc_memory, .size = 70 * PAGE_SIZE, .align = 1 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(gfps); i++) {
+		attempt.arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+		attempt.gfp = gfps[i];
+		each_fault(test, &attempt);
+		attempt.arena = kt_memory(test, 0);
+		each_fault(test, &attempt);
+	}
+}
+
+/* Each attempt finds the arena full and has to import a span, which it then gives back. */
+static void importing_a_span(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long span = kt_stats(arena).reserved;
+	struct attempt attempt = {
+		.call = alloc_memory, .arena = arena, .gfp = GFP_KERNEL, .size = PAGE_SIZE,
+		.align = 4 * PMD_SIZE,
+	};
+	void *base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
+
+	KUNIT_ASSERT_NOT_NULL(test, base);
+	if (!arena->limit)
+		each_fault(test, &attempt);
+	vmap_free(base);
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+}
+
+/* The spares are drunk up by the extents kept here, so that each attempt has to get new ones. */
+static void splitting_extents(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
+	struct attempt attempt = {
+		.call = alloc_extent, .arena = arena, .size = 5, .align = 64,
+	};
+	struct vmap_extent *kept[40];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kept); i++) {
+		kept[i] = vmap_extent_alloc(arena, 3, 1 << (i % 7), GFP_KERNEL);
+		attempt.gfp = i & 1 ? GFP_KERNEL : GFP_ATOMIC;
+		alloc_extent(test, &attempt, 1);
+		kt_verify(test, arena);
+	}
+	for (i = 0; i < ARRAY_SIZE(kept); i++)
+		vmap_extent_free(arena, kept[i]);
+}
+
+static void mapping_pages(struct kunit *test)
+{
+	struct attempt attempt = { .call = map_pages };
+	unsigned int nth;
+
+	for (nth = 1; nth < 40; nth++)
+		map_pages(test, &attempt, nth);
+	KUNIT_EXPECT_TRUE(test, map_pages(test, &attempt, 0));
+}
+
+static struct kunit_case fault_cases[] = {
+	KUNIT_CASE(creating_a_memory_arena),
+	KUNIT_CASE(creating_a_range_arena),
+	KUNIT_CASE(allocating_memory),
+	KUNIT_CASE(importing_a_span),
+	KUNIT_CASE(splitting_extents),
+	KUNIT_CASE(mapping_pages),
+	{}
+};
+
+static struct kunit_suite fault_suite = {
+	.name = "vmap_fault", .init = fault_init, .test_cases = fault_cases,
+};
+kunit_test_suite(fault_suite);

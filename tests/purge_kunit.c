@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * purge_kunit.c - lazy extents: unmapped at once, reusable only after a purge, bounded
+ */
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+
+#include "vmap_kunit.h"
+
+#define SMALL_THRESHOLD	(64UL << 10)
+#define FREERS		4
+#define LARGEST		8
+
+static void frees_are_lazy_until_a_purge(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	void *a = kt_pages(arena, 3, GFP_KERNEL), *b = kt_pages(arena, 3, GFP_KERNEL), *c;
+	struct vmap_arena_stats stats;
+
+	vmap_free(a);
+	vmap_free(b);
+	stats = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, stats.lazy, 8 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, stats.busy, 0);
+	KUNIT_EXPECT_EQ(test, stats.flushes, 0);
+	c = kt_pages(arena, 3, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_NE(test, c, a);
+	KUNIT_EXPECT_PTR_NE(test, c, b);
+	vmap_free(c);
+	vmap_arena_purge(arena);
+	stats = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, stats.lazy, 0);
+	KUNIT_EXPECT_EQ(test, stats.purged, 3);
+	KUNIT_EXPECT_EQ(test, stats.flushes, 1);
+	c = kt_pages(arena, 3, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, c, a);
+	vmap_free(c);
+}
+
+static void a_purge_of_nothing_flushes_nothing(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned int i;
+
+	for (i = 0; i < 10; i++)
+		vmap_arena_purge(arena);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).flushes, 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).purged, 0);
+}
+
+/* One flush serves many frees: that is what being lazy is for. */
+static void flushes_are_shared(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	struct vmap_arena_stats stats;
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		void *addr = kt_pages(arena, 1, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		vmap_free(addr);
+	}
+	vmap_arena_purge(arena);
+	stats = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, stats.purged, 200);
+	KUNIT_EXPECT_LE(test, stats.flushes, 2);
+}
+
+/* Above the threshold a purge comes by itself. */
+static void the_threshold_asks_for_a_purge(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned int i;
+
+	WRITE_ONCE(arena->threshold, SMALL_THRESHOLD);
+	for (i = 0; i < 8; i++) {
+		vmap_free(kt_pages(arena, 1, GFP_KERNEL));
+		KUNIT_EXPECT_EQ(test, kt_stats(arena).flushes, 0);
+	}
+	vmap_free(kt_pages(arena, 1, GFP_KERNEL));
+	for (i = 0; i < 50 && kt_stats(arena).lazy; i++)
+		msleep(100);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).lazy, 0);
+	KUNIT_EXPECT_GE(test, kt_stats(arena).flushes, 1);
+}
+
+/* What is lazy is room, too: an arena that is full but for it must purge, not fail or grow. */
+static void lazy_room_is_found(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long size = kt_stats(arena).reserved / 2 - PAGE_SIZE;
+	unsigned int i;
+
+	WRITE_ONCE(arena->threshold, 1UL << 40);
+	vmap_free(vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE));
+	for (i = 0; i < 20; i++) {
+		void *addr = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);
+
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		vmap_free(addr);
+	}
+	/* One may have been imported ahead of need, and one more while that was lazy. */
+	KUNIT_EXPECT_LE(test, kt_stats(arena).spans, 3);
+}
+
+struct flood {
+	struct vmap_arena *arena;
+	struct task_struct *freer[FREERS];
+	atomic_t failed;
+};
+
+static int freer(void *data)
+{
+	struct flood *flood = data;
+	void *addr[16];
+	unsigned int i;
+
+	while (!kthread_should_stop()) {
+		for (i = 0; i < ARRAY_SIZE(addr); i++) {
+			addr[i] = kt_pages(flood->arena, 1 + i % LARGEST, GFP_KERNEL);
+			if (!addr[i])
+				atomic_inc(&flood->failed);
+		}
+		for (i = 0; i < ARRAY_SIZE(addr); i++)
+			vmap_free(addr[i]);
+		cond_resched();
+	}
+	return 0;
+}
+
+static void start_flood(struct kunit *test, struct flood *flood)
+{
+	unsigned int i;
+
+	for (i = 0; i < FREERS; i++) {
+		flood->freer[i] = kthread_run(freer, flood, "kunit-freer/%u", i);
+		if (IS_ERR(flood->freer[i]))
+			KUNIT_FAIL(test, "no thread: %ld", PTR_ERR(flood->freer[i]));
+	}
+}
+
+static void stop_flood(struct flood *flood)
+{
+	unsigned int i;
+
+	for (i = 0; i < FREERS; i++)
+		if (!IS_ERR(flood->freer[i]))
+			kthread_stop(flood->freer[i]);
+}
+
+static unsigned long worst_lazy(struct vmap_arena *arena, unsigned int seconds)
+{
+	unsigned long end = jiffies + seconds * HZ, worst = 0;
+
+	while (time_before(jiffies, end)) {
+		worst = max(worst, kt_stats(arena).lazy);
+		cond_resched();
+	}
+	return worst;
+}
+
+/* Invariant 5: threads free as fast as they can, and the limit is reached and held. */
+static void lazy_is_bounded(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	struct flood *flood = kunit_kzalloc(test, sizeof(*flood), GFP_KERNEL);
+	unsigned long limit, worst;
+
+	KUNIT_ASSERT_NOT_NULL(test, flood);
+	WRITE_ONCE(arena->threshold, SMALL_THRESHOLD);
+	flood->arena = arena;
+	start_flood(test, flood);
+	worst = worst_lazy(arena, 5);
+	stop_flood(flood);
+	limit = 2 * SMALL_THRESHOLD + num_possible_cpus() * (LARGEST + 1) * PAGE_SIZE;
+	kunit_info(test, "worst %lu, limit %lu, waits %lu", worst, limit,
+		   kt_stats(arena).throttle_waits);
+	KUNIT_EXPECT_LE(test, worst, limit);
+	KUNIT_EXPECT_GT(test, worst, SMALL_THRESHOLD);
+	KUNIT_EXPECT_GT(test, kt_stats(arena).throttle_waits, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&flood->failed), 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).areas, 0);
+}
+
+static struct kunit_case purge_cases[] = {
+	KUNIT_CASE(frees_are_lazy_until_a_purge),
+	KUNIT_CASE(a_purge_of_nothing_flushes_nothing),
+	KUNIT_CASE(flushes_are_shared),
+	KUNIT_CASE(the_threshold_asks_for_a_purge),
+	KUNIT_CASE(lazy_room_is_found),
+	KUNIT_CASE(lazy_is_bounded),
+	{}
+};
+
+static struct kunit_suite purge_suite = { .name = "vmap_purge", .test_cases = purge_cases };
+kunit_test_suite(purge_suite);

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * support.c - arenas for a test, the invariants, stamps
+ *
+ * An arena made for a test is purged, verified and destroyed when the test ends, however it ends; a
+ * test that leaves something allocated fails there.
+ *
+ * kt_verify() checks what the debugfs file "verify" checks, and does it in one piece under the
+ * arena's lock, with a free tree of the test module's own (compiled in below) as the judge.
+ */
+#include <linux/module.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "vmap_kunit.h"
+
+#include "../free_tree.c"
+
+unsigned int kt_loops = 2000;
+module_param_named(loops, kt_loops, uint, 0444);
+MODULE_PARM_DESC(loops, "steps of each random test (default 2000)");
+
+unsigned long kt_seed = 1;
+module_param_named(seed, kt_seed, ulong, 0444);
+MODULE_PARM_DESC(seed, "of the random tests (default 1)");
+
+struct own_arena {
+	struct kunit *test;
+	struct vmap_arena *arena;
+};
+
+static void drop_arena(void *data)
+{
+	struct own_arena *own = data;
+	struct kunit *test = own->test;
+
+	kt_settle(test, own->arena);
+	KUNIT_EXPECT_EQ_MSG(test, vmap_arena_destroy(own->arena), 0, "the test left something");
+}
+
+static struct vmap_arena *keep(struct kunit *test, struct vmap_arena *arena)
+{
+	struct own_arena *own = kunit_kzalloc(test, sizeof(*own), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, arena);
+	KUNIT_ASSERT_NOT_NULL(test, own);
+	*own = (struct own_arena){ .test = test, .arena = arena };
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, drop_arena, own), 0);
+	return arena;
+}
+
+/* A name that nobody else has; valid until the next call. */
+const char *kt_name(void)
+{
+	static char name[VMAP_NAME_MAX];
+	static unsigned int count;
+
+	snprintf(name, sizeof(name), "kunit-%u", ++count);
+	return name;
+}
+
+/* A memory arena for the time of a test. */
+struct vmap_arena *kt_memory(struct kunit *test, unsigned int flags)
+{
+	return keep(test, vmap_arena_create(kt_name(), flags));
+}
+
+/* A range arena for the time of a test. */
+struct vmap_arena *kt_range(struct kunit *test, unsigned long start, unsigned long end,
+			    unsigned long quantum)
+{
+	return keep(test, vmap_arena_create_range(kt_name(), start, end, quantum));
+}
+
+struct vmap_arena_stats kt_stats(struct vmap_arena *arena)
+{
+	struct vmap_arena_stats stats;
+
+	vmap_arena_stats(arena, &stats);
+	return stats;
+}
+
+/* Under the arena's lock. */
+static const char *check_ring(const struct vmap_span *span, unsigned long *free)
+{
+	const struct vmap_extent *tile;
+
+	list_for_each_entry(tile, &span->edge.tile, tile) {
+		const char *wrong = free_tree_check_tile(tile);
+
+		if (wrong)
+			return wrong;
+		*free += extent_is_free(tile) ? extent_size(tile) : 0;
+	}
+	return NULL;
+}
+
+static const char *check_spans(const struct vmap_arena *arena)
+{
+	unsigned long reserved = 0, free = 0, count = 0;
+	const struct vmap_span *span;
+
+	list_for_each_entry(span, &arena->spans, link) {
+		const char *wrong = check_ring(span, &free);
+
+		if (wrong)
+			return wrong;
+		reserved += span->end - span->start;
+		count++;
+	}
+	if (reserved != arena->reserved || count != arena->nr_spans)
+		return "the arena miscounts its spans";
+	if (free != arena->tree.units)
+		return "the rings and the tree hold different free extents";
+	return free_tree_check(&arena->tree);
+}
+
+/* Do the invariants hold at this moment? */
+void kt_verify(struct kunit *test, struct vmap_arena *arena)
+{
+	const char *wrong;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	wrong = check_spans(arena);
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	if (wrong)
+		KUNIT_FAIL(test, "%s", wrong);
+}
+
+/* Have the arena purge, and check that it then adds up with nothing lazy and nothing cached. */
+void kt_settle(struct kunit *test, struct vmap_arena *arena)
+{
+	struct vmap_arena_stats stats;
+
+	rcu_barrier();
+	vmap_arena_purge(arena);
+	stats = kt_stats(arena);
+	kt_verify(test, arena);
+	KUNIT_EXPECT_EQ(test, stats.lazy, 0);
+	KUNIT_EXPECT_EQ(test, stats.cached, 0);
+	KUNIT_EXPECT_EQ(test, stats.busy + stats.free, stats.reserved);
+	KUNIT_EXPECT_EQ(test, stats.areas, stats.allocs - stats.frees);
+	if (!stats.areas)
+		KUNIT_EXPECT_EQ(test, stats.busy, 0);
+}
+
+/* Is nothing mapped at @addr, as far as this CPU can tell? */
+bool kt_faults(const void *addr)
+{
+	u64 word;
+
+	return copy_from_kernel_nofault(&word, PTR_ALIGN_DOWN(addr, sizeof(word)), sizeof(word));
+}
+
+/* Write a word that tells the area and the page into each page, at both ends. */
+void kt_stamp(void *addr, unsigned long size, u64 value)
+{
+	unsigned long at;
+
+	for (at = 0; at + PAGE_SIZE <= PAGE_ALIGN(size); at += PAGE_SIZE) {
+		WRITE_ONCE(*(u64 *)(addr + at), value + at);
+		WRITE_ONCE(*(u64 *)(addr + at + PAGE_SIZE - sizeof(u64)), value + at);
+	}
+}
+
+bool kt_stamped(const void *addr, unsigned long size, u64 value)
+{
+	unsigned long at;
+
+	for (at = 0; at + PAGE_SIZE <= PAGE_ALIGN(size); at += PAGE_SIZE) {
+		if (READ_ONCE(*(u64 *)(addr + at)) != value + at ||
+		    READ_ONCE(*(u64 *)(addr + at + PAGE_SIZE - sizeof(u64))) != value + at)
+			return false;
+	}
+	return true;
+}
+
+/* Begin a random sequence, and say how to have it again. */
+void kt_seed_random(struct kunit *test, struct rnd_state *rnd)
+{
+	kunit_info(test, "seed=%lu loops=%u", kt_seed, kt_loops);
+	prandom_seed_state(rnd, kt_seed);
+}
+
+/* Allocate some pages without an alignment. */
+void *kt_pages(struct vmap_arena *arena, unsigned long pages, gfp_t gfp)
+{
+	return vmap_arena_alloc(arena, pages << PAGE_SHIFT, PAGE_SIZE, gfp, NUMA_NO_NODE);
+}
+
+MODULE_DESCRIPTION("KUnit suites for vmap_arena");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tlb_kunit.c - an address is not handed out again while a TLB still knows what was there before
+ *
+ * A reader, on a CPU of its own and with preemption off, reads the first word of each page of an
+ * area again and again, so that its TLB holds them all.  The writer, on another CPU, frees the area
+ * and allocates until it has the same address again with other pages.  Each time the pages carry the
+ * number of the round.  A reader that sees, in a round, anything but that round's number has read
+ * through a stale TLB entry.
+ *
+ * The writer announces a round after its pages are mapped and filled, and withdraws it before it
+ * frees them; the reader looks at the announcement before and after it reads, and what it read counts
+ * only if the two are the same.  Rounds have rising numbers, so nothing can happen in between that it
+ * would not notice.  A round ends only after the reader has read all of it.
+ */
+#include <linux/cpumask.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+
+#include "vmap_kunit.h"
+
+#define ROUNDS		300
+#define MOST_PAGES	40
+
+struct hot {
+	unsigned long *addr;
+	unsigned long pages;
+	unsigned long round;		/* announced; 0: nothing is */
+	unsigned long seen;		/* the last round that the reader has read all of */
+	unsigned long stale;
+	unsigned long reads;
+	unsigned long same;		/* rounds that had the address of the one before */
+	struct task_struct *reader;
+};
+
+/* One look at all pages.  Return the round if it was announced all the while. */
+static unsigned long look(struct hot *hot)
+{
+	unsigned long round = smp_load_acquire(&hot->round), *addr = READ_ONCE(hot->addr), word, i;
+	unsigned long stale = 0;
+
+	for (i = 0; i < hot->pages; i++) {
+		if (copy_from_kernel_nofault(&word, (void *)addr + i * PAGE_SIZE, sizeof(word)))
+			return 0;
+		stale += word != round;
+	}
+	smp_rmb();
+	if (!round || READ_ONCE(hot->round) != round)
+		return 0;
+	hot->stale += stale;
+	hot->reads += hot->pages;
+	return round;
+}
+
+/* Preemption stays off from the look that makes the TLB hot to the first look at what comes next. */
+static int reader(void *data)
+{
+	struct hot *hot = data;
+
+	while (!kthread_should_stop()) {
+		unsigned long end = jiffies + HZ / 10, round = 0;
+
+		preempt_disable();
+		while (time_before(jiffies, end)) {
+			round = look(hot);
+			if (round)
+				smp_store_release(&hot->seen, round);
+			cpu_relax();
+		}
+		preempt_enable();
+		cond_resched();
+	}
+	return 0;
+}
+
+static bool wait_until_seen(struct hot *hot)
+{
+	unsigned long end = jiffies + 10 * HZ;
+
+	while (smp_load_acquire(&hot->seen) != hot->round) {
+		if (time_after(jiffies, end))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+static void number_pages(void *addr, unsigned long pages, unsigned long round)
+{
+	unsigned long i;
+
+	for (i = 0; i < pages; i++)
+		WRITE_ONCE(*(unsigned long *)(addr + i * PAGE_SIZE), round);
+}
+
+static void announce(struct hot *hot, void *addr, unsigned long round)
+{
+	hot->same += addr == hot->addr;
+	WRITE_ONCE(hot->addr, addr);
+	smp_store_release(&hot->round, round);
+}
+
+static void withdraw(struct hot *hot)
+{
+	WRITE_ONCE(hot->round, 0);
+	smp_mb();
+}
+
+static struct hot *start_reader(struct kunit *test, unsigned long pages)
+{
+	struct hot *hot = kunit_kzalloc(test, sizeof(*hot), GFP_KERNEL);
+	unsigned int other;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	KUNIT_ASSERT_NOT_NULL(test, hot);
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
+	other = cpumask_last(cpu_online_mask);
+	hot->pages = pages;
+	hot->reader = kthread_create(reader, hot, "kunit-reader");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(hot->reader));
+	kthread_bind(hot->reader, other);
+	wake_up_process(hot->reader);
+	return hot;
+}
+
+static void stop_reader(struct kunit *test, struct hot *hot, unsigned long want_same)
+{
+	kthread_stop(hot->reader);
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	kunit_info(test, "%lu words read, %lu stale; the same address %lu times", hot->reads,
+		   hot->stale, hot->same);
+	KUNIT_EXPECT_EQ(test, hot->stale, 0);
+	KUNIT_EXPECT_GT(test, hot->reads, ROUNDS);
+	KUNIT_EXPECT_GE(test, hot->same, want_same);
+}
+
+/* The rounds of areas of an arena; with @purge the flush is asked for, else the throttle makes it. */
+static void play(struct kunit *test, struct vmap_arena *arena, unsigned long pages, bool purge)
+{
+	struct hot *hot = start_reader(test, pages);
+	unsigned long round;
+	bool seen = true;
+	void *addr;
+
+	for (round = 1; round <= ROUNDS && seen; round++) {
+		addr = kt_pages(arena, pages, GFP_KERNEL);
+		if (!addr)
+			break;
+		number_pages(addr, pages, round);
+		announce(hot, addr, round);
+		seen = wait_until_seen(hot);
+		withdraw(hot);
+		vmap_free(addr);
+		if (purge)
+			vmap_arena_purge(arena);
+	}
+	KUNIT_EXPECT_EQ(test, round, ROUNDS + 1);
+	stop_reader(test, hot, purge ? ROUNDS / 2 : 0);
+}
+
+static void one_page(struct kunit *test)
+{
+	play(test, kt_memory(test, VMAP_ARENA_NOCACHE), 1, true);
+}
+
+/* Without a guard, a flush that ends one page too early would show. */
+static void some_pages_without_a_guard(struct kunit *test)
+{
+	play(test, kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD), 7, true);
+}
+
+/* More than are forgotten one by one. */
+static void many_pages(struct kunit *test)
+{
+	play(test, kt_memory(test, VMAP_ARENA_NOCACHE), MOST_PAGES, true);
+}
+
+/* So small a threshold that addresses come back while purges are under way. */
+static void purged_by_the_worker(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+
+	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	play(test, arena, 4, false);
+}
+
+static void with_the_caches(struct kunit *test)
+{
+	play(test, kt_memory(test, 0), 4, false);
+}
+
+static void pages_of_the_callers(struct kunit *test)
+{
+	struct hot *hot = start_reader(test, 4);
+	struct page *pages[8];
+	unsigned long round, i;
+	bool seen = true;
+
+	for (i = 0; i < 8; i++)
+		pages[i] = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	for (round = 1; round <= ROUNDS && seen; round++) {
+		void *addr = vmap_map_pages(pages + 4 * (round & 1), 4, PAGE_KERNEL);
+
+		if (!addr)
+			break;
+		number_pages(addr, 4, round);
+		announce(hot, addr, round);
+		seen = wait_until_seen(hot);
+		withdraw(hot);
+		vmap_unmap_pages(addr);
+		vmap_arena_purge(NULL);
+	}
+	KUNIT_EXPECT_EQ(test, round, ROUNDS + 1);
+	stop_reader(test, hot, ROUNDS / 2);
+	for (i = 0; i < 8; i++)
+		__free_page(pages[i]);
+}
+
+static struct kunit_case tlb_cases[] = {
+	KUNIT_CASE(one_page),
+	KUNIT_CASE(some_pages_without_a_guard),
+	KUNIT_CASE(many_pages),
+	KUNIT_CASE(purged_by_the_worker),
+	KUNIT_CASE(with_the_caches),
+	KUNIT_CASE(pages_of_the_callers),
+	{}
+};
+
+static struct kunit_suite tlb_suite = { .name = "vmap_tlb", .test_cases = tlb_cases };
+kunit_test_suite(tlb_suite);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vmap_kunit.h - what the KUnit suites share
+ *
+ * The suites use the exported calls.  Where a promise is about what no call shows (the tiles of a
+ * span, the threshold of one arena), they look inside by arena.h: see support.c.
+ */
+#ifndef VMAP_KUNIT_H
+#define VMAP_KUNIT_H
+
+#include <kunit/test.h>
+#include <linux/prandom.h>
+
+#include "../arena.h"
+
+extern unsigned int kt_loops;
+extern unsigned long kt_seed;
+
+/* support.c */
+struct vmap_arena *kt_memory(struct kunit *test, unsigned int flags);
+struct vmap_arena *kt_range(struct kunit *test, unsigned long start, unsigned long end,
+			    unsigned long quantum);
+const char *kt_name(void);
+struct vmap_arena_stats kt_stats(struct vmap_arena *arena);
+void kt_verify(struct kunit *test, struct vmap_arena *arena);
+void kt_settle(struct kunit *test, struct vmap_arena *arena);
+bool kt_faults(const void *addr);
+void kt_stamp(void *addr, unsigned long size, u64 value);
+bool kt_stamped(const void *addr, unsigned long size, u64 value);
+void kt_seed_random(struct kunit *test, struct rnd_state *rnd);
+void *kt_pages(struct vmap_arena *arena, unsigned long pages, gfp_t gfp);
+
+/* log.c */
+
+/**
+ * struct kt_log - what the kernel log was told since kt_log_begin()
+ * @lines: lines with the word looked for
+ * @last: the last one of them
+ */
+struct kt_log {
+	const char *word;
+	unsigned int lines;
+	char last[256];
+};
+
+int kt_log_begin(struct kt_log *log, const char *word);
+void kt_log_end(struct kt_log *log);
+
+#endif
