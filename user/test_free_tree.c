@@ -415,6 +415,23 @@ static const char *test_interrupted(void)
 	return verdict(&twin, fine, "each ends with a find");
 }
 
+/* What is remembered for the same size at another alignment is no help to a search that goes on. */
+static const char *test_interrupted_likewise(void)
+{
+	struct twin_search one, other;
+	struct twin twin;
+	bool fine;
+
+	sieve(&twin, 4096, 4 * 400);
+	twin_free_at(&twin, 4096 + 4 * 301);
+	twin_begin(&twin, &one, 2, 4, 0, TOP);
+	twin_begin(&twin, &other, 2, 8, 0, TOP);
+	fine = twin_step(&twin, &one) == FREE_AGAIN;
+	fine = fine && run_out(&twin, &other) == FREE_NONE;
+	fine = fine && run_out(&twin, &one) == FREE_FOUND;
+	return verdict(&twin, fine, "the one fit is found");
+}
+
 /* While nobody else searches, an interrupted search sees what is freed below it. */
 static const char *test_interrupted_alone(void)
 {
@@ -450,16 +467,17 @@ static const char *notice(const struct free_tree *tree, unsigned long *word, uns
 static const char *notice_each(struct twin *twin)
 {
 	struct free_tree *tree = &twin->tree;
-	struct vmap_extent *low = free_tree_first(tree), *next = extent_next(low);
+	struct vmap_extent *low = free_tree_first(tree);
 	const char *wrong = notice(tree, &low->max, 100, "maximum");
 
 	wrong = wrong ?: notice(tree, &low->max, 0, "not free");
 	wrong = wrong ?: notice(tree, &low->end, low->start, "empty");
 	wrong = wrong ?: notice(tree, &low->end, low->end - 1, "tile");
 	wrong = wrong ?: notice(tree, &low->start, low->start - 1, "tile");
-	wrong = wrong ?: notice(tree, &next->max, 8, "touch");
+	wrong = wrong ?: notice(tree, &extent_prev(low)->max, 8, "touch");
+	wrong = wrong ?: notice(tree, &extent_next(low)->max, 8, "touch");
 	wrong = wrong ?: notice(tree, &tree->count, 4, "counts");
-	wrong = wrong ?: notice(tree, &tree->units, 23, "counts");
+	wrong = wrong ?: notice(tree, &tree->units, 24, "counts");
 	return wrong;
 }
 
@@ -485,6 +503,7 @@ static const char *test_checks(void)
 	const char *wrong;
 
 	three_extents(&twin);
+	twin_alloc_at(&twin, 16, 1);
 	wrong = notice_each(&twin);
 	if (!wrong)
 		wrong = notice_order(&twin);
@@ -511,6 +530,7 @@ static const struct {
 	{ "barren ground for one request is not so for another", test_barren_for_others },
 	{ "a span opened below barren ground", test_barren_span },
 	{ "searches that interrupt each other", test_interrupted },
+	{ "searches for the same size at other alignments", test_interrupted_likewise },
 	{ "a search that frees interrupt", test_interrupted_alone },
 	{ "free_tree_check() notices what it is for", test_checks },
 };
@@ -536,7 +556,7 @@ static void test_random(unsigned long seed, unsigned long steps)
 }
 
 /* A whole number, or the end. */
-static unsigned long number(const char *option, const char *text)
+static unsigned long parse_number(const char *option, const char *text)
 {
 	char *end;
 	unsigned long value;
@@ -559,10 +579,10 @@ int main(int argc, char **argv)
 
 	for (arg = 1; arg < argc; arg += 2) {
 		if (!strcmp(argv[arg], "--seed")) {
-			seed = number(argv[arg], argv[arg + 1]);
+			seed = parse_number(argv[arg], argv[arg + 1]);
 			streams = 1;
 		} else if (!strcmp(argv[arg], "--steps")) {
-			steps = number(argv[arg], argv[arg + 1]);
+			steps = parse_number(argv[arg], argv[arg + 1]);
 		} else {
 			fprintf(stderr, "usage: test_free_tree [--seed N] [--steps N]\n");
 			return 2;

@@ -8,16 +8,16 @@
  * 64 times apart, and may grow as the logarithm does, not as the size; a single call, which is how
  * long a lock is held, is bounded at each size.
  *
- * The worst case for alignment is the sieve: every fourth unit is busy, so that each free extent has
- * room for two units but not at a multiple of four.
+ * The worst case for alignment is the sieve: every fourth unit is busy, so that each free extent
+ * has room for two units but not at a multiple of four.
  */
 #include <stdlib.h>
 
 #include "../free_tree.h"
 #include "tap.h"
 
-#define SMALL		(1UL << 11)
-#define LARGE		(1UL << 17)
+#define SMALL		2048UL
+#define LARGE		131072UL
 
 /* By how much a logarithm may grow from SMALL to LARGE: 17/11, and a fifth for uneven trees. */
 #define LOG_GROWTH	1.85
@@ -159,8 +159,8 @@ static void replace(unsigned long n, struct cost *finds, struct cost *cuts, stru
 	bed_fini(&bed);
 }
 
-static void grows(const char *what, const struct cost *small, const struct cost *large,
-		  double bound)
+static void check_growth(const char *what, const struct cost *small, const struct cost *large,
+			 double bound)
 {
 	bool fine = mean(large) <= mean(small) * bound && large->most <= small->most * bound * 1.5;
 	char name[96];
@@ -177,9 +177,9 @@ static void test_replacement(void)
 
 	replace(SMALL, &finds[0], &cuts[0], &puts[0]);
 	replace(LARGE, &finds[1], &cuts[1], &puts[1]);
-	grows("find", &finds[0], &finds[1], LOG_GROWTH);
-	grows("cut", &cuts[0], &cuts[1], LOG_GROWTH);
-	grows("put", &puts[0], &puts[1], LOG_GROWTH);
+	check_growth("find", &finds[0], &finds[1], LOG_GROWTH);
+	check_growth("cut", &cuts[0], &cuts[1], LOG_GROWTH);
+	check_growth("put", &puts[0], &puts[1], LOG_GROWTH);
 }
 
 /* All rounds of one search for @size at @align in a sieve, and of the same search once more. */

@@ -176,7 +176,7 @@ static const unsigned int spares_needed[VMAP_NR_FITS] = {
 };
 
 /* Cut out what @request found. */
-static void cut(struct twin *twin, const struct free_search *request)
+static void cut_out(struct twin *twin, const struct free_search *request)
 {
 	enum vmap_fit fit = model_fit(&twin->model, request->start, request->size);
 	unsigned long owner = twin->next_owner++;
@@ -258,7 +258,7 @@ enum free_found twin_step(struct twin *twin, struct twin_search *search)
 	if (!twin_ok(twin))
 		return FREE_NONE;
 	if (found == FREE_FOUND)
-		cut(twin, request);
+		cut_out(twin, request);
 	return found;
 }
 

@@ -71,7 +71,7 @@ enum free_found twin_step(struct twin *twin, struct twin_search *search);
 void twin_probe(struct twin *twin, unsigned long start);
 void twin_check(struct twin *twin);
 
-__attribute__((format(printf, 2, 3)))
+__printf(2, 3)
 void twin_fail(struct twin *twin, const char *format, ...);
 
 static inline bool twin_ok(const struct twin *twin)

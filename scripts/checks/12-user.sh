@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: the free tree and the throttle as user programs: model, sanitizers, fuzzers, coverage
+# kernels: -
+# quick: -
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+
+USER_BUILD=$BUILD/user
+
+# build VARIANT TARGET... - a build that fails is a failed test, and there is nothing more to do.
+build() {
+	make -C "$ROOT/user" -j "$(nproc)" VARIANT="$1" "${@:2}" >"$CHECK_DIR/build-$1.log" 2>&1 ||
+		{
+			not_ok "the $1 variant builds" "$(grep -m 5 -E 'error|\*\*\*' "$CHECK_DIR/build-$1.log")"
+			finish
+		}
+}
+
+# results VARIANT PROGRAM [ARGUMENT]... - run a test program; its results become ours.
+results() {
+	local out=$CHECK_DIR/$1-$2.tap status=0 line
+
+	timeout 300 "$USER_BUILD/$1/$2" "${@:3}" >"$out" 2>&1 || status=$?
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) ok "$1: ${line#ok * - }" ;;
+		'not ok '*) not_ok "$1: ${line#not ok * - }" "repeat: build/user/$1/$2 ${*:3}" ;;
+		'# '*) echo "$line" | tee -a "$KTAP" ;;
+		esac
+	done <"$out"
+	grep -q '^1\.\.' "$out" ||
+		not_ok "$1: $2 runs to its end" "it ended with $status" "$(tail -n 20 "$out")"
+}
+
+# The seed is fixed, so that the figures are the same each time.  What is not taken:
+#   free_tree.h, extent_pool_pop()  the empty pool: free_tree.c takes only what free_tree_cut() was
+#                                   promised; the tests themselves do empty pools
+coverage() {
+	local dir=$USER_BUILD/coverage
+
+	find "$dir" -name '*.gcda' -delete
+	"$dir/test_exhaustive" --length 4 && "$dir/test_throttle" &&
+		"$dir/test_free_tree" --seed 1 --steps 2000 && "$dir/replay" "$ROOT"/user/corpus/* || return
+	(cd "$ROOT/user" && gcov -b -j -t -o "$dir" free_tree.c test_throttle.c) |
+		jq -rsf "$ROOT/user/coverage.jq" >"$CHECK_DIR/coverage"
+}
+
+# all_taken FILE - each of its lines and branches was.
+all_taken() {
+	grep -E "^$1: lines ([0-9]+) of \1, branches (none|([0-9]+) of \3)$" "$CHECK_DIR/coverage"
+}
+
+# fuzz ENGINE SECONDS
+fuzz() {
+	"$ROOT/scripts/fuzz.sh" --seconds "$2" "$1" | tee "$CHECK_DIR/fuzz-$1" | sed 's/^/# /'
+	grep -E '^[a-z]+: [1-9][0-9]* streams$' "$CHECK_DIR/fuzz-$1"
+}
+
+need_packages gcc libc6-dev make xz-utils linux-source-6.12 clang libclang-rt-14-dev afl++ jq
+steps=20000 length=5 limit=8
+((QUICK == 0)) || steps=5000 length=4 limit=4
+
+build gcc build
+for program in test_free_tree test_steps test_throttle; do
+	results gcc "$program"
+done
+results gcc test_exhaustive --length "$length"
+
+build clang build
+results clang test_free_tree --steps 2000
+results clang test_steps
+
+build sanitize build replay
+results sanitize test_free_tree --steps $((steps / 10))
+results sanitize test_exhaustive --length 3
+expect "sanitize: the corpus" "$USER_BUILD/sanitize/replay" "$ROOT"/user/corpus/*
+
+build coverage build replay
+expect "coverage is measured" coverage
+sed 's/^/# /' "$CHECK_DIR/coverage"
+for file in free_tree.c throttle.h; do
+	expect "all of $file is run" all_taken "$file"
+done
+
+for engine in libfuzzer afl; do
+	expect "$engine finds nothing in $limit seconds" fuzz "$engine" "$limit"
+done
+finish
