@@ -3,9 +3,9 @@
  * test_throttle.c - the arithmetic of the throttle
  *
  * The two questions of throttle.h are compared with the same questions asked so that nothing can
- * wrap or round, at every corner there is.  Then CPUs that free as fast as they can are
- * played through, each asking first and charging later, to see that the limit is reached and held;
- * and a backlog of flushed extents, to see that frees shrink it faster than it grows.
+ * wrap or round, at every corner there is.  Then CPUs that free as fast as they can are played
+ * through, each asking first and charging later, to see that the limit is reached and held; and a
+ * backlog of flushed extents, to see that frees shrink it faster than it grows.
  */
 #include <linux/kernel.h>
 
@@ -16,6 +16,7 @@
 #define MIDDLE		(1UL << (BITS_PER_LONG - 1))
 #define CPUS		8
 #define LARGEST		300UL
+#define CORNERS		28
 
 static char said[128];
 
@@ -34,8 +35,6 @@ static unsigned long corner(unsigned int i, unsigned long t)
 	return i < 3 * count ? around[i / 3] + i % 3 - 1 : t;
 }
 
-#define CORNERS	28
-
 /* Is @lazy at twice the threshold or above, which may be more than a word holds? */
 static bool at_limit(unsigned long lazy, unsigned long threshold)
 {
@@ -51,7 +50,6 @@ static const char *test_corners(void)
 
 		for (j = 0; j < CORNERS; j++) {
 			unsigned long lazy = corner(j, threshold);
-
 			bool above = lazy > threshold;
 
 			if (throttle_wants_purge(lazy, threshold) != above ||
