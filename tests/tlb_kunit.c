@@ -20,7 +20,7 @@
 
 #include "vmap_kunit.h"
 
-#define ROUNDS		300
+#define ROUNDS		100
 #define MOST_PAGES	40
 
 struct hot {

@@ -3,6 +3,7 @@
 #
 # kunit-lib.sh - what the scripts that run in a test kernel share, on top of lib.sh.
 
+# shellcheck disable=SC2034 # for the scripts that source this file
 KUNIT=/sys/kernel/debug/kunit
 
 # allow_faults - injected faults may hit allocations that can sleep, and single pages; tests say when.
