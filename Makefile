@@ -12,7 +12,8 @@ all: headers ## build vmap_arena.ko and test_vmalloc.ko here
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 install: all ## install them where modprobe finds them
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_MODULE_SIG_ALL= modules_install
+	depmod -b "$(INSTALL_MOD_PATH)/" "$$($(MAKE) -s -C $(KDIR) kernelrelease)"
 
 ##@ In stock Debian kernels, in QEMU
 run: ## run the stress test on 6.1 and 6.12 and print the tables
