@@ -16,28 +16,27 @@
  * With check= the structures are checked against a bitmap instead (model.c), and loading fails if
  * one is wrong.
  *
- * A trace is read whole; it is plain text here, since a kernel does not unpack gzip files for
- * modules.
+ * A trace is read line by line; it is plain text here, since a kernel does not unpack gzip files
+ * for modules.
  *
  * Locking: none.  All is done by the thread that loads the module, before debugfs shows it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/debugfs.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
-#include <linux/kernel_read_file.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 
 #include "lab.h"
 
 #define INDEXES_MAX	16
-#define TRACE_BYTES_MAX	(256UL << 20)
 #define LINE_BYTES	512
 
 static char *index_names = "all";
@@ -181,28 +180,75 @@ static int choose(const char *names)
 	}
 }
 
-/* Cuts the text into lines and reads each.  The text is spoilt. */
-static int read_lines(struct lab_trace *reader, char *text)
+/**
+ * struct source - a file read line by line
+ * @file: it
+ * @pos: how far it was read
+ * @at: where the next line begins in @text
+ * @fill: how much of @text is filled
+ * @text: a piece of the file
+ */
+struct source {
+	struct file *file;
+	loff_t pos;
+	size_t at;
+	size_t fill;
+	char text[4096];
+};
+
+/* Moves what is left to the front and reads more behind it: 0 at the end of the file. */
+static ssize_t read_more(struct source *source)
 {
-	unsigned long number = 0;
-	const char *wrong = NULL;
+	ssize_t bytes;
+
+	source->fill -= source->at;
+	memmove(source->text, source->text + source->at, source->fill);
+	source->at = 0;
+	bytes = kernel_read(source->file, source->text + source->fill,
+			    sizeof(source->text) - source->fill, &source->pos);
+	if (bytes > 0)
+		source->fill += bytes;
+	return bytes;
+}
+
+/* Sets @line to the next line, or NULL at the end.  Returns NULL, or what was expected. */
+static const char *next_line(struct source *source, char **line)
+{
+	ssize_t bytes;
+	char *end;
+
+	*line = NULL;
+	for (;;) {
+		end = memchr(source->text + source->at, '\n', source->fill - source->at);
+		if (end)
+			break;
+		bytes = read_more(source);
+		if (bytes < 0)
+			return "expected a file that can be read";
+		if (!bytes)
+			return source->fill ? "expected the end of the line" : NULL;
+	}
+	*end = '\0';
+	*line = source->text + source->at;
+	source->at = end + 1 - source->text;
+	return NULL;
+}
+
+static int read_lines(struct source *source, struct lab_trace *reader)
+{
+	unsigned long number = 1;
+	const char *wrong, *missing;
 	char *line;
 
-	while (!wrong && (line = strsep(&text, "\n"))) {
-		number++;
-		if (!text && *line)
-			wrong = "expected the end of the line";
-		else
-			wrong = lab_trace_line(reader, line);
+	for (; !(wrong = next_line(source, &line)) && line; number++) {
+		wrong = lab_trace_line(reader, line);
+		if (wrong)
+			break;
 		if (number % 1024 == 0)
 			cond_resched();
 	}
-	if (wrong) {
-		pr_err("%s:%lu: %s\n", trace, number, wrong);
-		lab_trace_close(reader);
-		return -EINVAL;
-	}
-	wrong = lab_trace_close(reader);
+	missing = lab_trace_close(reader);
+	wrong = wrong ?: missing;
 	if (wrong)
 		pr_err("%s:%lu: %s\n", trace, number, wrong);
 	return wrong ? -EINVAL : 0;
@@ -210,28 +256,27 @@ static int read_lines(struct lab_trace *reader, char *text)
 
 static int read_trace(void)
 {
-	struct lab_trace *reader;
-	void *text = NULL;
-	ssize_t bytes = kernel_read_file_from_path(trace, 0, &text, TRACE_BYTES_MAX, NULL,
-						   READING_UNKNOWN);
-	char *copy;
-	int err;
+	struct source *source = lab_zalloc(sizeof(*source));
+	struct lab_trace *reader = lab_trace_open(&load);
+	int err = -ENOMEM;
 
-	if (bytes < 0) {
-		pr_err("trace: \"%s\" cannot be read: error %zd (at most %lu bytes)\n", trace,
-		       bytes, TRACE_BYTES_MAX);
-		return bytes;
+	if (!source || !reader) {
+		if (reader)
+			lab_trace_close(reader);
+		goto out;
 	}
-	copy = kvmalloc(bytes + 1, GFP_KERNEL);
-	reader = copy ? lab_trace_open(&load) : NULL;
-	if (reader) {
-		memcpy(copy, text, bytes);
-		copy[bytes] = '\0';
+	source->file = filp_open(trace, O_RDONLY | O_LARGEFILE, 0);
+	if (IS_ERR(source->file)) {
+		err = PTR_ERR(source->file);
+		pr_err("trace: \"%s\" cannot be read: error %d\n", trace, err);
+		lab_trace_close(reader);
+		goto out;
 	}
-	vfree(text);
-	err = reader ? read_lines(reader, copy) : -ENOMEM;
-	kvfree(copy);
+	err = read_lines(source, reader);
+	filp_close(source->file, NULL);
 	snprintf(load.name, sizeof(load.name), "%s", kbasename(trace));
+out:
+	lab_release(source);
 	return err;
 }
 

@@ -1,0 +1,219 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: the lab's structures agree with the model, traces are read right or refused, kernel and user replays agree
+# kernels: 6.1 6.12
+# quick: 6.12
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+# shellcheck source=scripts/lab-lib.sh
+. "$ROOT/scripts/lab-lib.sh"
+
+# says STATUS WORDS COMMAND... - the command ends with the status and complains with the words.
+says() {
+	local status=0 said
+
+	said=$("${@:3}" 2>&1 >/dev/null) || status=$?
+	[[ $status == "$1" && $said == *"$2"* ]] || {
+		echo "status $status: $said"
+		return 1
+	}
+}
+
+# bad_line NAME EXPECTED LINE - a trace with this line after its heading is refused at line 4.
+bad_line() {
+	local file=$CHECK_DIR/bad.trace
+
+	printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x100000\n%s\n' "$3" >"$file"
+	expect "refused: $1" says 2 "$file:4: expected $2" "$LAB" --index tree --trace "$file"
+}
+
+check_bad_traces() {
+	local file=$CHECK_DIR/whole.trace
+
+	bad_line "a word that is no time" "a time in nanoseconds" "soon f 0x1000"
+	bad_line "an unknown operation" "an operation after the time" "5 z 0x1000"
+	bad_line "too few words" "TIME a ADDRESS SIZE ALIGN LO HI" "5 a 0x1000 4096"
+	bad_line "too many words" "TIME f ADDRESS" "5 f 0x1000 0x2000"
+	bad_line "a size of 0" "a size in bytes" "5 a 0x1000 0 4096 0x1000 0x9000"
+	bad_line "a size that is no page" "a size in bytes" "5 a 0x1000 100 4096 0x1000 0x9000"
+	bad_line "an odd alignment" "an alignment" "5 a 0x1000 4096 12288 0x1000 0x9000"
+	bad_line "an address out of bounds" "an address" "5 a 0xa000 4096 4096 0x1000 0x9000"
+	bad_line "bounds out of the span" "bounds inside" "5 a 0x1000 4096 4096 0x1000 0x900000"
+	bad_line "bounds too narrow" "two addresses" "5 a 0x1000 8192 4096 0x1000 0x2000"
+	bad_line "a number too large" "an address" "5 f 0x10000000000000000"
+	bad_line "a purge upside down" "two addresses" "5 p 0x3000 0x1000"
+	bad_line "a span inside another" "spans that do not overlap" "span 0x2000 0x3000"
+	printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n6 f 0x1000\n5 f 0x1000\n' >"$file"
+	expect "refused: time runs backwards" says 2 ":5: expected a time" "$LAB" --trace "$file"
+	printf 'vmap-trace 2\n' >"$file"
+	expect "refused: another format" says 2 ":1: expected vmap-trace 1" "$LAB" --trace "$file"
+	printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n' >"$file"
+	expect "refused: a trace without operations" says 2 ":4: expected at least one" \
+		"$LAB" --trace "$file"
+	printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 f 0x1000' >"$file"
+	expect "refused: a last line without end" says 2 ":4: expected the end" "$LAB" --trace "$file"
+	head -c 3000 "$ROOT/lab/traces/boot.trace.gz" >"$file.gz"
+	expect "refused: a gzip file that breaks off" says 2 "expected" "$LAB" --trace "$file.gz"
+}
+
+check_bad_options() {
+	expect "refused: --n 0" says 2 "--n: '0' is not a whole number from 1" "$LAB" --n 0
+	expect "refused: --ops abc" says 2 "--ops: 'abc'" "$LAB" --ops abc
+	expect "refused: --index heap" says 2 "'heap' is not one of" "$LAB" --index tree,heap
+	expect "refused: --workload x" says 2 "'x' is not one of" "$LAB" --workload x
+	expect "refused: a trace that is not there" says 2 "cannot read '/none'" "$LAB" --trace /none
+	expect "replay.sh refuses a missing trace" says 2 "a trace is missing" "$ROOT/scripts/replay.sh"
+	expect "replay.sh refuses --index heap" says 2 "'heap' is not one of" \
+		"$ROOT/scripts/replay.sh" --index heap --workload random
+	expect "record.sh refuses no --out" says 2 "--out is missing" "$ROOT/scripts/record.sh" --boot
+	expect "record.sh refuses two workloads" says 2 "there is a workload already" \
+		"$ROOT/scripts/record.sh" --out /tmp/x --boot --mount
+	expect "rfc.sh refuses --runs 0" says 2 "--runs: '0'" "$ROOT/scripts/rfc.sh" --runs 0
+}
+
+# raw_traces - the same three events as tracefs, trace-cmd and perf print them.
+raw_traces() {
+	local a='va_start: 18446683600570023936 size=20480 align=16384 vstart=0xffffc90000000000'
+	local f='va_start=0xffffc90000000000 nr_lazy=5 nr_lazy_max=16384'
+	local p='start=0xffffc90000000000 end=0xffffc90000005000 num_purged=1'
+
+	a+=' vend=0xffffe8ffffffffff failed=0'
+	{
+		printf '# tracer: nop\n#\n'
+		printf '  sh-71  [001] .....   3.141592: alloc_vmap_area: %s\n' "$a"
+		printf '  sh-71  [000] d..2.   3.141600: free_vmap_area_noflush: %s\n' "$f"
+		printf 'CPU:1 [LOST 3 EVENTS]\n'
+		printf '  kworker/0:1-9  [000] .....   4.000000: purge_vmap_area_lazy: %s\n' "$p"
+	} >"$CHECK_DIR/tracefs"
+	{
+		printf 'cpus=2\n'
+		printf '              sh-71    [001]     3.141592: alloc_vmap_area:      %s\n' "$a"
+		printf '              sh-71    [000]     3.141600: free_vmap_area_noflush: %s\n' "$f"
+		printf '   kworker/0:1-9     [000]     4.000000: purge_vmap_area_lazy: %s\n' "$p"
+	} >"$CHECK_DIR/trace-cmd"
+	{
+		printf 'sh    71 [001]     3.141592: vmalloc:alloc_vmap_area: %s\n' "$a"
+		printf 'sh    71 [000]     3.141600: vmalloc:free_vmap_area_noflush: %s\n' "$f"
+		printf 'sh    71 [000]     3.999999:   sched:sched_switch: prev_comm=sh\n'
+		printf 'kworker/0:1 9 [000]  4.000000: vmalloc:purge_vmap_area_lazy: %s\n' "$p"
+	} >"$CHECK_DIR/perf"
+}
+
+check_converter() {
+	local tracer wanted
+
+	wanted='vmap-trace 1
+page 4096
+span 0xffffc90000000000 0xffffe90000000000
+0 a 0xffffc90000000000 20480 16384 0xffffc90000000000 0xffffe90000000000
+8000 f 0xffffc90000000000
+858408000 p 0xffffc90000000000 0xffffc90000005000'
+	raw_traces
+	for tracer in tracefs trace-cmd perf; do
+		expect "what $tracer prints is converted" \
+			test "$("$LAB" --convert "$CHECK_DIR/$tracer")" == "$wanted"
+	done
+	sed 's/align=16384/align=4K/' "$CHECK_DIR/tracefs" >"$CHECK_DIR/odd"
+	expect "refused: an event with an odd field" says 2 "odd:3: expected the fields" \
+		"$LAB" --convert "$CHECK_DIR/odd"
+	echo "hello" >>"$CHECK_DIR/tracefs"
+	expect "refused: a line that is no event" says 2 "tracefs:7: expected TIME: EVENT:" \
+		"$LAB" --convert "$CHECK_DIR/tracefs"
+}
+
+# A free that the trace never saw allocated, an area handed out twice, one reused before its purge.
+check_unknown() {
+	local file=$CHECK_DIR/middle.trace
+
+	{
+		printf '# starts in the middle\nvmap-trace 1\npage 4096\nspan 0x1000 0x100000\n'
+		printf '1 f 0x5000\n2 a 0x1000 4096 4096 0x1000 0x100000\n'
+		printf '3 a 0x1000 8192 4096 0x1000 0x100000\n4 f 0x1000\n'
+		printf '5 a 0x2000 4096 4096 0x1000 0x100000\n6 x 4096 4096 0x1000 0x100000\n'
+	} >"$file"
+	expect "unknown frees, lost frees, early purges and failures are counted" \
+		test "$("$LAB" --index tree --trace "$file" --json |
+			jq -c '[.unknown_frees, .implied_frees, .implied_purges,
+				.failed_when_recorded]')" == '[1,1,1,1]'
+}
+
+# mutant FILE SED-SCRIPT INDEX - the model test catches the fault that the script makes.
+mutant() {
+	local dir=$CHECK_DIR/mutant
+
+	rm -rf "$dir"
+	mkdir -p "$dir/user"
+	cp -r "$ROOT/lab" "$ROOT"/free_tree.[ch] "$ROOT/vmap_alloc.h" "$dir/"
+	cp -r "$ROOT/user/include" "$dir/user/"
+	sed -i "$2" "$dir/lab/$1"
+	if cmp -s "$dir/lab/$1" "$ROOT/lab/$1"; then
+		not_ok "a fault in $1 can be made" "nothing matches: $2"
+	elif make -C "$dir/lab/user" TOOLS="$BUILD/user/kernel/tools" OUT="$dir/vmap_lab" >"$dir/log" 2>&1; then
+		expect_fail "the model catches a fault in $1: $2" \
+			timeout 60 "$dir/vmap_lab" --check 100 --index "$3"
+	else
+		not_ok "the fault in $1 compiles" "$(tail -n 3 "$dir/log")"
+	fi
+}
+
+check_mutants() {
+	mutant free_list.c 's/joins_prev \&\& joins_next/joins_prev \&\& 0/' free_list
+	mutant tile.c 's/hi - \*start >= request->size/hi - *start + 1 >= request->size/' vmem
+	mutant buddy.c 's/other->order == block->order ? other : NULL/NULL/' buddy
+	mutant busy_list.c 's/found < request->hi ? found/found ? found/' busy_list
+	mutant segregated.c 's/order = ilog2(request->size); order/order = ilog2(request->size) + 1; order/' \
+		segregated
+}
+
+check_sanitized() {
+	local sanitized=$CHECK_DIR/sanitized
+
+	make -C "$ROOT/lab/user" TOOLS="$BUILD/user/kernel/tools" OUT="$sanitized" \
+		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
+		>"$CHECK_DIR/sanitized.log" 2>&1
+	expect "all structures agree with the model, under ASan and UBSan" "$sanitized" --check 100
+	for trace in "$ROOT"/lab/traces/*.trace.gz; do
+		expect "$(basename "$trace") is replayed under ASan and UBSan" \
+			"$sanitized" --trace "$trace" --out "$CHECK_DIR/replayed"
+	done
+}
+
+# addresses FILE - of the structures that exist in both worlds, what does not depend on time.
+addresses() {
+	jq -c '[.unknown_frees, .operations, (.results[] | select(.index | test("^(tree|busy_list|" +
+		"free_list|segregated|buddy|vmem|recorded)$")) | [.index, .alloc.count + .alloc.disturbed,
+		.failed, .peak_live, .peak_footprint, .holes_percent, .bytes_per_area])]' "$1"
+}
+
+check_guest() {
+	local trace name names=() files=()
+
+	for trace in "$ROOT"/lab/traces/*.trace.gz; do
+		name=$(basename "$trace" .gz)
+		zcat "$trace" >"$CHECK_DIR/$name"
+		names+=("$name")
+		files+=(--file "$CHECK_DIR/$name")
+	done
+	in_guest labcheck.sh --mem 2048 --timeout 900 --kernel-module drm \
+		--module "$MODULES/lab/vmap_lab.ko" "${files[@]}" -- $((QUICK ? 10 : 100)) "${names[@]}"
+	for name in "${names[@]}"; do
+		"$LAB" --trace "$CHECK_DIR/$name" --json >"$CHECK_DIR/$name.json"
+		expect "$name: kernel and user replay choose the same addresses" \
+			test "$(addresses "$CHECK_DIR/$name.json")" == \
+			"$(addresses "$GUEST_OUT/$name.json")"
+	done
+}
+
+need_packages jq
+use_kernel "$1"
+build_lab
+expect "all structures agree with the model" "$LAB" --check 500 --seed "$RANDOM"
+check_bad_traces
+check_bad_options
+check_converter
+check_unknown
+check_sanitized
+((QUICK)) || check_mutants
+check_guest
+finish

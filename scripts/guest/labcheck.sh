@@ -1,0 +1,62 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+#
+# labcheck.sh ROUNDS TRACE... - the lab module: every structure against the bitmap model, bad
+# parameters refused, traces replayed.  /out/TRACE.json is what a replay found.
+
+# shellcheck source=scripts/guest/lib.sh
+. /lib.sh
+
+# refused WORD PARAMETER... - loading fails, and the kernel log has the word.
+refused() {
+	word=$1
+	shift
+	dmesg -c >/dev/null
+	if insmod vmap_lab.ko "$@" 2>/dev/null; then
+		not_ok "refused: $*" "it was loaded"
+		rmmod vmap_lab
+	elif dmesg | grep -qF -- "$word"; then
+		ok "refused: $*"
+	else
+		not_ok "refused: $*" "the kernel log does not say: $word" "$(dmesg)"
+	fi
+}
+
+rounds=$1
+shift
+if insmod vmap_lab.ko "check=$rounds"; then
+	ok "all structures agree with the model"
+	rmmod vmap_lab
+else
+	not_ok "all structures agree with the model" "$(dmesg | grep vmap_lab:)"
+fi
+for index in tree busy_list free_list segregated buddy vmem maple maple_tree iova drm_mm gen_pool; do
+	expect "$index was checked" sh -c "dmesg | grep -q 'vmap_lab: ok $index:'"
+done
+
+refused '"heap" is not one of' index=heap
+refused '"" is not one of' index=tree,
+refused '"busy" is not one of' workload=busy
+refused '0 is out of range 1..' n=0
+refused '1000001 is out of range' n=1000001
+refused '0 is out of range 1..' ops=0
+refused '4095 is out of range' space=4095
+refused '100001 is out of range' check=100001
+refused '"/none" cannot be read' trace=/none
+printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 a 0x1000 0 4096 0x1000 0x9000\n' >/tmp/size
+refused '/tmp/size:4: expected a size' trace=/tmp/size
+printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 f 0x1000' >/tmp/broken
+refused '/tmp/broken:4: expected the end of the line' trace=/tmp/broken
+
+for trace; do
+	if insmod vmap_lab.ko "trace=/$trace"; then
+		ok "$trace is replayed"
+		cp /sys/kernel/debug/vmap_lab/results.json "/out/$trace.json"
+		expect "$trace: the table is in the kernel log" sh -c "dmesg | grep -q 'vmap_lab: maple '"
+		expect "vmap_lab.ko unloads" rmmod vmap_lab
+	else
+		not_ok "$trace is replayed" "$(dmesg | tail -n 5)"
+	fi
+done
+expect "nothing is left in debugfs" [ ! -e /sys/kernel/debug/vmap_lab ]
+finish
