@@ -144,9 +144,9 @@ static bool map_pages(struct kunit *test, const struct attempt *attempt, unsigne
 	void *addr;
 
 	for (i = 0; i < 4; i++)
-		pages[i] = virt_to_page(test);
+		pages[i] = ZERO_PAGE(0);
 	inject(nth);
-	addr = vmap_map_pages(pages, 4, PAGE_KERNEL);
+	addr = vmap_map_pages(pages, 4, PAGE_KERNEL_RO);
 	happened = injected();
 	vmap_unmap_pages(addr);
 	return addr;
