@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# replay.gp - draws one replay: gnuplot -e "dir='...'; names='tree ...'; timed='tree ...'; unit='...'" replay.gp
+# replay.gp - draws one replay.  replay.sh sets dir, names (the structures), timed (those that took
+# time) and unit.
 
 set terminal svg size 1000,600 dynamic enhanced font "sans,14" background rgb "white"
 set datafile missing "-"
@@ -23,6 +24,18 @@ width(i) = 5.5 - 4.5 * (i - 1) / (words(names) > 1 ? words(names) - 1 : 1)
 
 set xlabel "operations"
 set yrange [0:*]
+low = 1e300
+high = 0
+do for [name in names] {
+	stats file(name, "samples") using ($6 / 256) name "peak" nooutput
+	low = peak_max < low ? peak_max : low
+	high = peak_max > high ? peak_max : high
+}
+# One structure that spreads over the whole space would press all others onto the axis.
+if (high > 8 * low) {
+	set logscale y
+	set yrange [*:*]
+}
 set output dir."/footprint.svg"
 set title "Address space from the lowest to the highest address in use"
 set ylabel "MiB"
@@ -31,6 +44,7 @@ plot file(word(names, 1), "samples") using 1:(($3 + $4) / 256) with filledcurves
 	for [i=1:words(names)] file(word(names, i), "samples") using 1:($6 / 256) \
 	lt type(word(names, i)) lw width(i) title word(names, i)
 
+unset logscale y
 set output dir."/fragmentation.svg"
 set title "Share of the footprint's free space in holes shorter than 64 KiB"
 set ylabel "per cent"
