@@ -115,18 +115,20 @@ run_native() {
 }
 
 run_guest() {
-	local load=("workload=$workload" "n=$n" "ops=$ops" "seed=$seed")
+	local plain='' load=("workload=$workload" "n=$n" "ops=$ops" "seed=$seed")
 
 	FILES=()
 	if [[ $trace ]]; then
-		zcat -f "$trace" >"$out/plain.trace"
-		FILES=("$out/plain.trace")
-		load=(trace=/plain.trace)
+		plain=$(basename "$trace" .gz)
+		plain=$out/${plain%.trace}.trace
+		zcat -f "$trace" >"$plain"
+		FILES=("$plain")
+		load=("trace=/${plain##*/}")
 	fi
 	kernel_use "$kernel"
 	say "replaying in Linux $KERNEL_RELEASE"
 	lab_in_guest "$out/guest" "index=$index" "${load[@]}"
-	rm -f "$out/plain.trace"
+	[[ ! $plain ]] || rm -f "$plain"
 	mv "$out/guest/results" "$out/guest/results.txt"
 	printf '\nLinux %s, in instructions:\n' "$KERNEL_RELEASE"
 	cat "$out/guest/results.txt"
@@ -134,14 +136,14 @@ run_guest() {
 
 # plot_all DIR UNIT - draw what is in DIR.
 plot_all() {
-	local file timed names=()
+	local file name names=() timed=()
 
 	for file in "$1"/*.samples; do
-		names+=("$(basename "$file" .samples)")
+		name=$(basename "$file" .samples)
+		names+=("$name")
+		[[ $name == recorded ]] || ! grep -q '^alloc ' "$1/$name.latency" || timed+=("$name")
 	done
-	timed=" ${names[*]} "
-	timed=${timed/ recorded / }
-	gnuplot -e "dir='$1'; names='${names[*]}'; timed='$timed'; unit='$2'" \
+	gnuplot -e "dir='$1'; names='${names[*]}'; timed='${timed[*]}'; unit='$2'" \
 		"$ROOT/scripts/replay.gp" || die "gnuplot failed: see its message above"
 }
 
