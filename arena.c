@@ -16,11 +16,14 @@
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
 #include <linux/cpumask.h>
+#include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/kstrtox.h>
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -34,15 +37,35 @@ DEFINE_MUTEX(arena_list_lock);
 struct workqueue_struct *arena_wq;
 struct kmem_cache *extent_slab;
 
+/* A number, perhaps with a suffix; unlike memparse() this notices what does not fit. */
+static int parse_size(const char *text, unsigned long *bytes)
+{
+	static const char suffixes[] = "KMGT";
+	char digits[24];
+	unsigned long number;
+	const char *suffix;
+	unsigned int shift = 0;
+	size_t len;
+
+	if (strscpy(digits, text, sizeof(digits)) < 0)
+		return -EINVAL;
+	strim(digits);
+	len = strlen(digits);
+	suffix = len ? strchr(suffixes, toupper(digits[len - 1])) : NULL;
+	if (suffix) {
+		shift = 10 * (suffix - suffixes + 1);
+		digits[len - 1] = '\0';
+	}
+	return kstrtoul(digits, 0, &number) || check_shl_overflow(number, shift, bytes) ? -EINVAL
+											: 0;
+}
+
 static int set_size(const char *text, const struct kernel_param *kp)
 {
-	unsigned long *bytes = kp->arg;
-	char *rest;
-
-	*bytes = memparse(text, &rest);
-	if (rest != text && (!*rest || *rest == '\n'))
+	if (!parse_size(text, kp->arg))
 		return 0;
-	pr_err("%s=%s is not a size: give bytes, or a number with K, M, G or T\n", kp->name, text);
+	pr_err("%s=%s is not a size: give bytes up to %lu, or a number with K, M, G or T\n",
+	       kp->name, text, ULONG_MAX);
 	return -EINVAL;
 }
 
@@ -80,13 +103,13 @@ MODULE_PARM_DESC(cache, "keep freed extents for reuse, in a memory arena with th
 static unsigned long cache_cpu;
 module_param_cb(cache_cpu, &size_ops, &cache_cpu, 0444);
 MODULE_PARM_DESC(cache_cpu, "the most that an arena keeps on each CPU, in bytes, K, M or G; from 64K "
-			    "to 1G; 0: 1/64 of memory shared among the CPUs, at most 8M (default); "
+			    "to 1G; 0: 1/32 of memory shared among the CPUs, at most 64M (default); "
 			    "a range arena counts a quantum as a page");
 
 static unsigned long cache_depot;
 module_param_cb(cache_depot, &size_ops, &cache_depot, 0444);
 MODULE_PARM_DESC(cache_depot, "the most that an arena keeps for all CPUs together, in bytes, K, M or G; "
-			      "from 64K to 64G; 0: 1/64 of memory, at most 64M (default)");
+			      "from 64K to 64G; 0: 1/32 of memory, at most 64M (default)");
 
 #define MAX_SPAN	(64UL << 30)
 #define MIN_THRESHOLD	(64UL << 10)
@@ -119,8 +142,8 @@ static int check_parameters(void)
 
 static void set_cache_limits(void)
 {
-	unsigned long share = totalram_pages() / 64;
-	unsigned long cpu = min(share / num_possible_cpus(), (8UL << 20) >> PAGE_SHIFT);
+	unsigned long share = totalram_pages() / 32;
+	unsigned long cpu = min(share / num_possible_cpus(), (64UL << 20) >> PAGE_SHIFT);
 	unsigned long depot = min(share, (64UL << 20) >> PAGE_SHIFT);
 
 	cache_set_limits(cache_cpu ? cache_cpu >> PAGE_SHIFT : cpu,
@@ -353,9 +376,9 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 {
 	if (!arena || arena == default_arena)
 		return -EINVAL;
+	rcu_barrier();
 	if (live_areas(arena))
 		return -EBUSY;
-	rcu_barrier();
 	mutex_lock(&arena_list_lock);
 	list_del(&arena->link);
 	mutex_unlock(&arena_list_lock);

@@ -61,7 +61,7 @@ struct vmap_span {
 };
 
 /* Extents of up to this many quanta, guard not counted, may be cached. */
-#define CACHE_CLASSES		64
+#define CACHE_CLASSES		128
 
 /**
  * struct arena_cpu - what a CPU has of an arena; only that CPU touches it, with interrupts off
@@ -143,7 +143,8 @@ struct depot {
  * @lazy_units: units in @lazy_list and in @flushed
  * @flushes: flushes since the start; written by @purge_work only
  * @purge_work: flushes @lazy_list, merges @flushed, does the deferred frees; never twice at once
- * @purge_wait: frees that wait for @lazy_units to fall
+ * @purge_hurry: who waits for @purge_work to end
+ * @purge_wait: frees that wait for @lazy_units to fall, allocations that wait for a flush
  *
  * @depot: extents kept for reuse, by size in quanta; under @lock
  * @depot_quanta: quanta in @depot; under @lock
@@ -176,7 +177,7 @@ struct vmap_arena {
 	struct list_head spans;
 	struct list_head idle_spans;
 	struct list_head walkers;
-	struct vmap_extent *flushed;
+	struct llist_node *flushed;
 	unsigned long reserved;
 	unsigned long nr_spans;
 	unsigned long idle_units;
@@ -191,6 +192,7 @@ struct vmap_arena {
 	atomic_long_t lazy_units;
 	unsigned long flushes;
 	struct work_struct purge_work;
+	atomic_t purge_hurry;
 	wait_queue_head_t purge_wait;
 
 	struct depot depot[CACHE_CLASSES + 1];
@@ -229,7 +231,7 @@ void span_return_idle(struct vmap_arena *arena, unsigned long keep);
 void span_work(struct work_struct *work);
 bool span_note_idle(struct vmap_arena *arena, struct vmap_extent *whole);
 void span_note_used(struct vmap_arena *arena, struct vmap_extent *whole);
-bool span_wants_import(const struct vmap_arena *arena);
+void span_keep_reserve(struct vmap_arena *arena);
 struct vmap_span *span_look_up(unsigned long addr);
 
 /* Is this free extent alone between the two ends of its span's edge? */
@@ -274,6 +276,7 @@ void purge_wait(struct vmap_arena *arena);
 void purge_add(struct vmap_arena *arena, struct vmap_extent *extent);
 void purge_defer(struct vmap_arena *arena, struct vmap_extent *extent);
 bool purge_merge(struct vmap_arena *arena, unsigned int count);
+bool purge_some(struct vmap_arena *arena);
 void purge_all(struct vmap_arena *arena);
 
 /* walk.c */

@@ -45,7 +45,7 @@
 
 /* A magazine holds about so many quanta, but not fewer or more extents than these. */
 #define MAGAZINE_QUANTA	128
-#define MAGAZINE_MIN	8
+#define MAGAZINE_MIN	2
 #define MAGAZINE_MAX	32
 
 #define CACHE_TICK	(2 * HZ)
@@ -167,18 +167,27 @@ static void unload(struct vmap_arena *arena, struct magazine *magazine)
 	arena->drains++;
 }
 
+/* Is what would be taken from @magazine next aligned? */
+static bool top_is_aligned(const struct magazine *magazine, unsigned long align)
+{
+	return magazine->count && IS_ALIGNED(magazine->slot[magazine->count - 1]->start, align);
+}
+
 /**
- * cache_take_slow() - take an extent from the cache when this CPU's magazine had none
+ * cache_take_slow() - take an extent from the cache when cache_take() could not
  * @arena: the arena
  * @class: quanta, guard not counted
+ * @align: of its start; more than a quantum is met only by chance, as when the last free is reused
  * @gfp: of the allocation, for a new magazine
  *
  * Context: as the allocation.
  * Return: a cached extent, or NULL.
  */
-struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class, gfp_t gfp)
+struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,
+				    unsigned long align, gfp_t gfp)
 {
 	struct vmap_extent *extent = NULL;
+	struct magazine *magazine;
 	struct arena_cpu *cpu;
 	unsigned long flags;
 	bool wants;
@@ -188,10 +197,11 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	cpu = this_cpu_ptr(arena->cpu);
 	wants = wants_magazine(cpu, class);
-	if (cpu->magazine[class]) {
-		refill(arena, cpu->magazine[class]);
+	magazine = cpu->magazine[class];
+	if (magazine && !magazine->count)
+		refill(arena, magazine);
+	if (magazine && top_is_aligned(magazine, align))
 		extent = magazine_pop(cpu, class);
-	}
 	if (!extent)
 		cpu->misses++;
 	raw_spin_unlock_irqrestore(&arena->lock, flags);

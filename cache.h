@@ -74,7 +74,23 @@ static __always_inline struct vmap_extent *cache_take(struct vmap_arena *arena,
 	return extent;
 }
 
-struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class, gfp_t gfp);
+/* Keep an extent of @class quanta on this CPU, if its magazine has room. */
+static __always_inline bool cache_store(struct vmap_arena *arena, struct vmap_extent *extent,
+					unsigned long class)
+{
+	unsigned long flags;
+	bool kept;
+
+	if (unlikely(class > CACHE_CLASSES))
+		return false;
+	local_irq_save(flags);
+	kept = magazine_push(this_cpu_ptr(arena->cpu), extent, class);
+	local_irq_restore(flags);
+	return kept;
+}
+
+struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,
+				    unsigned long align, gfp_t gfp);
 bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long class);
 
 /**

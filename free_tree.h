@@ -32,8 +32,8 @@ enum vmap_state {
  * @max: length of the longest free extent at or below @node; 0 says this extent is not free
  * @node: free: its place in the tree
  * @arena: busy: who handed it out
- * @lazy: freeing, lazy: the next one on a lock-free list
- * @next: spare, or flushed: the next one on a list under the arena's lock
+ * @lazy: freeing, lazy: the next one on the arena's lazy, flushed or deferred list
+ * @next: spare, cached: the next one on a stack under the arena's lock
  * @caller: busy: who asked for it
  * @rcu: freeing after a grace period
  * @state: not free: what it is doing

@@ -8,8 +8,8 @@
  *   lazy_list   not flushed yet.  A free pushes it there without a lock.
  *   flushed     no TLB holds it any more; waits to be merged into the free tree.
  *
- * The purge worker takes the whole lazy list, flushes the range it covers with one TLB flush, and
- * moves it to the flushed list.  From there it is merged a few extents at a time, by the worker and
+ * The purge worker takes the whole lazy list, makes every CPU forget it with one TLB flush, and moves
+ * it to the flushed list, all without looking at each extent.  From there it is merged a few extents at a time, by the worker and
  * also by each allocation and, above the threshold, by each free: nobody pays for a backlog of
  * thousands.  The worker is the only one that flushes and never runs twice at once, so to wait for a
  * purge is to queue the worker and wait for that run.
@@ -29,6 +29,9 @@
 
 #include "arena.h"
 #include "throttle.h"
+
+/* Extents looked at to find out whether a flush can be limited to what they cover. */
+#define FLUSH_LOOK	16
 
 static unsigned long lazy_units(const struct vmap_arena *arena)
 {
@@ -74,8 +77,9 @@ bool purge_merge(struct vmap_arena *arena, unsigned int count)
 	unsigned long units = 0;
 
 	lockdep_assert_held(&arena->lock);
-	for (; count && (extent = arena->flushed); count--) {
-		arena->flushed = extent->next;
+	for (; count && arena->flushed; count--) {
+		extent = llist_entry(arena->flushed, struct vmap_extent, lazy);
+		arena->flushed = llist_next(arena->flushed);
 		units += extent_size(extent);
 		arena_give_back(arena, extent);
 		arena->purged++;
@@ -120,30 +124,49 @@ void purge_defer(struct vmap_arena *arena, struct vmap_extent *extent)
 	queue_work(arena_wq, &arena->purge_work);
 }
 
-/* Flush what is lazy now.  Return whether there was anything. */
+/* Flush what a few extents cover; a longer list is not walked, for then all of the TLB goes. */
+static void flush_batch(struct llist_node *batch)
+{
+	unsigned long start = ULONG_MAX, end = 0;
+	unsigned int count = 0;
+	struct vmap_extent *extent;
+
+	llist_for_each_entry(extent, batch, lazy) {
+		start = min(start, extent->start);
+		end = max(end, extent->end);
+		if (++count > FLUSH_LOOK) {
+			start = 0;
+			end = ULONG_MAX;
+			break;
+		}
+	}
+	window_flush(start, end);
+}
+
+/* Flush what is lazy now; nothing is left to be merged of an earlier flush.  False if none is. */
 static bool flush_lazy(struct vmap_arena *arena)
 {
 	struct llist_node *batch = llist_del_all(&arena->lazy_list);
-	struct vmap_extent *extent, *head = NULL, *tail, *following;
-	unsigned long start = ULONG_MAX, end = 0, flags;
+	unsigned long flags;
 
 	if (!batch)
 		return false;
-	tail = llist_entry(batch, struct vmap_extent, lazy);
-	llist_for_each_entry_safe(extent, following, batch, lazy) {
-		start = min(start, extent->start);
-		end = max(end, extent->end);
-		extent->next = head;
-		head = extent;
-		cond_resched();
-	}
-	window_flush(start, end);
-	arena->flushes++;
+	flush_batch(batch);
 	raw_spin_lock_irqsave(&arena->lock, flags);
-	tail->next = arena->flushed;
-	arena->flushed = head;
+	arena->flushed = batch;
+	WRITE_ONCE(arena->flushes, arena->flushes + 1);
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	wake_up_all(&arena->purge_wait);
 	return true;
+}
+
+/* Whoever needs room merges for himself; let him have the CPU, unless somebody waits for the end. */
+static void give_way(struct vmap_arena *arena)
+{
+	if (atomic_read(&arena->purge_hurry) || wq_has_sleeper(&arena->purge_wait))
+		cond_resched();
+	else
+		schedule_timeout_uninterruptible(1);
 }
 
 static void merge_flushed(struct vmap_arena *arena)
@@ -152,12 +175,12 @@ static void merge_flushed(struct vmap_arena *arena)
 	bool more;
 
 	do {
+		give_way(arena);
 		raw_spin_lock_irqsave(&arena->lock, flags);
 		more = purge_merge(arena, THROTTLE_MERGE_BATCH);
 		raw_spin_unlock_irqrestore(&arena->lock, flags);
 		if (may_free(arena))
 			wake_up_all(&arena->purge_wait);
-		cond_resched();
 	} while (more);
 }
 
@@ -165,7 +188,8 @@ static bool flush_and_merge(struct vmap_arena *arena)
 {
 	bool flushed = flush_lazy(arena);
 
-	merge_flushed(arena);
+	if (flushed)
+		merge_flushed(arena);
 	return flushed;
 }
 
@@ -193,6 +217,27 @@ void purge_work(struct work_struct *work)
 }
 
 /**
+ * purge_some() - wait until some lazy extents are ready to be merged
+ * @arena: the arena
+ *
+ * Context: process, may sleep.
+ * Return: false if nothing is lazy.
+ */
+bool purge_some(struct vmap_arena *arena)
+{
+	unsigned long seen = READ_ONCE(arena->flushes);
+
+	if (!lazy_units(arena))
+		return false;
+	if (READ_ONCE(arena->flushed))
+		return true;
+	queue_work(arena_wq, &arena->purge_work);
+	wait_event(arena->purge_wait,
+		   READ_ONCE(arena->flushes) != seen || !lazy_units(arena));
+	return true;
+}
+
+/**
  * purge_all() - purge; on return all that was lazy before the call is free
  * @arena: the arena
  *
@@ -200,6 +245,8 @@ void purge_work(struct work_struct *work)
  */
 void purge_all(struct vmap_arena *arena)
 {
+	atomic_inc(&arena->purge_hurry);
 	queue_work(arena_wq, &arena->purge_work);
 	flush_work(&arena->purge_work);
+	atomic_dec(&arena->purge_hurry);
 }

@@ -264,11 +264,34 @@ void span_note_used(struct vmap_arena *arena, struct vmap_extent *whole)
 	note_used(arena, span_around(whole));
 }
 
-/* Is so little free that callers who may not sleep could soon find nothing? */
-bool span_wants_import(const struct vmap_arena *arena)
+/* Free space kept for callers who may not sleep. */
+static unsigned long reserve_units(void)
 {
-	return arena->memory && READ_ONCE(arena->tree.units) < span_size / 8 &&
+	return span_size / 8;
+}
+
+static bool wants_import(const struct vmap_arena *arena)
+{
+	unsigned long lazy = atomic_long_read(&arena->lazy_units);
+
+	return READ_ONCE(arena->tree.units) + lazy < reserve_units() &&
 	       (!arena->limit || arena->limit - READ_ONCE(arena->reserved) >= span_size);
+}
+
+/**
+ * span_keep_reserve() - see to it that some space is free, by a purge or an import ahead of need
+ * @arena: a memory arena
+ *
+ * Context: any.
+ */
+void span_keep_reserve(struct vmap_arena *arena)
+{
+	if (likely(READ_ONCE(arena->tree.units) >= reserve_units()))
+		return;
+	if (wants_import(arena))
+		mod_delayed_work(arena_wq, &arena->span_work, 0);
+	else
+		queue_work(arena_wq, &arena->purge_work);
 }
 
 /* Import ahead of need; return what has been idle for a while. */
@@ -276,7 +299,7 @@ void span_work(struct work_struct *work)
 {
 	struct vmap_arena *arena = container_of(work, struct vmap_arena, span_work.work);
 
-	if (span_wants_import(arena))
+	if (wants_import(arena))
 		span_import(arena, span_size, READ_ONCE(arena->imports));
 	span_return_idle(arena, span_size);
 }

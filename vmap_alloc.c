@@ -39,7 +39,7 @@
 #define FILL_BATCH	32
 
 /* Spares got at a time, and how many the worker leaves. */
-#define SPARES_REFILL	16
+#define SPARES_REFILL	4
 #define SPARES_KEEP	512
 
 static struct vmap_arena *or_default(struct vmap_arena *arena)
@@ -48,7 +48,7 @@ static struct vmap_arena *or_default(struct vmap_arena *arena)
 }
 
 /* Others may snatch away what was imported; this often we import again. */
-#define MAX_IMPORTS	8
+#define MAX_IMPORTS	9
 
 /* Of a caller's flags, those that say how hard to try; the others are about the pages. */
 #define EFFORT_FLAGS	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_NORETRY | \
@@ -76,7 +76,10 @@ static bool stock_spares(struct vmap_arena *arena, gfp_t gfp)
 	return enough;
 }
 
-/* Give back to the slab what a burst of merging left over. */
+/*
+ * Give back to the slab what a burst of merging left over.  A range arena keeps its extents until it
+ * is destroyed, so that one freed twice can be told by a look at it.
+ */
 void arena_trim_spares(struct vmap_arena *arena)
 {
 	struct vmap_extent *extent;
@@ -85,7 +88,7 @@ void arena_trim_spares(struct vmap_arena *arena)
 	do {
 		extent = NULL;
 		raw_spin_lock_irqsave(&arena->lock, flags);
-		if (arena->spares.count > SPARES_KEEP)
+		if (arena->memory && arena->spares.count > SPARES_KEEP)
 			extent = extent_pool_pop(&arena->spares);
 		raw_spin_unlock_irqrestore(&arena->lock, flags);
 		if (extent)
@@ -140,15 +143,16 @@ static enum free_found try_take(struct vmap_arena *arena, struct free_search *se
 	return found;
 }
 
-/* Merge what is flushed, for callers who may not sleep and so cannot have the rest flushed. */
-static void merge_now(struct vmap_arena *arena)
+/* Merge what is flushed, batch by batch, until something long enough is free. */
+static void merge_until(struct vmap_arena *arena, unsigned long size)
 {
 	unsigned long flags;
 	bool more;
 
 	do {
 		raw_spin_lock_irqsave(&arena->lock, flags);
-		more = purge_merge(arena, THROTTLE_MERGE_BATCH);
+		more = purge_merge(arena, THROTTLE_MERGE_BATCH) &&
+		       free_tree_longest(&arena->tree) < size;
 		raw_spin_unlock_irqrestore(&arena->lock, flags);
 	} while (more);
 }
@@ -162,34 +166,42 @@ static bool import_size(const struct free_search *search, unsigned long *size)
 	       *size <= totalram_pages() << PAGE_SHIFT;
 }
 
-/* Give the arena back what it may hand out again: what is cached, and what is lazy. */
-static void reclaim(struct vmap_arena *arena, gfp_t gfp)
+/* What a caller who may not sleep can do about lack of room. */
+static int make_room_now(struct vmap_arena *arena, struct free_search *search,
+			 unsigned int attempt)
 {
-	if (!gfpflags_allow_blocking(gfp)) {
-		if (arena->memory)
-			merge_now(arena);
-		else
-			cache_drain_here(arena);
-		return;
-	}
-	cache_drain(arena);
+	if (attempt)
+		return -ENOSPC;
 	if (arena->memory)
-		purge_all(arena);
+		merge_until(arena, ULONG_MAX);
+	else
+		cache_drain_here(arena);
+	return 0;
 }
 
-/* Nothing fits.  Return 0 if it is worth another try, else why not. */
+/*
+ * Nothing fits.  Return 0 if it is worth another try, else why not.  The first try costs little: a
+ * flush, and merging until there is something; the next gives up all that is cached.
+ */
 static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
 		     unsigned int attempt, unsigned long seen)
 {
 	unsigned long size;
 
 	search->reach = 0;
-	if (!attempt) {
-		reclaim(arena, gfp);
+	if (!gfpflags_allow_blocking(gfp))
+		return make_room_now(arena, search, attempt);
+	if (attempt == 0 && arena->memory && purge_some(arena)) {
+		merge_until(arena, search->size);
 		return 0;
 	}
-	if (!arena->memory || !gfpflags_allow_blocking(gfp) || attempt > MAX_IMPORTS ||
-	    !import_size(search, &size))
+	if (attempt <= 1) {
+		cache_drain(arena);
+		if (arena->memory)
+			purge_all(arena);
+		return 0;
+	}
+	if (!arena->memory || attempt > MAX_IMPORTS || !import_size(search, &size))
 		return -ENOSPC;
 	return span_import(arena, size, seen);
 }
@@ -242,8 +254,7 @@ static struct vmap_extent *take_memory(struct vmap_arena *arena, unsigned long s
 	    !is_power_of_2(align))
 		return ERR_PTR(-EINVAL);
 	extent = take(arena, &search, gfp, caller);
-	if (span_wants_import(arena))
-		mod_delayed_work(arena_wq, &arena->span_work, 0);
+	span_keep_reserve(arena);
 	return extent;
 }
 
@@ -401,8 +412,8 @@ static noinline void *alloc_area_slow(struct vmap_arena *arena, unsigned long si
 {
 	struct vmap_extent *extent;
 
-	if (align <= PAGE_SIZE && is_power_of_2(align) && is_plain(gfp, node)) {
-		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, gfp);
+	if (is_power_of_2(align) && is_plain(gfp, node)) {
+		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, align, gfp);
 		if (extent)
 			return reuse(arena, extent, size, gfp, caller);
 	}
@@ -488,7 +499,6 @@ static bool claim(struct vmap_extent *extent, const void *caller)
 		report_bad_free(span, extent->start, caller);
 		return false;
 	}
-	arena_count(span->arena, frees);
 	return true;
 }
 
@@ -600,8 +610,10 @@ static noinline void free_slow(const void *addr, const void *caller)
 	if (extent->flags == VMAP_EXTENT_PLAIN &&
 	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
-	if (claim(extent, caller))
+	if (claim(extent, caller)) {
+		arena_count(arena, frees);
 		free_area(arena, extent);
+	}
 }
 
 /**
@@ -623,12 +635,24 @@ void vmap_free(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_free);
 
+/* After the grace period.  Until here nobody could find the extent; the cache's can be found. */
 static void free_area_rcu(struct rcu_head *rcu)
 {
 	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
+	struct vmap_span *span = span_of(extent->start);
+	struct vmap_extent **slot = span_slot(span, extent->start);
+	struct vmap_arena *arena = span->arena;
 
 	kmemleak_free((void *)extent->start);
-	free_area(span_of(extent->start)->arena, extent);
+	if (extent->flags == VMAP_EXTENT_PLAIN && !want_init_on_free()) {
+		WRITE_ONCE(*slot, extent);
+		if (cache_store(arena, extent, class_of(arena, extent)) ||
+		    cache_store_slow(arena, extent, class_of(arena, extent)))
+			return;
+		WRITE_ONCE(*slot, NULL);
+	}
+	arena_count(arena, frees);
+	free_area(arena, extent);
 }
 
 /**
@@ -695,8 +719,10 @@ void vmap_unmap_pages(const void *addr)
 	if (!addr || WARN_ON_ONCE(in_nmi()))
 		return;
 	extent = find_live(addr, true, __builtin_return_address(0));
-	if (extent && claim(extent, __builtin_return_address(0)))
-		free_area(extent->arena, extent);
+	if (!extent || !claim(extent, __builtin_return_address(0)))
+		return;
+	arena_count(extent->arena, frees);
+	free_area(extent->arena, extent);
 }
 EXPORT_SYMBOL_GPL(vmap_unmap_pages);
 
@@ -743,7 +769,7 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
 	struct free_search search;
 
 	if (is_plain_range(arena, align))
-		extent = cache_take_slow(arena, range_class(arena, size), gfp);
+		extent = cache_take_slow(arena, range_class(arena, size), align, gfp);
 	if (extent) {
 		hand_out(arena, extent, caller);
 		return extent;
@@ -837,25 +863,14 @@ static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_exte
 		return;
 	}
 	arena_count(arena, frees);
-	if (READ_ONCE(arena->spares.count) > 2 * SPARES_KEEP)
-		queue_work(arena_wq, &arena->purge_work);
 }
 
 /* Free into this CPU's magazine, if @extent is what it seems and there is room. */
 static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	unsigned long class, flags;
-	bool kept;
-
-	if (unlikely(IS_ERR_OR_NULL(extent) || !arena->caches_ranges || !is_busy_in(extent, arena)))
-		return false;
-	class = class_of(arena, extent);
-	if (unlikely(class > CACHE_CLASSES))
-		return false;
-	local_irq_save(flags);
-	kept = magazine_push(this_cpu_ptr(arena->cpu), extent, class);
-	local_irq_restore(flags);
-	return kept;
+	return likely(!IS_ERR_OR_NULL(extent) && arena->caches_ranges &&
+		      is_busy_in(extent, arena)) &&
+	       cache_store(arena, extent, class_of(arena, extent));
 }
 
 /**
