@@ -4,47 +4,92 @@
 #
 # All figures are instructions, without the cost of the timer and of the calls to the peer, which is
 # the median of the peer "none".  Times is how many times as much the peer needs as ours of the same
-# load does: arena for memory, else tree.  Quiet is the worst call that no timer interrupt fell into.
-# Rest is what went on between the calls, an allocation: background work.
+# kind does: arena for memory, arena-map for pages that the caller has, range for what is cached,
+# else tree.  Quiet is the worst call that no timer interrupt fell into.  Rest is what went on between
+# the calls, an allocation: background work.  Bytes is the memory that an allocation took besides
+# what was asked for: bookkeeping, page tables, and what is cached; told only where there are enough
+# areas that it says something.
 
-def left($n): . + " " * ([$n - length, 0] | max);
-def right($n): " " * ([$n - length, 0] | max) + .;
-def row: (.[0] | left(16)) + (.[1:] | map(right(10)) | join(""));
-def two_digits: . * 100 | round | "\(. / 100 | floor).\(. % 100 + 100 | tostring[1:])";
-def whole: round | tostring;
+include "bench-lib";
 
-def load: "\(.sizes) sizes, \(.order) order, \(.live) live" +
-	(if .align > 1 then ", aligned to \(.align)" else "" end);
-def done: .state == "done";
-
+def kind: if .memory then "memory" elif .peer | endswith("map") then "mapping" else "ranges" end;
+def our_name:
+	if .memory then "arena" elif kind == "mapping" then "arena-map"
+	elif .peer == "range" or .peer == "iova-fast" then "range" else "tree" end;
+def load:
+	"\(kind): \(.sizes) sizes, \(.order) order, \(.live) live" +
+	(if .align > 1 then ", aligned to \(.align) pages" else "" end) +
+	(if .init_on_alloc == 1 then ", init_on_alloc=1" else "" end);
+def load_key: [.part, kind, .sizes, .order, .align, .live];
 def between: (.elapsed - .alloc.sum - .free.sum) / .alloc.count;
 
-(.results | map(select(.peer == "none" and done))) as $nones
-| $nones[0] as $none
-| (reduce $nones[] as $each ({}; .[$each.sizes] = ($each | between))) as $loop
-| def mean($call): .[$call].sum / .[$call].count - $none[$call].median;
-  def worst($call; $which): [.[$call][$which] - $none[$call].median, 0] | max | whole;
-  def pair: mean("alloc") + mean("free");
-  def rest: if $loop[.sizes] then between - $loop[.sizes] | whole else "-" end;
-  def ours: (if .[0].memory then "arena" else "tree" end) as $name |
-	map(select(done and .peer == $name)) | .[0];
-  def times($ours): if $ours then pair / ($ours | pair) | two_digits else "-" end;
-  def peer_row($ours):
-	if done then
-		[.peer, (mean("alloc") | whole), (mean("free") | whole), (pair | whole),
-		 times($ours), (.alloc.p999 - $none.alloc.median | whole),
-		 worst("alloc"; "max"), worst("alloc"; "quiet_max"),
-		 (.free.p999 - $none.free.median | whole), worst("free"; "max"),
-		 worst("free"; "quiet_max"), rest] | row
-	else [.peer, .state] | row end;
-  def load_key: [.memory, .sizes, .order, .align, .live];
+def cost_tables($none):
+	(reduce (.results[] | select(.peer == "none" and .part != "locks")) as $each
+		({}; .[$each.sizes] //= ($each | between))) as $loop
+	| def times($all):
+		our_name as $name | ($all | map(select(done and .peer == $name))[0]) as $ours
+		| if $ours then pair($none) / ($ours | pair($none)) | two_digits else "-" end;
+	  def peer_row($all):
+		if done then
+			[.peer, (net($none; "alloc") | whole), (net($none; "free") | whole),
+			 (pair($none) | whole), times($all),
+			 (worst($none; "alloc"; "p999", "max", "quiet_max") | whole),
+			 (worst($none; "free"; "p999", "max", "quiet_max") | whole),
+			 (between - $loop[.sizes] | whole),
+			 if .live < 100000 then "" else bookkeeping | whole end] | row
+		else [.peer, .state] | row end;
+	  .results | map(select(.peer != "none" and .part != "locks" and .part != "latency"))
+	| group_by(load_key)[]
+	| . as $all | "", (.[0] | load),
+	  (["", "alloc", "free", "both", "times", "a p99.9", "a worst", "a quiet", "f p99.9",
+	    "f worst", "f quiet", "rest", "bytes"] | row),
+	  (.[] | peer_row($all));
 
-"a million instructions take \(.ticks_per_million_instructions) ticks; the timer is taken off: " +
-	"\($none.alloc.median) an allocation, \($none.free.median) a free",
-(.results | map(select(.peer != "none")) | group_by(load_key)[]
- | ours as $ours
- | "", (.[0] | load),
-   (["", "alloc", "free", "both", "times", "a p99.9", "a worst", "a quiet", "f p99.9", "f worst",
-     "f quiet", "rest"] | row),
-   (.[] | peer_row($ours))),
-"", (.results | map(select(.differs != "")) | unique_by(.peer)[] | "\(.peer): \(.differs)")
+def latency_table($none):
+	def quantiles($call): worst($none; $call; "median", "p99", "p999", "max", "quiet_max") | whole;
+	.results | map(select(.part == "latency" and .peer != "none"))
+	| if . == [] then empty else
+		"", "latency: \(.[0].ops) frees and allocations, \(.[0].sizes) sizes, \(.[0].live) live",
+		(["", "a p50", "a p99", "a p99.9", "a worst", "a quiet", "f p50", "f p99", "f p99.9",
+		  "f worst", "f quiet"] | row),
+		(.[] | if done then [.peer, quantiles("alloc"), quantiles("free")] else [.peer, .state] end
+		 | row)
+	  end;
+
+def locks_table:
+	locks | if . == [] then empty else
+		"", "locks taken an operation, counted by probes (with those of a CPU's own, with all that",
+		"went on meanwhile; so 0 may show as a few thousandths)",
+		(["", "one size", "random"] | row),
+		(group_by(.peer)[] | (map({(.sizes): .locks}) | add) as $by
+		 | [.[0].peer, ($by.one | two_digits), ($by.random | two_digits)] | row)
+	  end;
+
+def lists_table:
+	.lists | if . == [] then empty else
+		"", "time that the busy list of Linux 4.18 saves by becoming our tree (long_busy_list)",
+		(.[] | ["", "\(.live) live", "\(saved | two_digits)%"] | row)
+	  end;
+
+def stress_table:
+	def wide: (.[0] | left(32)) + (.[1:] | map(right(12)) | join(""));
+	.stress | if . == [] then empty else
+		map(ratios) as $runs
+		| "", "the stress suite: how many times as long the kernel's own vmalloc takes",
+		  (["", "Linux \(.[].kernel)"] | wide), (["", "init=\(.[].init_on_alloc)"] | wide),
+		  ([$runs[][].test] | unique[] as $test
+		   | [$test, ($runs[] | map(select(.test == $test))[0].ratio // null
+			      | if . then two_digits else "-" end)] | wide),
+		  (["geometric mean", ($runs[] | geometric_mean | two_digits)] | wide)
+	  end;
+
+def differences:
+	.results | map(select(.differs != "")) | unique_by(.peer)[] | "\(.peer): \(.differs)";
+
+(if any(.results[]; .part != "locks") then
+	none as $none
+	| "a million instructions take \($none.ticks_per_million_instructions) ticks; the timer is " +
+		"taken off: \($none.alloc.median) an allocation, \($none.free.median) a free",
+	  cost_tables($none), latency_table($none)
+ else empty end),
+locks_table, lists_table, stress_table, "", differences

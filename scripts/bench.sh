@@ -2,31 +2,48 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # bench.sh - what an allocation and a free cost, ours and those of the kernel's other allocators, in
-# guest instructions: boots a stock kernel whose clock counts them, measures, and prints tables.
+# guest instructions: boots a stock kernel whose clock counts them, measures, prints tables, and
+# draws plots.
 #
 # usage: scripts/bench.sh [option]...
 #
-#   --quick        a few loads, on 6.12 only: for the inner loop
-#   --kernel K     6.1 or 6.12; may be repeated (without it: both)
+#   --quick        a few loads: for the inner loop
+#   --kernel K     6.1 or 6.12; may be repeated (without it: 6.12)
+#   --part NAME    only this part; may be repeated.  What was measured of the others stays:
+#                  ranges    address ranges: our range arena, iova, drm_mm, gen_pool, maple tree
+#                  memory    memory: our memory arena, vmalloc, vmap
+#                  cleared   memory, with init_on_alloc=1
+#                  latency   how the cost of single calls is distributed, with 100,000 live areas
+#                  locks     how often an allocation or a free takes a lock
+#                  native    our free tree as a user program, in nanoseconds (make -C user bench)
+#                  lists     our index against the busy list of Linux 4.18 (scripts/replay.sh)
+#                  stress    the stress suite, arena and kernel (scripts/run.sh): on 6.1 and 6.12,
+#                            with init_on_alloc=0 and 1
+#   --report       measure nothing, show what was measured before
 #   --load WORDS   only this load, for example 'peer=tree sizes=random order=random live=1000';
 #                  may be repeated; see bench/bench.c
-#   --mem MB       the guest's memory, 512 to 65536
-#   --append WORDS more words for the kernel's command line
+#   --calls N      frees, and allocations, of each latency, 100000 to 4000000 (1000000)
+#   --loops N      loops of each test of the stress suite, 1 to 1000000 (1000)
 #   --timeout S    seconds until a guest that hangs is ended, 1 to 86400 (7200)
 #   --help         print this text
 #
-# The same build gives the same figures every time, on any machine.  The cost of the timer, which is
-# measured too, is taken off.  What is measured is kept in build/bench/KERNEL/.
+# The same build gives the same figures every time, on any machine.  The cost of the timer, which is measured too, is taken off.  What is measured is kept
+# in build/bench/KERNEL/, with bench.json and the plots; the stress suite in build/bench/stress/.
 #
-# Exit status: 0 if all was measured, 1 if something failed, 2 for a bad option.
+# Exit status: 0 if all was measured, whatever the figures; 1 if something failed; 2 for a bad
+# option.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/kernels.sh
 . "$ROOT/scripts/kernels.sh"
+# shellcheck source=scripts/bench-plan.sh
+. "$ROOT/scripts/bench-plan.sh"
 
-kernels=() quick=0 loads=() mem='' append='' timeout=7200
+PARTS=(ranges memory cleared latency locks native lists stress)
+OUT=$BUILD/bench
+kernels=() parts=() loads=() quick=0 show=0 calls=1000000 loops=1000 timeout=7200
 
 parse() {
 	while (($#)); do
@@ -35,8 +52,8 @@ parse() {
 			usage
 			exit 0
 			;;
-		--quick)
-			quick=1
+		--quick | --report)
+			[[ $1 == --quick ]] && quick=1 || show=1
 			shift
 			continue
 			;;
@@ -44,9 +61,10 @@ parse() {
 		need_argument "$1" $#
 		case $1 in
 		--kernel) kernels+=("$2") ;;
+		--part) parts+=("$2") ;;
 		--load) loads+=("$2") ;;
-		--mem) need_number "$1" "$2" 512 65536 && mem=$2 ;;
-		--append) append=$2 ;;
+		--calls) need_number "$1" "$2" 100000 4000000 && calls=$2 ;;
+		--loops) need_number "$1" "$2" 1 1000000 && loops=$2 ;;
 		--timeout) need_number "$1" "$2" 1 86400 && timeout=$2 ;;
 		*) die "unknown option '$1': see --help" ;;
 		esac
@@ -54,87 +72,208 @@ parse() {
 	done
 }
 
-# load PEER SIZES ORDER LIVE - one line of a plan, warmed up until as good as every area was replaced.
-load() {
-	local warm=$(($4 > 10000 ? $4 : 10000))
+check_options() {
+	local part
 
-	echo "peer=$1 sizes=$2 order=$3 live=$4 warm=$warm ops=20000 budget=20000000000"
+	for part in "${parts[@]}"; do
+		[[ " ${PARTS[*]} " == *" $part "* ]] || die "--part: '$part' is not one of ${PARTS[*]}"
+	done
+	((quick + show + (${#loads[@]} > 0) + (${#parts[@]} > 0) <= 1)) ||
+		die "--quick, --part, --report and --load exclude each other"
 }
 
-# quick_plan - what shows at once whether a change was a good one.
-quick_plan() {
-	local live peer
-
-	load none random random 100
-	load none one random 100
-	for live in 100 10000 100000 1000000; do
-		load tree random random "$live"
-	done
-	for peer in range iova-fast drm-mm-lowest; do
-		for live in 100 10000 100000; do
-			load "$peer" random random "$live"
-		done
-	done
-	for peer in arena arena-nocache vmalloc; do
-		for live in 100 10000; do
-			load "$peer" one random "$live"
-		done
-	done
-	for peer in arena-map vmap; do
-		load "$peer" random random 10000
-	done
-}
-
-# plan - the loads to measure, one a line.
+# plan PART - its loads.
 plan() {
-	if ((${#loads[@]})); then
-		load none random random 100
+	case $1 in
+	loads)
+		plan_nothing
 		printf '%s\n' "${loads[@]}"
-	else
-		quick_plan
-	fi
+		;;
+	latency) plan_latency "$calls" ;;
+	*) "plan_$1" ;;
+	esac
 }
 
-# gather DIR - one JSON document of what the guest left there.
+# gather PART DIR INIT - PART.json: what the guest left in the directory of the part.
 gather() {
-	jq -s --arg kernel "$KERNEL_RELEASE" --arg append "$append" --argjson clock "$(<"$1/clock")" \
-		'{kernel: $kernel, append: $append, ticks_per_million_instructions: $clock,
-		  results: .}' "$1/results" >"$1/bench.json"
+	jq -s --arg part "$1" --argjson init "$3" --argjson clock "$(<"$2/clock")" \
+		'map(. + {part: $part, init_on_alloc: $init, ticks_per_million_instructions: $clock})' \
+		"$2/results" >"$2.json"
+}
+
+# measure PART - in the kernel in use; sets status to 1 if anything in it failed.
+measure() {
+	local out=$dir/$1 mem=3072 init=0 arguments=()
+
+	case $1 in
+	cleared) init=1 ;;
+	latency) mem=5120 ;;
+	locks) arguments=(-- locks) ;;
+	esac
+	rm -rf "$out" "$out.json"
+	mkdir -p "$out"
+	plan "$1" >"$out/loads"
+	say "measuring $1: $(wc -l <"$out/loads") loads in $KERNEL_RELEASE"
+	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem "$mem" --timeout "$timeout" \
+		--append "init_on_alloc=$init" --kernel-module drm --file "$out/loads" \
+		--module "$MODULES/vmap_arena.ko" --module "$MODULES/bench/vmap_bench.ko" \
+		--script "$ROOT/scripts/guest/bench.sh" --out "$out" --log "$out/console.log" \
+		"${arguments[@]}" >"$out/vm.log" 2>&1 || {
+		say "failed: see $out/vm.log"
+		status=1
+	}
+	gather "$1" "$out" "$init" || status=1
+}
+
+# measure_lists - the time of the 4.18 algorithm and of ours, with few areas and with many.
+measure_lists() {
+	local live out
+
+	rm -f "$dir/lists.json"
+	for live in 1000 15000; do
+		out=$dir/lists/$live
+		mkdir -p "$out"
+		say "measuring lists: $live areas in $KERNEL_RELEASE"
+		"$ROOT/scripts/replay.sh" --guest --kernel "$KERNEL_NAME" --index busy_list,tree \
+			--workload long_busy_list --n "$live" --ops 2000 --timeout "$timeout" \
+			--out "$out" >"$out.log" 2>&1 || {
+			say "failed: see $out.log"
+			status=1
+			return
+		}
+	done
+	for live in 1000 15000; do
+		jq --argjson live "$live" '{live: $live, results}' "$dir/lists/$live/guest/results.json"
+	done | jq -s '.' >"$dir/lists.json"
+}
+
+# measure_native - cache misses count here, which instructions do not tell.
+measure_native() {
+	need_packages make gcc libc6-dev linux-source-6.12 xz-utils
+	say "measuring native"
+	make -s -C "$ROOT/user" BUILD="$BUILD/user" bench >"$dir/native" 2>"$dir/native.log" || {
+		say "failed: see $dir/native.log"
+		status=1
+	}
+}
+
+# stress - on each kernel, with and without pages being cleared.
+stress() {
+	local init out
+
+	for init in 0 1; do
+		out=$OUT/stress/init-$init
+		rm -rf "$out"
+		mkdir -p "$out"
+		say "running the stress suite with init_on_alloc=$init"
+		"$ROOT/scripts/run.sh" --icount --append "init_on_alloc=$init" \
+			--loops "$loops" --threads 1 --timeout "$timeout" --results "$out" \
+			-- touch=0 >"$out/log" 2>&1 || {
+			say "failed: see $out/log"
+			status=1
+		}
+	done
+}
+
+# suite - all results of the stress suite that there are, as one JSON document.
+suite() {
+	local kernel init file
+
+	for kernel in "${STOCK_KERNELS[@]}"; do
+		for init in 0 1; do
+			file=$OUT/stress/init-$init/$kernel/results.json
+			[[ ! -e $file ]] || jq --arg kernel "$kernel" --argjson init "$init" \
+				'{kernel: $kernel, init_on_alloc: $init, state, results}' "$file"
+		done
+	done | jq -s '.'
+}
+
+# merge - bench.json: all that was measured in this kernel, and the stress suite.
+merge() {
+	local part files=()
+
+	for part in ranges memory cleared latency locks quick loads; do
+		[[ ! -e $dir/$part.json ]] || files+=("$dir/$part.json")
+	done
+	[[ -e $dir/lists.json ]] || echo '[]' >"$dir/lists.json"
+	jq -s --arg kernel "$KERNEL_RELEASE" --slurpfile lists "$dir/lists.json" \
+		--slurpfile stress <(suite) \
+		'{kernel: $kernel, results: add, lists: $lists[0], stress: $stress[0]}' \
+		"${files[@]}" >"$dir/bench.json"
+}
+
+filter() {
+	jq -r -L "$ROOT/scripts" -f "$ROOT/scripts/$1" "$dir/bench.json"
+}
+
+# draw - the plots of bench.json, as far as there is something to draw.
+draw() {
+	rm -rf "$dir/plot" "$dir"/*.svg
+	mkdir -p "$dir/plot"
+	filter bench-plot.jq |
+		while IFS=$'\t' read -r name x y; do
+			echo "$x $y" >>"$dir/plot/$name"
+		done
+	gnuplot -e "dir='$dir'" "$ROOT/scripts/bench.gp" || die "gnuplot failed: see its message above"
+}
+
+report() {
+	printf '\nLinux %s: %s\n' "$KERNEL_RELEASE" "$dir/bench.json"
+	filter bench.jq
+	[[ ! -s $dir/native ]] || {
+		printf '\nour free tree as a user program:\n'
+		grep -v '^/' "$dir/native"
+	}
+	[[ $mode != all ]] || filter bench-targets.jq
 }
 
 # run KERNEL - sets status to 1 if anything in it failed.
 run() {
-	local dir
+	local part
 
 	kernel_use "$1"
-	dir=$BUILD/bench/$KERNEL_NAME
-	rm -rf "$dir"
+	dir=$OUT/$KERNEL_NAME
+	[[ $mode == all ]] || dir+=-$mode
+	((${#parts[@]})) || rm -rf "$dir"
 	mkdir -p "$dir"
 	say "building for $KERNEL_RELEASE"
 	build_modules >"$dir/build.log" 2>&1 || die "cannot build: see $dir/build.log"
-	plan >"$dir/loads"
-	say "measuring $(wc -l <"$dir/loads") loads in $KERNEL_RELEASE"
-	"$ROOT/scripts/vm.sh" --kernel "$1" --icount --mem "$mem" --timeout "$timeout" \
-		--append "init_on_alloc=0 $append" --kernel-module drm --file "$dir/loads" \
-		--module "$MODULES/vmap_arena.ko" --module "$MODULES/bench/vmap_bench.ko" \
-		--script "$ROOT/scripts/guest/bench.sh" --out "$dir" >"$dir/console.log" || status=1
-	gather "$dir" || {
-		say "no results: see $dir/console.log"
-		status=1
-		return
-	}
-	printf '\nLinux %s: %s\n' "$KERNEL_RELEASE" "$dir/bench.json"
-	jq -r -f "$ROOT/scripts/bench.jq" "$dir/bench.json"
+	for part in "${wanted[@]}"; do
+		case $part in
+		lists | native) "measure_$part" ;;
+		stress) ;;
+		*) measure "$part" ;;
+		esac
+	done
+}
+
+# finish KERNEL
+finish() {
+	kernel_use "$1"
+	dir=$OUT/$KERNEL_NAME
+	[[ $mode == all ]] || dir+=-$mode
+	[[ -d $dir ]] || die "nothing was measured in $KERNEL_RELEASE"
+	merge
+	[[ $mode != all ]] || draw
+	report
 }
 
 parse "$@"
-((${#kernels[@]} || !quick)) || kernels=(6.12)
-((${#kernels[@]})) || kernels=("${STOCK_KERNELS[@]}")
-mem=${mem:-3072}
-need_packages jq
+check_options
+((${#kernels[@]})) || kernels=(6.12)
+mode=all wanted=("${parts[@]}")
+((${#wanted[@]})) || wanted=("${PARTS[@]}")
+((!show)) || wanted=()
+((!quick)) || mode=quick wanted=(quick)
+((${#loads[@]} == 0)) || mode=loads wanted=(loads)
+need_packages jq gnuplot-nox
 status=0
 for kernel in "${kernels[@]}"; do
-	run "$kernel"
+	((show)) || run "$kernel"
+done
+[[ " ${wanted[*]} " != *" stress "* ]] || stress
+for kernel in "${kernels[@]}"; do
+	finish "$kernel"
 done
 ((status == 0)) || say "failed"
 exit "$status"

@@ -1,31 +1,61 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh - one measurement of the benchmark module for each line of /loads; leaves the lines of
-# JSON in /out/results and what a million instructions take in /out/clock.
+# bench.sh [locks] - one measurement of the benchmark module for each line of /loads; leaves the
+# lines of JSON in /out/results and what a million instructions take in /out/clock.
+#
+# With "locks" each line also says how often a lock was taken, from the start of the measurement to
+# its end.  They are counted by probes, so the ticks of such a run mean nothing.
 
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
 BENCH=/sys/kernel/debug/vmap_bench
+TRACING=/sys/kernel/debug/tracing
+LOCKS="_raw_spin_lock _raw_spin_lock_irqsave _raw_spin_lock_irq _raw_spin_lock_bh _raw_spin_trylock
+_raw_read_lock _raw_write_lock mutex_lock"
 
 # The tree path is what is left when nothing is kept for reuse.
 turn_cache_off() {
 	[ ! -e "$ARENAS/bench-tree/cache" ] || echo 0 >"$ARENAS/bench-tree/cache"
 }
 
+watch_locks() {
+	echo 0 >"$TRACING/tracing_on"
+	for lock in $LOCKS; do
+		echo "p:lock/$lock $lock" >>"$TRACING/kprobe_events" || return
+	done
+	echo 1 >"$TRACING/events/lock/enable"
+}
+
+locks_taken() {
+	awk '{ sum += $2 + $3 } END { print sum + 0 }' "$TRACING/kprobe_profile"
+}
+
+# measure LOAD
+measure() {
+	sleep 5 # what the last one left to be done is done, and its memory is given back
+	[ ! "$counting" ] || before=$(locks_taken)
+	echo "$1" >"$BENCH/run" || return
+	if [ "$counting" ]; then
+		taken=$(($(locks_taken) - before))
+		sed "s/}\$/, \"locks\": $taken}/" "$BENCH/result" >>/out/results
+	else
+		cat "$BENCH/result" >>/out/results
+	fi
+}
+
+counting=${1:-}
 insmod vmap_arena.ko && insmod vmap_bench.ko && turn_cache_off || exit
 cat "$BENCH/clock" >/out/clock
-sleep 10 # what the boot left to be done is done; where the clock counts instructions, at once
+sleep 10 # likewise for the boot; where the clock counts instructions, sleep takes no time
+[ ! "$counting" ] || watch_locks || exit
 status=0
 while read -r load; do
 	echo "$load"
-	if echo "$load" >"$BENCH/run"; then
-		cat "$BENCH/result" >>/out/results
-	else
-		status=1
-	fi
+	measure "$load" || status=1
 done </loads
+[ ! "$counting" ] || echo 0 >"$TRACING/events/lock/enable"
 verify_all || status=1
 rmmod vmap_bench && rmmod vmap_arena || status=1
 exit "$status"
