@@ -10,12 +10,14 @@
 #                   (without it: 6.1, then 6.12)
 #   --threads N     threads that run the tests, 1 to 64 (2); the guest has two CPUs
 #   --loops N       loops of each test, 1 to 1000000 (1000)
+#   --icount        one CPU whose clock counts instructions: the same build, the same figures
+#   --append WORDS  more words for the kernel's command line
+#   --results DIR   where each kernel gets a directory for its results (build/results)
 #   --timeout S     seconds until a guest that hangs is ended, 1 to 86400 (900)
 #   --help          print this text
 #
 # PARAMETERs go to test_vmalloc.ko as they are; modinfo lists them.  The results are kept in
-# build/results/KERNEL/.  Exit status: 0 if every test passed on every kernel, 1 if not, 2 for a
-# bad option.
+# DIR/KERNEL/.  Exit status: 0 if every test passed on every kernel, 1 if not, 2 for a bad option.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -23,7 +25,8 @@ set -euo pipefail
 # shellcheck source=scripts/kernels.sh
 . "$ROOT/scripts/kernels.sh"
 
-kernels=() threads=2 loops=1000 timeout=900 parameters=()
+kernels=() threads=2 loops=1000 timeout=900 append='' results_root=$BUILD/results
+parameters=() clock=(--cpus 2)
 
 parse() {
 	while (($#)); do
@@ -31,6 +34,11 @@ parse() {
 		--help)
 			usage
 			exit 0
+			;;
+		--icount)
+			clock=(--icount)
+			shift
+			continue
 			;;
 		--)
 			parameters=("${@:2}")
@@ -42,6 +50,8 @@ parse() {
 		--kernel) kernels+=("$2") ;;
 		--threads) need_number "$1" "$2" 1 64 && threads=$2 ;;
 		--loops) need_number "$1" "$2" 1 1000000 && loops=$2 ;;
+		--append) append=$2 ;;
+		--results) results_root=$2 ;;
 		--timeout) need_number "$1" "$2" 1 86400 && timeout=$2 ;;
 		*) die "unknown option '$1': see --help" ;;
 		esac
@@ -60,13 +70,14 @@ run() {
 	local results
 
 	kernel_use "$1"
-	results=$BUILD/results/$KERNEL_NAME
+	results=$results_root/$KERNEL_NAME
 	rm -rf "$results"
 	mkdir -p "$results"
 	say "building for $KERNEL_RELEASE"
 	build_modules >"$results/build.log" 2>&1 || die "cannot build: see $results/build.log"
 	say "booting $KERNEL_RELEASE"
-	"$ROOT/scripts/vm.sh" --kernel "$1" --cpus 2 --mem 2048 --timeout "$timeout" \
+	"$ROOT/scripts/vm.sh" --kernel "$1" "${clock[@]}" --mem 2048 --timeout "$timeout" \
+		--append "$append" \
 		--module "$MODULES/vmap_arena.ko" --module "$MODULES/test_vmalloc.ko" \
 		--script "$ROOT/scripts/guest/run.sh" --out "$results" --log "$results/console.log" \
 		-- "nr_threads=$threads" "test_loop_count=$loops" "${parameters[@]}" || status=1
@@ -77,7 +88,7 @@ report() {
 	local kernel results
 
 	for kernel; do
-		results=$BUILD/results/$kernel
+		results=$results_root/$kernel
 		printf '\nLinux %s: %s\n' "$kernel" "$results"
 		jq -r -f "$ROOT/scripts/results.jq" "$results/results.json" ||
 			echo "no results: see $results/console.log"
