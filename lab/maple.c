@@ -82,14 +82,31 @@ static void *maple_tree_create(const struct lab_space *space)
 
 #define tree_of(self)	(&((struct maple_index *)(self))->tree)
 
+/*
+ * Point @mas at the lowest gap of @size in [lo, hi); false if there is none.  Linux 6.1 does not
+ * look into a range of a single unit, so that is walked to.
+ */
+static bool find_from(struct ma_state *mas, unsigned long lo, unsigned long hi, unsigned long size)
+{
+	bool found;
+
+	if (hi - lo > 1) {
+		mas_set(mas, 0);
+		return !mas_empty_area(mas, lo, hi - 1, size);
+	}
+	mas_set(mas, lo);
+	found = !mas_walk(mas);
+	mas_set(mas, lo);
+	return found;
+}
+
 /* Point @mas at the lowest fit; false if there is none. */
 static bool find_gap(struct ma_state *mas, const struct lab_request *request)
 {
 	unsigned long lo = request->lo, start;
 
 	for (;;) {
-		mas_set(mas, 0);
-		if (mas_empty_area(mas, lo, request->hi - 1, request->size))
+		if (!find_from(mas, lo, request->hi, request->size))
 			return false;
 		start = ALIGN(mas->index, request->align);
 		if (start == mas->index)
