@@ -95,7 +95,10 @@ fragments() {
 build() {
 	local objects=$WORK/$1
 
-	unpack_source "$version"
+	{
+		flock 8
+		unpack_source "$version"
+	} 8>"$WORK/source.lock"
 	rm -rf "$objects" "$BUILD/kernels/$1"
 	mkdir -p "$objects"
 	configure "$objects" "$1"
@@ -130,8 +133,8 @@ parse "$@"
 need_packages "$PACKAGE" gcc libc6-dev make bc bison flex libelf-dev xz-utils
 version=$(dpkg-query -W -f '${Version}' "$PACKAGE")
 mkdir -p "$WORK"
-exec 9>"$WORK/lock"
-flock 9
 for flavour in "${flavours[@]}"; do
+	exec 9>"$WORK/$flavour.lock"
+	flock 9
 	deliver "$flavour"
 done
