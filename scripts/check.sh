@@ -6,13 +6,16 @@
 # usage: scripts/check.sh [option]...
 #
 #   --quick      only what is needed in the inner loop, with shorter runs
-#   --only NAME  only this check (build-6.12), or all of a file's (build); may be repeated
+#   --deep       also what runs in test kernels built for it, for an hour or more in all
+#   --only NAME  only this check (build-6.12), or all of a file's (build), deep or not; may be
+#                repeated
 #   --list       print the names of the checks, and what each is about
 #   --help       print this text
 #
 # A check is a file in scripts/checks/.  The comment at its top has an `about:` line, and it is run
-# once for each word of its `kernels:` line (with --quick: its `quick:` line, if it has one): the
-# name of a kernel, or a dash if it needs none.  Its tests are the KTAP lines it reports; one that reports none is itself one test.
+# once for each word of its `kernels:` line (with --quick: its `quick:` line; with --deep: its `deep:`
+# line, too): the name of a kernel, or a dash if it needs none.  Its tests are the KTAP lines it
+# reports; one that reports none is itself one test.
 # An exit status of 77 says that it was skipped, and its last line why; any other but 0 is a
 # failure even if no test failed.  The order is that of the file names.
 #
@@ -23,13 +26,14 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-QUICK=0 only=() list=0
+QUICK=0 DEEP=0 only=() list=0
 passed=0 failed=0 skipped=0
 
 parse() {
 	while (($#)); do
 		case $1 in
 		--quick) QUICK=1 ;;
+		--deep) DEEP=1 ;;
 		--list) list=1 ;;
 		--only)
 			need_argument "$1" $#
@@ -57,6 +61,7 @@ instances() {
 
 	((QUICK == 0)) || key=quick
 	header "$1" "$key" | tr ' ' '\n'
+	((DEEP == 0 && ${#only[@]} == 0)) || header "$1" deep | tr ' ' '\n'
 }
 
 # all_checks - a line for each: its name, the name of its file, its kernel or a dash, the file.

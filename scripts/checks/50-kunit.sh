@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the KUnit suites, in kernels that look for bad accesses, locks and leaks (debug), races (kcsan)
-# kernels: debug kcsan
-# quick: debug
+# deep: debug kcsan
 
 # shellcheck source=scripts/check-lib.sh
 . "$(dirname "$0")/../check-lib.sh"
