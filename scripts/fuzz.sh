@@ -54,14 +54,17 @@ build() {
 		die "cannot build the $1 variant: see $WORK/build-$1.log"
 }
 
-# found FILE... - name what failed.
+# found FILE... - show the first stream that failed, what it does, and how to repeat it.
 found() {
+	local file=${1#"$ROOT/"}
+
 	build sanitize replay
-	printf 'FOUND %s\n  repeat: build/user/sanitize/replay %s\n' "$1" "$1"
+	echo "FOUND: $("$BUILD/user/sanitize/replay" "$1" 2>&1 | head -n 1)"
+	echo "  repeat: build/user/sanitize/replay '$file'"
 }
 
 fuzz_libfuzzer() {
-	local dir=$WORK/libfuzzer status=0 file
+	local dir=$WORK/libfuzzer status=0 files
 
 	mkdir -p "$dir/corpus"
 	rm -f "$dir"/crash-* "$dir"/timeout-* "$dir"/leak-* "$dir"/oom-*
@@ -69,30 +72,33 @@ fuzz_libfuzzer() {
 		-timeout=20 -print_final_stats=1 -artifact_prefix="$dir/" \
 		"$dir/corpus" "$ROOT/user/corpus" >"$dir/log" 2>&1 || status=$?
 	echo "libfuzzer: $(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/log") streams"
-	for file in "$dir"/{crash,timeout,leak,oom}-*; do
-		[[ ! -e $file ]] || found "${file#"$ROOT/"}"
-	done
-	((status == 0)) || tail -n 20 "$dir/log"
+	mapfile -t files < <(find "$dir" -maxdepth 1 -name '*-*')
+	if ((${#files[@]})); then
+		found "${files[@]}"
+	elif ((status)); then
+		tail -n 20 "$dir/log"
+	fi
 	return "$status"
 }
 
 fuzz_afl() {
-	local dir=$WORK/afl bad=0 file limit=()
+	local dir=$WORK/afl bad=0 files limit=()
 
 	mkdir -p "$dir"
 	rm -rf "$dir"/out/default/{crashes,hangs}
 	((seconds == 0)) || limit=(-V "$seconds")
 	AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_NO_UI=1 AFL_AUTORESUME=1 AFL_FAST_CAL=1 \
-		AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
+		AFL_BENCH_UNTIL_CRASH=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
 		afl-fuzz "${limit[@]}" -m none -t 20000 -G "$LONGEST" -i "$ROOT/user/corpus" \
 		-o "$dir/out" -- "$BUILD/user/afl/fuzz_free_tree" >"$dir/log" 2>&1 || bad=1
 	echo "afl: $(sed -n 's/^execs_done *: *//p' "$dir/out/default/fuzzer_stats") streams"
-	((bad == 0)) || tail -n 20 "$dir/log"
-	for file in "$dir"/out/default/{crashes,hangs}/id*; do
-		[[ -e $file ]] || continue
-		found "${file#"$ROOT/"}"
+	mapfile -t files < <(find "$dir"/out/default/{crashes,hangs} -name 'id*' | sort)
+	if ((${#files[@]})); then
+		found "${files[@]}"
 		bad=1
-	done
+	elif ((bad)); then
+		tail -n 20 "$dir/log"
+	fi
 	return "$bad"
 }
 

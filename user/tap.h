@@ -26,6 +26,7 @@ static inline void tap(bool ok, const char *name, const char *detail)
 static inline int tap_end(void)
 {
 	printf("1..%u\n", tap_tests);
+	fflush(stdout);
 	return !tap_tests || tap_failures;
 }
 
