@@ -7,7 +7,7 @@
 # Loads that add nothing are left out: those that search linearly stop where they get slow, most
 # others before the largest n, and each other size and order is measured at one n only.
 
-BUDGET=6000000000
+BUDGET=4000000000
 
 # load PEER SIZES ORDER LIVE [WORD]... - warmed up until as good as every area was replaced.
 load() {
@@ -56,18 +56,18 @@ plan_ranges() {
 	loads iova random random '100 1000'
 	loads "$ours $quick maple" random 'fifo lifo' 10000
 	loads "$ours $quick maple" 'one heavy' random 10000
-	loads "$ours drm-mm-lowest" random random 10000 align=16
+	loads "$ours drm-mm-lowest drm-mm-best" random random 1000 align=16
 }
 
 plan_memory() {
 	local memory='arena arena-nocache vmalloc'
 
 	plan_nothing
-	loads "$memory" one random '100 1000 10000 100000'
+	loads "$memory" one random '100 10000 100000'
 	loads "$memory" 'random heavy' random 10000
-	loads "$memory" random 'fifo lifo' 10000
-	loads 'arena arena-nocache' random random 10000 align=16
-	loads 'arena-map vmap' random random '100 1000 10000 100000'
+	loads "$memory" random 'fifo lifo' 1000
+	loads 'arena arena-nocache' random random 1000 align=16
+	loads 'arena-map vmap' random random '100 10000 100000'
 }
 
 # plan_cleared - with init_on_alloc=1: who hands out fresh pages clears them.
