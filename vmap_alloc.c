@@ -584,10 +584,11 @@ static __always_inline bool free_fast(const void *addr)
 		   extent->flags == VMAP_EXTENT_PLAIN)) {
 		arena = extent->arena;
 		class = class_of(arena, extent);
-		if (likely(class <= CACHE_CLASSES)) {
+		kept = likely(class <= CACHE_CLASSES) &&
+		       magazine_push(this_cpu_ptr(arena->cpu), extent, class);
+		/* While interrupts are off nobody can take it out again. */
+		if (kept)
 			kmemleak_free(addr);
-			kept = magazine_push(this_cpu_ptr(arena->cpu), extent, class);
-		}
 	}
 	local_irq_restore(flags);
 	return kept;
