@@ -17,12 +17,14 @@ def net($none; $call): .[$call].sum / .[$call].count - $none[$call].median;
 def pair($none): net($none; "alloc") + net($none; "free");
 def worst($none; $call; $which): [.[$call][$which] - $none[$call].median, 0] | max;
 
-# Bytes an allocation took besides what was asked for.
-def bookkeeping: (.kept - .payload) / .live;
+# {peer: bytes an allocation took besides what was asked for}, of those with many live areas.
+def bookkeeping:
+	.results | map(select(.part == "locks" and done and .live >= 100000)
+		| {(.peer): ((.kept - .payload) / .live)}) | add // {};
 
 # [{peer, sizes, locks}], by operation: the longer of two like measurements less the shorter.
 def locks:
-	.results | map(select(.part == "locks" and done)) | group_by([.peer, .sizes])
+	.results | map(select(.part == "locks" and done and .live < 100000)) | group_by([.peer, .sizes])
 	| map(sort_by(.ops) | select(length == 2)
 	      | .[1] + {locks: ((.[1].locks - .[0].locks) / (.[1].ops - .[0].ops) / 2)});
 

@@ -86,7 +86,8 @@ plan_latency() {
 	done
 }
 
-# plan_locks - each load twice, so that what comes before and after the calls can be taken off.
+# plan_locks - each load twice, so that what comes before and after the calls can be taken off; and
+# many live areas, for the memory that they take.
 plan_locks() {
 	local peer sizes ops
 
@@ -97,5 +98,8 @@ plan_locks() {
 				echo "peer=$peer sizes=$sizes order=random live=100 warm=10000 ops=$ops"
 			done
 		done
+	done
+	for peer in tree range iova-fast maple arena arena-nocache vmalloc; do
+		echo "peer=$peer sizes=one order=random live=100000 warm=0 ops=1"
 	done
 }

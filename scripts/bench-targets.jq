@@ -44,10 +44,9 @@ def shared_locks:
 			 | fabs), null); 0);
 
 def bytes:
-	find("memory"; "arena-nocache"; "one"; 100000) as $ours | find("memory"; "vmalloc"; "one"; 100000) as $kernel
-	| at_most("bytes an allocation of 4 pages, with page tables (vmalloc: \(
-			if $kernel then $kernel | bookkeeping | whole else "-" end))";
-		  if $ours then $ours | bookkeeping else null end; 64 + 8 * 5 + 8 * 5);
+	bookkeeping as $of
+	| at_most("bytes an allocation of 4 pages, with page tables (vmalloc: \($of.vmalloc // null
+			| if . then whole else "-" end))"; $of["arena-nocache"]; 64 + 8 * 5 + 8 * 5);
 
 def lists_saved:
 	(.lists | map({"\(.live)": saved}) | add) as $by

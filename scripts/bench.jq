@@ -6,9 +6,7 @@
 # the median of the peer "none".  Times is how many times as much the peer needs as ours of the same
 # kind does: arena for memory, arena-map for pages that the caller has, range for what is cached,
 # else tree.  Quiet is the worst call that no timer interrupt fell into.  Rest is what went on between
-# the calls, an allocation: background work.  Bytes is the memory that an allocation took besides
-# what was asked for: bookkeeping, page tables, and what is cached; told only where there are enough
-# areas that it says something.
+# the calls, an allocation: background work.
 
 include "bench-lib";
 
@@ -35,14 +33,13 @@ def cost_tables($none):
 			 (pair($none) | whole), times($all),
 			 (worst($none; "alloc"; "p999", "max", "quiet_max") | whole),
 			 (worst($none; "free"; "p999", "max", "quiet_max") | whole),
-			 (between - $loop[.sizes] | whole),
-			 if .live < 100000 then "" else bookkeeping | whole end] | row
+			 (between - $loop[.sizes] | whole)] | row
 		else [.peer, .state] | row end;
 	  .results | map(select(.peer != "none" and .part != "locks" and .part != "latency"))
 	| group_by(load_key)[]
 	| . as $all | "", (.[0] | load),
 	  (["", "alloc", "free", "both", "times", "a p99.9", "a worst", "a quiet", "f p99.9",
-	    "f worst", "f quiet", "rest", "bytes"] | row),
+	    "f worst", "f quiet", "rest"] | row),
 	  (.[] | peer_row($all));
 
 def latency_table($none):
@@ -63,6 +60,12 @@ def locks_table:
 		(["", "one size", "random"] | row),
 		(group_by(.peer)[] | (map({(.sizes): .locks}) | add) as $by
 		 | [.[0].peer, ($by.one | two_digits), ($by.random | two_digits)] | row)
+	  end;
+
+def bytes_table:
+	bookkeeping | if . == {} then empty else
+		"", "bytes an allocation of 4 pages took besides those, page tables and what is cached too",
+		(to_entries[] | [.key, (.value | whole)] | row)
 	  end;
 
 def lists_table:
@@ -92,4 +95,4 @@ def differences:
 		"taken off: \($none.alloc.median) an allocation, \($none.free.median) a free",
 	  cost_tables($none), latency_table($none)
  else empty end),
-locks_table, lists_table, stress_table, "", differences
+locks_table, bytes_table, lists_table, stress_table, "", differences
