@@ -36,7 +36,7 @@ do for [name in "ranges memory"] {
 }
 
 set xlabel "part of all calls that are slower"
-set xrange [1:*] reverse
+set xrange [*:1] reverse
 do for [name in "alloc free"] {
 	names = found(name)
 	if (words(names)) {
