@@ -415,8 +415,8 @@ static const char *test_interrupted(void)
 	return verdict(&twin, fine, "each ends with a find");
 }
 
-/* What is remembered for the same size at another alignment is no help to a search that goes on. */
-static const char *test_interrupted_likewise(void)
+/* While a search rests, one for @size at @align, which nothing fits, runs and is remembered. */
+static const char *interrupt_with(unsigned long size, unsigned long align)
 {
 	struct twin_search one, other;
 	struct twin twin;
@@ -424,12 +424,23 @@ static const char *test_interrupted_likewise(void)
 
 	sieve(&twin, 4096, 4 * 400);
 	twin_free_at(&twin, 4096 + 4 * 301);
+	twin_alloc_at(&twin, 4096 + 4 * 301 + 2, 1);
 	twin_begin(&twin, &one, 2, 4, 0, TOP);
-	twin_begin(&twin, &other, 2, 8, 0, TOP);
+	twin_begin(&twin, &other, size, align, 0, TOP);
 	fine = twin_step(&twin, &one) == FREE_AGAIN;
 	fine = fine && run_out(&twin, &other) == FREE_NONE;
 	fine = fine && run_out(&twin, &one) == FREE_FOUND;
 	return verdict(&twin, fine, "the one fit is found");
+}
+
+/* What is remembered for another size or alignment is no help to a search that goes on. */
+static const char *test_interrupted_by_others(void)
+{
+	const char *wrong = interrupt_with(2, 8);
+
+	if (!wrong)
+		wrong = interrupt_with(3, 4);
+	return wrong ? wrong : interrupt_with(3, 8);
 }
 
 /* While nobody else searches, an interrupted search sees what is freed below it. */
@@ -530,7 +541,7 @@ static const struct {
 	{ "barren ground for one request is not so for another", test_barren_for_others },
 	{ "a span opened below barren ground", test_barren_span },
 	{ "searches that interrupt each other", test_interrupted },
-	{ "searches for the same size at other alignments", test_interrupted_likewise },
+	{ "a search that others interrupt", test_interrupted_by_others },
 	{ "a search that frees interrupt", test_interrupted_alone },
 	{ "free_tree_check() notices what it is for", test_checks },
 };
