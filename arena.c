@@ -215,6 +215,8 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 	init_llist_head(&arena->deferred_list);
 	INIT_WORK(&arena->purge_work, purge_work);
 	init_waitqueue_head(&arena->purge_wait);
+	init_waitqueue_head(&arena->room_wait);
+	init_waitqueue_head(&arena->pause_wait);
 	cache_init(arena);
 	return arena;
 }

@@ -144,7 +144,9 @@ struct depot {
  * @flushes: flushes since the start; written by @purge_work only
  * @purge_work: flushes @lazy_list, merges @flushed, does the deferred frees; never twice at once
  * @purge_hurry: who waits for @purge_work to end
- * @purge_wait: frees that wait for @lazy_units to fall, allocations that wait for a flush
+ * @purge_wait: frees that wait for @lazy_units to fall
+ * @room_wait: allocations that wait for a flush
+ * @pause_wait: @purge_work, when it leaves others the CPU
  *
  * @depot: extents kept for reuse, by size in quanta; under @lock
  * @depot_quanta: quanta in @depot; under @lock
@@ -194,6 +196,8 @@ struct vmap_arena {
 	struct work_struct purge_work;
 	atomic_t purge_hurry;
 	wait_queue_head_t purge_wait;
+	wait_queue_head_t room_wait;
+	wait_queue_head_t pause_wait;
 
 	struct depot depot[CACHE_CLASSES + 1];
 	unsigned long depot_quanta;

@@ -62,11 +62,18 @@ bool purge_charge(struct vmap_arena *arena, unsigned long units)
 	return true;
 }
 
+/* Have the worker run, now. */
+static void kick(struct vmap_arena *arena)
+{
+	queue_work(arena_wq, &arena->purge_work);
+	wake_up_all(&arena->pause_wait);
+}
+
 /* Wait until purge_charge() may succeed.  Context: process, may sleep. */
 void purge_wait(struct vmap_arena *arena)
 {
 	arena_count(arena, throttle_waits);
-	queue_work(arena_wq, &arena->purge_work);
+	kick(arena);
 	wait_event(arena->purge_wait, may_free(arena));
 }
 
@@ -156,17 +163,32 @@ static bool flush_lazy(struct vmap_arena *arena)
 	arena->flushed = batch;
 	WRITE_ONCE(arena->flushes, arena->flushes + 1);
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
-	wake_up_all(&arena->purge_wait);
 	return true;
 }
 
-/* Whoever needs room merges for himself; let him have the CPU, unless somebody waits for the end. */
+static bool is_hurried(const struct vmap_arena *arena)
+{
+	return atomic_read(&arena->purge_hurry) || !may_free(arena) ||
+	       throttle_wants_purge(lazy_units(arena), READ_ONCE(arena->threshold));
+}
+
+/* Merging has no priority below the threshold: let others have the CPU for a while. */
 static void give_way(struct vmap_arena *arena)
 {
-	if (atomic_read(&arena->purge_hurry) || wq_has_sleeper(&arena->purge_wait))
+	if (is_hurried(arena))
 		cond_resched();
 	else
-		schedule_timeout_uninterruptible(1);
+		wait_event_timeout(arena->pause_wait, is_hurried(arena), 1);
+}
+
+/* Allocations that waited for a flush merge for themselves, if this worker leaves them the CPU. */
+static void wake_for_room(struct vmap_arena *arena)
+{
+	if (!wq_has_sleeper(&arena->room_wait))
+		return;
+	wake_up_all(&arena->room_wait);
+	wait_event_timeout(arena->pause_wait,
+			   atomic_read(&arena->purge_hurry) || !may_free(arena), 1);
 }
 
 static void merge_flushed(struct vmap_arena *arena)
@@ -186,11 +208,11 @@ static void merge_flushed(struct vmap_arena *arena)
 
 static bool flush_and_merge(struct vmap_arena *arena)
 {
-	bool flushed = flush_lazy(arena);
-
-	if (flushed)
-		merge_flushed(arena);
-	return flushed;
+	if (!flush_lazy(arena))
+		return false;
+	wake_for_room(arena);
+	merge_flushed(arena);
+	return true;
 }
 
 static bool finish_deferred(struct vmap_arena *arena)
@@ -213,6 +235,7 @@ void purge_work(struct work_struct *work)
 
 	while (finish_deferred(arena) | flush_and_merge(arena))
 		cond_resched();
+	wake_up_all(&arena->room_wait);
 	arena_trim_spares(arena);
 }
 
@@ -231,8 +254,8 @@ bool purge_some(struct vmap_arena *arena)
 		return false;
 	if (READ_ONCE(arena->flushed))
 		return true;
-	queue_work(arena_wq, &arena->purge_work);
-	wait_event(arena->purge_wait,
+	kick(arena);
+	wait_event(arena->room_wait,
 		   READ_ONCE(arena->flushes) != seen || !lazy_units(arena));
 	return true;
 }
@@ -246,7 +269,7 @@ bool purge_some(struct vmap_arena *arena)
 void purge_all(struct vmap_arena *arena)
 {
 	atomic_inc(&arena->purge_hurry);
-	queue_work(arena_wq, &arena->purge_work);
+	kick(arena);
 	flush_work(&arena->purge_work);
 	atomic_dec(&arena->purge_hurry);
 }
