@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: sparse, clang with W=1, checkpatch, kernel-doc and coccinelle find nothing in the sources
+# deep: -
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+
+# What checkpatch asks for and the sources do not do, and why not:
+#   CONSTANT_COMPARISON    it takes KERNEL_VERSION() for a constant on the wrong side
+#   LINUX_VERSION_CODE     compat.h exists to hold these; that no other file does is a test below
+#   VSPRINTF_SPECIFIER_PX  a report of a bad free is of no use without the address
+IGNORED=CONSTANT_COMPARISON,LINUX_VERSION_CODE,VSPRINTF_SPECIFIER_PX
+# In user/ and lab/user/, which are user-space programs:
+#   ARRAY_SIZE, PREFER_DEFINED_ATTRIBUTE_MACRO  these macros are the kernel's
+#   AVOID_EXTERNS, CAMELCASE                    the names are those of libFuzzer and zlib
+#   EMBEDDED_FUNCTION_NAME                      a message may hold the word cut
+#   NEW_TYPEDEFS                                stand-ins for the kernel's own types
+IGNORED_IN_USER=$IGNORED,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO,AVOID_EXTERNS,CAMELCASE
+IGNORED_IN_USER+=,EMBEDDED_FUNCTION_NAME,NEW_TYPEDEFS
+# The semantic patches that are scripted in OCaml need its compiler; they look for a driver's data
+# and for pointers compared with 0, which sparse reports as well.
+NOT_APPLIED='script:ocaml'
+
+# sources [TEST]... - the C files of the tree, or those that pass the tests of find.
+sources() {
+	(cd "$ROOT" && find . \( -path ./build -o -name '.*' ! -name . -o -name '*.mod.c' \) -prune -o \
+		-name '*.[ch]' "$@" -print | sort)
+}
+
+# quiet COMMAND... - succeeds if the command does and prints nothing; what it prints is passed on.
+quiet() {
+	local said status=0
+
+	said=$("$@" 2>&1) || status=$?
+	[[ ! $said ]] || printf '%s\n' "$said"
+	[[ ! $said ]] && return "$status"
+}
+
+# compile - the modules, through clang and sparse; prints the warnings and errors.  No kernel was
+# linked here, so modpost knows none of its symbols.
+compile() {
+	local log=$CHECK_DIR/compile status=0
+
+	make -s -C "$KERNEL_HEADERS" M="$CHECK_DIR/linked" CC=clang W=1 C=2 KBUILD_MODPOST_WARN=1 \
+		-j "$(nproc)" modules >"$log" 2>&1 || status=$?
+	grep -E ' (warning|error): |\*\*\*' "$log" || true
+	return "$status"
+}
+
+# checkpatch TYPES LIST - the files that the array LIST names, and all types of message but these.
+checkpatch() {
+	local -n files=$2
+
+	cd "$ROOT"
+	printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P "$(nproc)" perl "$KERNEL_SOURCE/scripts/checkpatch.pl" \
+		--no-tree --strict --max-line-length=100 --show-types --terse --no-summary --ignore "$1" --file
+}
+
+kernel_doc() {
+	cd "$ROOT"
+	perl "$KERNEL_SOURCE/scripts/kernel-doc" -none -Wall "${kernel[@]}"
+}
+
+version_tests() {
+	cd "$ROOT"
+	grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION\(' "${kernel[@]}" | grep -v '^\./compat\.h:' || true
+}
+
+# semantic_patches - coccinelle follows no links, so it gets a copy.
+semantic_patches() {
+	local log=$CHECK_DIR/coccinelle copy=$CHECK_DIR/copy patch
+
+	(cd "$ROOT" && printf '%s\n' "${kernel[@]}" | cpio -pdm --quiet "$copy")
+	while read -r patch; do
+		timeout 300 make -C "$KERNEL_HEADERS" M="$copy" MODE=report COCCI="$patch" coccicheck \
+			>>"$log" 2>&1 || echo "$patch failed: see $log"
+	done < <(grep -rL --include='*.cocci' "$NOT_APPLIED" "$KERNEL_SOURCE/scripts/coccinelle")
+	grep "^$copy" "$log" || true
+}
+
+need_packages sparse coccinelle perl cpio
+"$ROOT/scripts/testkernel.sh" clang
+kernel_use clang
+KERNEL_SOURCE=$(realpath "$KERNEL_HEADERS/source")
+mapfile -t user < <(sources -path '*user/*')
+mapfile -t kernel < <(sources ! -path '*user/*')
+mkdir "$CHECK_DIR/linked" "$CHECK_DIR/copy"
+link_sources "$CHECK_DIR/linked"
+expect "clang with W=1 and sparse find nothing in the modules" quiet compile
+expect "checkpatch finds nothing in ${#kernel[@]} kernel files" quiet checkpatch "$IGNORED" kernel
+expect "checkpatch finds nothing in ${#user[@]} user files" quiet checkpatch "$IGNORED_IN_USER" user
+expect "kernel-doc finds nothing" quiet kernel_doc
+expect "only compat.h asks for the kernel's version" quiet version_tests
+((QUICK)) || expect "coccinelle's kernel patches find nothing" quiet semantic_patches
+finish
