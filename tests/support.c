@@ -8,6 +8,8 @@
  * kt_verify() checks what the debugfs file "verify" checks, and does it in one piece under the
  * arena's lock, with a free tree of the test module's own (compiled in below) as the judge.
  */
+#include <linux/fs.h>
+#include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -189,6 +191,36 @@ void kt_seed_random(struct kunit *test, struct rnd_state *rnd)
 void *kt_pages(struct vmap_arena *arena, unsigned long pages, gfp_t gfp)
 {
 	return vmap_arena_alloc(arena, pages << PAGE_SHIFT, PAGE_SIZE, gfp, NUMA_NO_NODE);
+}
+
+/* Do what a person could do: write to a file of the kernel's.  Return 0 or an error. */
+int kt_write(const char *path, const char *text)
+{
+	struct file *file = filp_open(path, O_WRONLY, 0);
+	ssize_t written;
+	loff_t pos = 0;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	written = kernel_write(file, text, strlen(text), &pos);
+	filp_close(file, NULL);
+	return written == strlen(text) ? 0 : -EIO;
+}
+
+/* What vmap_arena.ko was loaded with.  Return 0 or an error. */
+int kt_parameter(const char *name, unsigned long *value)
+{
+	char path[64], text[24] = {};
+	struct file *file;
+	loff_t pos = 0;
+
+	snprintf(path, sizeof(path), "/sys/module/vmap_arena/parameters/%s", name);
+	file = filp_open(path, O_RDONLY, 0);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	kernel_read(file, text, sizeof(text) - 1, &pos);
+	filp_close(file, NULL);
+	return kstrtoul(text, 0, value);
 }
 
 MODULE_DESCRIPTION("KUnit suites for vmap_arena");

@@ -29,6 +29,8 @@ void kt_stamp(void *addr, unsigned long size, u64 value);
 bool kt_stamped(const void *addr, unsigned long size, u64 value);
 void kt_seed_random(struct kunit *test, struct rnd_state *rnd);
 void *kt_pages(struct vmap_arena *arena, unsigned long pages, gfp_t gfp);
+int kt_write(const char *path, const char *text);
+int kt_parameter(const char *name, unsigned long *value);
 
 /* log.c */
 

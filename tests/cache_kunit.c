@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cache_kunit.c - what is kept for reuse: which sizes, how much, how long, and what it is good for
+ *
+ * Each test stays on one CPU unless it says otherwise, so that it knows whose magazines it fills.
+ * How much is cached is read from the statistics; the shares of a CPU and of the depot, which those
+ * do not show, are read from the arena itself and from the module's parameter.
+ *
+ * What was cached goes back by itself after some seconds.  The tests that expect it to be there look
+ * at once.
+ */
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "vmap_kunit.h"
+#include "../cache.h"
+
+/* Enough misses to make any size worth a magazine. */
+#define MANY_MISSES	16
+
+/* More than the cache keeps of any one size of which a magazine holds the most. */
+#define MANY		320
+
+static void stay_on(unsigned int cpu)
+{
+	set_cpus_allowed_ptr(current, cpumask_of(cpu));
+}
+
+static int stay_on_first(struct kunit *test)
+{
+	stay_on(cpumask_first(cpu_online_mask));
+	return 0;
+}
+
+static struct arena_cpu *here(struct vmap_arena *arena)
+{
+	return raw_cpu_ptr(arena->cpu);
+}
+
+/* Ask for areas of a size until they are kept. */
+static void want_areas(struct kunit *test, struct vmap_arena *arena, unsigned long pages)
+{
+	unsigned int i;
+
+	for (i = 0; i < MANY_MISSES && !here(arena)->magazine[pages]; i++)
+		vmap_free(kt_pages(arena, pages, GFP_KERNEL));
+	KUNIT_ASSERT_NOT_NULL(test, here(arena)->magazine[pages]);
+}
+
+static void want_extents(struct kunit *test, struct vmap_arena *arena, unsigned long size)
+{
+	unsigned int i;
+
+	for (i = 0; i < MANY_MISSES && !here(arena)->magazine[size]; i++)
+		vmap_extent_free(arena, vmap_extent_alloc(arena, size, 1, GFP_KERNEL));
+	KUNIT_ASSERT_NOT_NULL(test, here(arena)->magazine[size]);
+}
+
+/* Have @count areas of @pages pages cached, and nothing else. */
+static void cache_areas(struct kunit *test, struct vmap_arena *arena, unsigned long pages,
+			unsigned int count)
+{
+	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	vmap_arena_purge(arena);
+	want_areas(test, arena, pages);
+	for (i = 0; i < count; i++)
+		addr[i] = kt_pages(arena, pages, GFP_KERNEL);
+	for (i = 0; i < count; i++)
+		vmap_free(addr[i]);
+	KUNIT_ASSERT_EQ(test, kt_stats(arena).warm, (count * pages) << PAGE_SHIFT);
+}
+
+static void alloc_extents(struct kunit *test, struct vmap_arena *arena, struct vmap_extent **extent,
+			  unsigned int count, unsigned long size)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		extent[i] = vmap_extent_alloc(arena, size, 1, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent[i]);
+	}
+}
+
+static void free_extents(struct vmap_arena *arena, struct vmap_extent **extent, unsigned int count)
+{
+	while (count)
+		vmap_extent_free(arena, extent[--count]);
+}
+
+/* A size that is asked for once is not worth it, one asked for again and again is. */
+static void demand_decides(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	struct vmap_arena_stats stats;
+
+	vmap_free(kt_pages(arena, 3, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+	want_areas(test, arena, 3);
+	vmap_free(kt_pages(arena, 3, GFP_KERNEL));
+	stats = kt_stats(arena);
+	KUNIT_EXPECT_GT(test, stats.cached, 0);
+	KUNIT_EXPECT_GE(test, stats.misses, 2);
+	vmap_free(kt_pages(arena, 4, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).hits, stats.hits);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, stats.cached);
+}
+
+/* The last one freed is the next one handed out, as it was. */
+static void a_warm_area_is_used_again(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	struct vmap_arena_stats before, after;
+	void *addr, *again;
+
+	want_areas(test, arena, 3);
+	addr = kt_pages(arena, 3, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	kt_stamp(addr, 3 * PAGE_SIZE, 1);
+	vmap_free(addr);
+	before = kt_stats(arena);
+	again = kt_pages(arena, 3, GFP_KERNEL);
+	after = kt_stats(arena);
+	KUNIT_EXPECT_PTR_EQ(test, again, addr);
+	if (!want_init_on_alloc(GFP_KERNEL) && !want_init_on_free())
+		KUNIT_EXPECT_TRUE(test, kt_stamped(again, 3 * PAGE_SIZE, 1));
+	KUNIT_EXPECT_EQ(test, after.hits, before.hits + 1);
+	KUNIT_EXPECT_EQ(test, after.allocs, before.allocs + 1);
+	KUNIT_EXPECT_EQ(test, after.cached, before.cached - 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, after.busy, before.busy + 4 * PAGE_SIZE);
+	vmap_free(again);
+}
+
+/* What is asked for to be aligned may be met by the cache, but only by what is aligned. */
+static void a_warm_area_is_aligned_as_asked(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	unsigned long align;
+	unsigned int i;
+
+	cache_areas(test, arena, 3, 8);
+	for (align = PAGE_SIZE; align <= PMD_SIZE; align <<= 1) {
+		for (i = 0; i < 4; i++) {
+			void *addr = vmap_arena_alloc(arena, 3 * PAGE_SIZE, align, GFP_KERNEL,
+						      NUMA_NO_NODE);
+
+			KUNIT_ASSERT_NOT_NULL(test, addr);
+			KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)addr, align));
+			vmap_free(addr);
+		}
+	}
+}
+
+static void the_cached_is_neither_busy_nor_free(struct kunit *test)
+{
+	struct vmap_arena *memory = kt_memory(test, 0), *range = kt_range(test, 0, 1 << 20, 16);
+	struct vmap_extent *extent[5];
+	struct vmap_arena_stats stats;
+
+	cache_areas(test, memory, 3, 5);
+	kt_verify(test, memory);
+	stats = kt_stats(memory);
+	KUNIT_EXPECT_EQ(test, stats.cached, 5 * 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, stats.warm, 5 * 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, stats.cold, 0);
+	KUNIT_EXPECT_EQ(test, stats.busy, 0);
+	KUNIT_EXPECT_EQ(test, stats.areas, 0);
+
+	want_extents(test, range, 2);
+	alloc_extents(test, range, extent, 5, 32);
+	free_extents(range, extent, 5);
+	kt_verify(test, range);
+	stats = kt_stats(range);
+	KUNIT_EXPECT_EQ(test, stats.cached, 5 * 32);
+	KUNIT_EXPECT_EQ(test, stats.warm, 0);
+	KUNIT_EXPECT_EQ(test, stats.cold, 5 * 32);
+	KUNIT_EXPECT_EQ(test, stats.busy, 0);
+	KUNIT_EXPECT_EQ(test, stats.areas, 0);
+}
+
+/* Who only frees, then only allocates, goes to the depot once in half a magazine. */
+static void the_depot_is_met_seldom(struct kunit *test)
+{
+	struct vmap_extent **extent = kunit_kcalloc(test, MANY, sizeof(*extent), GFP_KERNEL);
+	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
+	struct vmap_arena_stats before, after;
+	unsigned int half;
+
+	KUNIT_ASSERT_NOT_NULL(test, extent);
+	want_extents(test, arena, 4);
+	half = here(arena)->magazine[4]->capacity / 2;
+	KUNIT_ASSERT_GT(test, half, 0);
+	alloc_extents(test, arena, extent, MANY, 4);
+	before = kt_stats(arena);
+	free_extents(arena, extent, MANY);
+	alloc_extents(test, arena, extent, MANY, 4);
+	after = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, after.hits - before.hits, MANY);
+	KUNIT_EXPECT_GT(test, after.drains, before.drains);
+	KUNIT_EXPECT_LE(test, after.drains - before.drains, MANY / half);
+	KUNIT_EXPECT_GT(test, after.refills, before.refills);
+	KUNIT_EXPECT_LE(test, after.refills - before.refills, MANY / half);
+	free_extents(arena, extent, MANY);
+}
+
+/* What the magazines of this CPU may hold, all together. */
+static unsigned long promised_here(struct vmap_arena *arena)
+{
+	unsigned long quanta = 0;
+	unsigned int class;
+
+	for (class = 1; class <= CACHE_CLASSES; class++)
+		if (here(arena)->magazine[class])
+			quanta += here(arena)->magazine[class]->capacity * class;
+	return quanta;
+}
+
+/* Every size is in demand here, more than fit into the CPU's share. */
+static void a_cpu_keeps_to_its_share(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
+	long share = here(arena)->room;
+	unsigned int class, i;
+
+	for (class = 1; class <= CACHE_CLASSES; class++)
+		for (i = 0; i < MANY_MISSES; i++)
+			vmap_extent_free(arena, vmap_extent_alloc(arena, class, 1, GFP_KERNEL));
+	kunit_info(test, "share %ld, used %lu", share, promised_here(arena));
+	KUNIT_EXPECT_LE(test, promised_here(arena), share);
+	KUNIT_EXPECT_EQ(test, promised_here(arena) + here(arena)->room, share);
+	KUNIT_EXPECT_LT_MSG(test, here(arena)->room, 4 * CACHE_CLASSES,
+			    "the share was not used up, so this shows nothing");
+}
+
+/* The depot's share in quanta, as README and modinfo say it. */
+static unsigned long depot_share(struct kunit *test)
+{
+	unsigned long bytes;
+
+	if (kt_parameter("cache_depot", &bytes))
+		kunit_skip(test, "the parameters of vmap_arena.ko cannot be read");
+	return bytes ? bytes >> PAGE_SHIFT : min(totalram_pages() / 32, (64UL << 20) >> PAGE_SHIFT);
+}
+
+static void the_depot_keeps_to_its_share(struct kunit *test)
+{
+	unsigned long share = depot_share(test), size = CACHE_CLASSES, in_magazine;
+	unsigned int count = share / size + 64;
+	struct vmap_extent **extent = kunit_kcalloc(test, count, sizeof(*extent), GFP_KERNEL);
+	struct vmap_arena *arena = kt_range(test, 0, 2 * count * size, 1);
+
+	KUNIT_ASSERT_NOT_NULL(test, extent);
+	want_extents(test, arena, size);
+	in_magazine = here(arena)->magazine[size]->capacity * size;
+	alloc_extents(test, arena, extent, count, size);
+	free_extents(arena, extent, count);
+	KUNIT_EXPECT_LE(test, kt_stats(arena).cached, share + in_magazine);
+	KUNIT_EXPECT_GT_MSG(test, kt_stats(arena).cached + 2 * in_magazine, share,
+			    "the share was not used up, so this shows nothing");
+}
+
+/* After a burst it all goes back, though nobody calls: magazines, and the depot behind them. */
+static void what_is_not_used_goes_back(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	unsigned int i;
+
+	cache_areas(test, arena, 2, 50);
+	for (i = 0; i < 150 && kt_stats(arena).cached; i++)
+		msleep(100);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+	KUNIT_EXPECT_PTR_EQ(test, here(arena)->magazine[2], NULL);
+}
+
+/* What is in use stays, however long it lasts. */
+static void what_is_used_stays(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	struct vmap_arena_stats before, after;
+	unsigned int i;
+
+	want_areas(test, arena, 2);
+	vmap_free(kt_pages(arena, 2, GFP_KERNEL));
+	before = kt_stats(arena);
+	for (i = 0; i < 60; i++) {
+		vmap_free(kt_pages(arena, 2, GFP_KERNEL));
+		msleep(100);
+	}
+	after = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, after.hits - before.hits, 60);
+	KUNIT_EXPECT_EQ(test, after.misses, before.misses);
+}
+
+static void a_cpu_that_goes_keeps_nothing(struct kunit *test)
+{
+	struct vmap_arena *memory = kt_memory(test, 0), *range = kt_range(test, 0, 1 << 20, 1);
+	unsigned int first = cpumask_first(cpu_online_mask), last = cpumask_last(cpu_online_mask);
+
+	if (first == last)
+		kunit_skip(test, "needs two CPUs");
+	stay_on(last);
+	cache_areas(test, memory, 3, 5);
+	want_extents(test, range, 7);
+	KUNIT_EXPECT_GT(test, kt_stats(range).cached, 0);
+	stay_on(first);
+	KUNIT_ASSERT_EQ(test, remove_cpu(last), 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(memory).cached, 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(range).cached, 0);
+	KUNIT_EXPECT_EQ(test, add_cpu(last), 0);
+}
+
+/* Dropping caches calls every shrinker as hard as memory pressure ever does. */
+static void memory_pressure_takes_it(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0), *range = kt_range(test, 0, 1 << 20, 1);
+
+	cache_areas(test, arena, 2, 50);
+	want_extents(test, range, 7);
+	if (kt_write("/proc/sys/vm/drop_caches", "2"))
+		kunit_skip(test, "the kernel's caches cannot be dropped");
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).shrinks, 50 * 2);
+	/* Addresses are no memory. */
+	KUNIT_EXPECT_EQ(test, kt_stats(range).shrinks, 0);
+}
+
+static void fill_and_cache_range(struct kunit *test, struct vmap_arena *arena)
+{
+	struct vmap_extent *extent[125];
+
+	vmap_arena_purge(arena);
+	want_extents(test, arena, 8);
+	alloc_extents(test, arena, extent, 125, 8);
+	free_extents(arena, extent, 125);
+	KUNIT_ASSERT_GT(test, kt_stats(arena).cached, 0);
+	KUNIT_ASSERT_LT(test, kt_stats(arena).largest_free, 1000);
+}
+
+/* No allocation may fail for what is only cached. */
+static void cached_ranges_are_found(struct kunit *test)
+{
+	static const gfp_t gfps[] = { GFP_KERNEL, GFP_ATOMIC };
+	struct vmap_arena *arena = kt_range(test, 0, 1000, 1);
+	struct vmap_extent *extent;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(gfps); i++) {
+		fill_and_cache_range(test, arena);
+		extent = vmap_extent_alloc(arena, 1000, 1, gfps[i]);
+		KUNIT_EXPECT_FALSE(test, IS_ERR(extent));
+		vmap_extent_free(arena, extent);
+	}
+}
+
+/* Nor may a span be imported for it: what is asked for is there, but cut into cached parts. */
+static void cached_memory_is_found(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	unsigned long part = kt_stats(arena).reserved / 16, imports;
+	void *addr;
+
+	if (part > CACHE_CLASSES << PAGE_SHIFT)
+		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
+	cache_areas(test, arena, (part - arena->guard) >> PAGE_SHIFT, 8);
+	imports = kt_stats(arena).imports;
+	addr = vmap_arena_alloc(arena, 12 * part - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
+	KUNIT_EXPECT_NOT_NULL(test, addr);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).imports, imports);
+	vmap_free(addr);
+}
+
+/* Each asks for something that not every page has, or is not free to have. */
+static void special_pages_go_past_the_cache(struct kunit *test)
+{
+	static const gfp_t flags[] = {
+		__GFP_ACCOUNT, __GFP_RECLAIMABLE, __GFP_MOVABLE, __GFP_DMA32, __GFP_DMA,
+	};
+	struct vmap_arena *arena = kt_memory(test, 0);
+	struct vmap_arena_stats before, after;
+	unsigned int i;
+
+	cache_areas(test, arena, 3, 5);
+	before = kt_stats(arena);
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		void *addr = kt_pages(arena, 3, GFP_KERNEL | flags[i]);
+
+		KUNIT_EXPECT_NOT_NULL_MSG(test, addr, "flags %x", (__force unsigned int)flags[i]);
+		vmap_free(addr);
+	}
+	vmap_free(vmap_arena_alloc(arena, 3 * PAGE_SIZE, 1, GFP_KERNEL, first_online_node));
+	after = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, after.hits, before.hits);
+	KUNIT_EXPECT_EQ(test, after.cached, before.cached);
+}
+
+/* A zone is obeyed whatever is cached; pages of it are not kept for those who want any. */
+static void zones_are_obeyed(struct kunit *test)
+{
+#ifdef CONFIG_ZONE_DMA
+	struct vmap_arena *arena = kt_memory(test, 0);
+	unsigned int i, page;
+
+	cache_areas(test, arena, 3, 5);
+	for (i = 0; i < 10; i++) {
+		void *addr = kt_pages(arena, 3, GFP_KERNEL | __GFP_DMA);
+
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		for (page = 0; page < 3; page++)
+			KUNIT_EXPECT_EQ(test, page_zonenum(vmalloc_to_page(addr + page * PAGE_SIZE)),
+					ZONE_DMA);
+		vmap_free(addr);
+	}
+#else
+	kunit_skip(test, "the kernel has no zone that is not for everybody");
+#endif
+}
+
+static void areas_of_the_callers_are_not_kept(struct kunit *test)
+{
+	struct page *page = ZERO_PAGE(0);
+	unsigned long cached;
+	unsigned int i;
+	void *addr;
+
+	for (i = 0; i < MANY_MISSES; i++)
+		vmap_free(vmap_alloc(PAGE_SIZE));
+	cached = kt_stats(NULL).cached;
+	for (i = 0; i < MANY_MISSES; i++) {
+		addr = vmap_map_pages(&page, 1, PAGE_KERNEL_RO);
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		vmap_unmap_pages(addr);
+	}
+	KUNIT_EXPECT_LE(test, kt_stats(NULL).cached, cached);
+}
+
+/* A kernel told to wipe what is freed finds nothing in what is kept, nor in what is not. */
+static void init_on_free_is_honoured(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	bool was_on = want_init_on_free();
+	void *addr;
+
+	want_areas(test, arena, 3);
+	static_branch_enable(&init_on_free);
+	addr = kt_pages(arena, 3, GFP_KERNEL);
+	if (addr) {
+		kt_stamp(addr, 3 * PAGE_SIZE, 0x5a5a5a5a5a5a);
+		vmap_free(addr);
+	}
+	if (!was_on)
+		static_branch_disable(&init_on_free);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	KUNIT_ASSERT_GT(test, kt_stats(arena).warm, 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(addr, 0, 3 * PAGE_SIZE));
+}
+
+/* With the last area still dirty from its last holder. */
+static void init_on_alloc_is_honoured(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	bool was_on = want_init_on_alloc(0);
+	unsigned long hits;
+	void *addr;
+
+	want_areas(test, arena, 3);
+	addr = kt_pages(arena, 3, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	kt_stamp(addr, 3 * PAGE_SIZE, 0x5a5a5a5a5a5a);
+	vmap_free(addr);
+	hits = kt_stats(arena).hits;
+	static_branch_enable(&init_on_alloc);
+	addr = kt_pages(arena, 3, GFP_KERNEL);
+	if (!was_on)
+		static_branch_disable(&init_on_alloc);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).hits, hits + 1);
+	KUNIT_EXPECT_NULL(test, memchr_inv(addr, 0, 3 * PAGE_SIZE));
+	vmap_free(addr);
+}
+
+static void a_warm_area_is_zeroed_if_asked(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	unsigned long hits;
+	void *addr;
+
+	want_areas(test, arena, 3);
+	addr = kt_pages(arena, 3, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	kt_stamp(addr, 3 * PAGE_SIZE, 0x5a5a5a5a5a5a);
+	vmap_free(addr);
+	hits = kt_stats(arena).hits;
+	addr = kt_pages(arena, 3, GFP_KERNEL | __GFP_ZERO);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).hits, hits + 1);
+	KUNIT_EXPECT_NULL(test, memchr_inv(addr, 0, 3 * PAGE_SIZE));
+	vmap_free(addr);
+}
+
+static void an_arena_without_a_cache_keeps_nothing(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned int i;
+
+	for (i = 0; i < 2 * MANY_MISSES; i++)
+		vmap_free(kt_pages(arena, 3, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).hits, 0);
+}
+
+static struct kunit_case cache_cases[] = {
+	KUNIT_CASE(demand_decides),
+	KUNIT_CASE(a_warm_area_is_used_again),
+	KUNIT_CASE(a_warm_area_is_aligned_as_asked),
+	KUNIT_CASE(the_cached_is_neither_busy_nor_free),
+	KUNIT_CASE(the_depot_is_met_seldom),
+	KUNIT_CASE(a_cpu_keeps_to_its_share),
+	KUNIT_CASE(the_depot_keeps_to_its_share),
+	KUNIT_CASE(what_is_not_used_goes_back),
+	KUNIT_CASE(what_is_used_stays),
+	KUNIT_CASE(a_cpu_that_goes_keeps_nothing),
+	KUNIT_CASE(memory_pressure_takes_it),
+	KUNIT_CASE(cached_ranges_are_found),
+	KUNIT_CASE(cached_memory_is_found),
+	KUNIT_CASE(special_pages_go_past_the_cache),
+	KUNIT_CASE(zones_are_obeyed),
+	KUNIT_CASE(areas_of_the_callers_are_not_kept),
+	KUNIT_CASE(init_on_free_is_honoured),
+	KUNIT_CASE(init_on_alloc_is_honoured),
+	KUNIT_CASE(a_warm_area_is_zeroed_if_asked),
+	KUNIT_CASE(an_arena_without_a_cache_keeps_nothing),
+	{}
+};
+
+static struct kunit_suite cache_suite = {
+	.name = "vmap_cache", .init = stay_on_first, .test_cases = cache_cases,
+};
+kunit_test_suite(cache_suite);
