@@ -3,20 +3,28 @@
 #
 # mutate.sh - put known bugs into the code, one at a time, and see whether the tests notice.
 #
-# usage: scripts/mutate.sh [--all | --sample | --list | NAME...]
+# usage: scripts/mutate.sh [--user | --kunit] [--all | --sample[=N] | --list | NAME...]
 #
-#   --all     every bug in mutations/
-#   --sample  about one in six, different ones each day (the default)
-#   --list    print the bugs, each with the suite that should notice it
-#   --help    print this text
+#   --all       every bug in mutations/
+#   --sample=N  one in N of them, different ones each day (the default, with N = 6)
+#   --list      print the bugs, each with the suite that should notice it
+#   --user      of these, only the bugs that the user-space tests should notice
+#   --kunit     of these, only those that a KUnit suite should notice
+#   --help      print this text
 #
-# A bug is a file mutations/NAME.patch that begins with what it is (bug:) and which suite is the
-# cheapest that should notice (suite:): "user" is the user-space tests of the free tree, anything else
-# a KUnit suite in the debug kernel.  Each is applied in a scratch copy of the tree.  First the same
-# suites must pass without a bug, or their verdict would mean nothing.
+# A bug is a file mutations/NAME.patch that begins with
+#
+#   bug:    what is wrong then
+#   suite:  the cheapest tests that should notice: "user" for those of user/, else a KUnit suite, or
+#           SUITE.CASE, in the debug kernel
+#   load:   parameters that vmap_arena.ko needs for it, if any
+#
+# Each is applied in a scratch copy of the tree.  First the same tests must pass without a bug, or
+# their verdict would mean nothing.  A line is printed for each bug: caught and by what, missed, or
+# broken, which means that the patch does not apply or does not build any more.
 #
 # Logs are kept in build/mutate/.  Exit status: 0 if all bugs were caught, 1 if one was missed, 2 for
-# a bad option, a patch that does not apply or does not build, or a suite that fails by itself.
+# a bad option, a broken patch, or tests that fail by themselves.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -25,8 +33,12 @@ set -euo pipefail
 . "$ROOT/scripts/kernels.sh"
 
 WORK=$BUILD/mutate
+TREE=$WORK/tree
 CONTROL=no-bug
-names=() pending=() caught=0 missed=0 broken=0
+ALWAYS=span_size=2M
+PER_BOOT=16
+names=() kind=any
+caught=0 missed=0 broken=0
 
 all_names() {
 	local file
@@ -40,68 +52,100 @@ header() {
 	sed -n "s/^$2: //p;/^$/q" "$ROOT/mutations/$1.patch"
 }
 
+# chosen - of the names on standard input, those of the kind asked for.
+chosen() {
+	local name suite
+
+	while read -r name; do
+		suite=$(header "$name" suite)
+		case $kind:$suite in
+		any:* | user:user) echo "$name" ;;
+		kunit:user | user:*) ;;
+		*) echo "$name" ;;
+		esac
+	done
+}
+
 list() {
 	local name
 
 	while read -r name; do
-		printf '%-30s %-18s %s\n' "$name" "$(header "$name" suite)" "$(header "$name" bug)"
-	done < <(all_names)
+		printf '%-28s %-48s %s\n' "$name" "$(header "$name" suite)" "$(header "$name" bug)"
+	done < <(all_names | chosen)
 }
 
+# sample N
 sample() {
-	all_names | awk -v day="$(($(date +%s) / 86400))" '(NR + day) % 6 == 0'
+	awk -v day="$(($(date +%s) / 86400))" -v every="$1" '(NR + day) % every == 0'
 }
 
 parse() {
-	local word
+	local word what=()
 
-	[[ ${1:-} ]] || set -- --sample
 	for word; do
 		case $word in
 		--help)
 			usage
 			exit 0
 			;;
+		--user | --kunit) kind=${word#--} ;;
+		--list | --all | --sample) what+=("$word") ;;
+		--sample=*)
+			need_number --sample "${word#*=}" 1 1000
+			what+=("$word")
+			;;
+		*)
+			[[ -e $ROOT/mutations/$word.patch ]] || die "'$word' is no option and no bug: see --list"
+			what+=("$word")
+			;;
+		esac
+	done
+	choose "${what[@]:---sample}"
+}
+
+choose() {
+	local word
+
+	for word; do
+		case $word in
 		--list)
 			list
 			exit 0
 			;;
-		--all) mapfile -t -O ${#names[@]} names < <(all_names) ;;
-		--sample) mapfile -t -O ${#names[@]} names < <(sample) ;;
-		*)
-			[[ -e $ROOT/mutations/$word.patch ]] || die "'$word' is no option and no bug: see --list"
-			names+=("$word")
-			;;
+		--all) mapfile -t -O ${#names[@]} names < <(all_names | chosen) ;;
+		--sample) mapfile -t -O ${#names[@]} names < <(all_names | chosen | sample 6) ;;
+		--sample=*) mapfile -t -O ${#names[@]} names < <(all_names | chosen | sample "${word#*=}") ;;
+		*) names+=("$word") ;;
 		esac
 	done
 }
 
-# copy_tree DIR - the sources as they are now, without what was built.
+# copy_tree - the sources as they are now, without what was built.
 copy_tree() {
-	mkdir -p "$1"
+	mkdir -p "$TREE"
 	tar -C "$ROOT" -c --exclude=./build --exclude=./.git --exclude='*.o' --exclude='*.ko' \
-		--exclude='*.mod' --exclude='*.mod.c' --exclude='.*.cmd' . | tar -C "$1" -x
+		--exclude='*.mod' --exclude='*.mod.c' --exclude='.*.cmd' . | tar -C "$TREE" -x
 }
 
-# apply NAME DIR [PATCH-OPTION] - put a bug in; the control has none.
+# apply NAME [PATCH-OPTION]... - put a bug in; the control has none.
 apply() {
 	[[ $1 == "$CONTROL"* ]] ||
-		patch -d "$2" -p1 -F3 -s --no-backup-if-mismatch "${@:3}" <"$ROOT/mutations/$1.patch"
+		patch -d "$TREE" -p1 -F3 -s --no-backup-if-mismatch "${@:2}" <"$ROOT/mutations/$1.patch"
 }
 
 # broken NAME WHY - a patch that is of no use.
 broken() {
-	printf '%-7s %-30s %s\n' broken "$1" "$2"
+	printf '%-7s %-28s %s\n' broken "$1" "$2"
 	broken=$((broken + 1))
 }
 
 # verdict NAME caught|missed HOW
 verdict() {
 	if [[ $1 == "$CONTROL"* ]]; then
-		[[ $2 == missed ]] || die "without any bug, a suite fails: $3 (see $WORK)"
+		[[ $2 == missed ]] || die "without any bug, the tests fail: $3 (see $WORK)"
 		return
 	fi
-	printf '%-7s %-30s %s\n' "$2" "$1" "$3"
+	printf '%-7s %-28s %s\n' "$2" "$1" "$3"
 	if [[ $2 == caught ]]; then
 		caught=$((caught + 1))
 	else
@@ -109,20 +153,23 @@ verdict() {
 	fi
 }
 
-# user_tests NAME - run the user-space tests on a copy with the bug.
-user_tests() {
-	local dir=$WORK/user/tree log=$WORK/$1.log
-
-	rm -rf "$dir"
-	copy_tree "$dir"
-	# Else make would take an object with another bug for up to date.
-	find "$dir" -maxdepth 1 -name '*.[ch]' -exec touch {} +
-	if ! apply "$1" "$dir"; then
-		broken "$1" "does not apply"
+# with_bug NAME COMMAND... - run it on a tree with that bug.
+with_bug() {
+	if ! apply "$1" --dry-run >"$WORK/$1.patch.log"; then
+		broken "$1" "does not apply: see $WORK/$1.patch.log"
 		return
 	fi
-	if timeout 600 make -C "$dir/user" BUILD="$WORK/user/build" TOOLS="$BUILD/user/kernel/tools" test \
-		>"$log" 2>&1; then
+	apply "$1" >/dev/null
+	"${@:2}" "$1"
+	apply "$1" -R >/dev/null
+}
+
+# user_tests NAME - a warning is no verdict: what the bug leaves unused may stay so.
+user_tests() {
+	local log=$WORK/$1.log
+
+	if timeout 600 make -C "$TREE/user" BUILD="$WORK/user" TOOLS="$BUILD/user/kernel/tools" \
+		WERROR= test >"$log" 2>&1; then
 		verdict "$1" missed "by the user-space tests"
 	elif grep -q 'error:' "$log"; then
 		broken "$1" "does not build: see $log"
@@ -131,99 +178,114 @@ user_tests() {
 	fi
 }
 
-# build_mutant NAME - NAME.arena.ko and NAME.kunit.ko, from one directory so that little is rebuilt.
-# Fails if that cannot be.
-build_mutant() {
-	local dir=$WORK/tree log=$WORK/$1.build.log status=0
+run_user() {
+	local name
 
-	if ! apply "$1" "$dir" --dry-run; then
-		broken "$1" "does not apply"
-		return 1
-	fi
-	apply "$1" "$dir"
-	if make -C "$KERNEL_HEADERS" M="$dir" -j "$(nproc)" modules >"$log" 2>&1; then
-		cp "$dir/vmap_arena.ko" "$WORK/$1.arena.ko"
-		cp "$dir/vmap_kunit.ko" "$WORK/$1.kunit.ko"
-	else
-		broken "$1" "does not build: see $log"
-		status=1
-	fi
-	apply "$1" "$dir" -R
-	return "$status"
+	need_packages libc6-dev xz-utils clang linux-source-6.12
+	make -C "$ROOT/user" BUILD="$BUILD/user" "$BUILD/user/kernel/tools/lib/rbtree.c" >"$WORK/tools.log"
+	for name in "$CONTROL" "$@"; do
+		with_bug "$name" user_tests
+	done
 }
 
-# boot_mutants PAIR... - boot once with all that are pending.
-boot_mutants() {
-	local pair options=()
+# module NAME - build one for the test kernel, without those that it needs.
+module() {
+	make -C "$KERNEL_HEADERS" M="$TREE" KBUILD_MODPOST_WARN=1 "$1"
+}
 
-	for pair; do
-		options+=(--module "$WORK/${pair%,*}.arena.ko" --module "$WORK/${pair%,*}.kunit.ko")
+# arena_module NAME - build NAME.arena.ko, to be tested.
+arena_module() {
+	local log=$WORK/$1.log
+
+	if module vmap_arena.ko >"$log" 2>&1; then
+		cp "$TREE/vmap_arena.ko" "$WORK/$1.arena.ko"
+		pending+=("$1")
+	else
+		broken "$1" "does not build: see $log"
+	fi
+}
+
+# words NAME - what the guest is told: NAME,SUITE,PARAMETERS.
+words() {
+	local of=$1
+
+	[[ $1 != "$CONTROL"* ]] || of=${1#"$CONTROL"-}
+	echo "$1,$(header "$of" suite),$ALWAYS $(header "$of" load)"
+}
+
+# boot NAME... - run these in one guest.
+boot() {
+	local name told=() options=()
+
+	for name; do
+		told+=("$(words "$name")")
+		options+=(--module "$WORK/$name.arena.ko")
 	done
-	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --timeout 1800 --append numa=fake=2 \
+	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --timeout $((180 + 90 * $#)) \
+		--append 'numa=fake=2 softlockup_panic=1 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1' \
 		--script "$ROOT/scripts/guest/mutants.sh" --file "$ROOT/scripts/guest/kunit-lib.sh" \
-		--log "$WORK/console.log" "${options[@]}" -- "$@" >/dev/null 2>&1 || true
+		--module "$TREE/vmap_kunit.ko" --log "$WORK/console.log" "${options[@]}" \
+		-- "${told[@]}" >"$WORK/vm.log" 2>&1 || true
 	cat "$WORK/console.log" >>"$WORK/consoles.log"
 }
 
-# judge_boot - take the verdicts of a boot off the pending list.  A mutant that began and has none has
-# killed the guest, or made it hang.
-judge_boot() {
-	local word name rest left=() seen
+# judge NAME... - take the verdicts of a boot off the pending list.  A mutant that began and has none
+# has killed the guest, or made it hang.
+judge() {
+	local name said left=() before=${#pending[@]}
 
-	for word in "${pending[@]}"; do
-		name=${word%,*}
-		seen=$(grep -a "^mutant $name " "$WORK/console.log" | tail -n 1)
-		rest=${seen#mutant "$name" }
-		case $rest in
-		caught*) verdict "$name" caught "${rest#caught: }" ;;
-		missed) verdict "$name" missed "by ${word#*,}" ;;
+	for name in "${pending[@]}"; do
+		said=$(sed -n "s/.*\] mutant $name //p" "$WORK/console.log" | tail -n 1)
+		case $said in
+		caught*) verdict "$name" caught "${said#caught: }" ;;
+		missed) verdict "$name" missed "by $(header "$name" suite)" ;;
 		begins) verdict "$name" caught "the guest died or hung" ;;
-		*) left+=("$word") ;;
+		*) left+=("$name") ;;
 		esac
 	done
-	((${#left[@]} < ${#pending[@]})) || die "the guest does not boot: see $WORK/console.log"
+	((${#left[@]} < before)) || die "the guest does not boot: see $WORK/console.log"
 	pending=("${left[@]}")
 }
 
-# kunit_tests PAIR... - boot as often as needed, each time with what no boot has had a verdict for.
-kunit_tests() {
-	local pair
+# controls NAME... - one that stands for each suite that is used with the same parameters.
+controls() {
+	local name
+
+	for name; do
+		echo "$(header "$name" suite),$(header "$name" load) $CONTROL-$name"
+	done | sort -u -k 1,1 | sed 's/.* //'
+}
+
+# run_kunit NAME... - boot as often as needed, each time with what no boot has had a verdict for.
+run_kunit() {
+	local pending=() name
 
 	"$ROOT/scripts/testkernel.sh" debug >"$WORK/kernel.log"
 	kernel_use debug
-	copy_tree "$WORK/tree"
-	for pair; do
-		! build_mutant "${pair%,*}" || pending+=("$pair")
+	module vmap_kunit.ko >"$WORK/kunit.log" 2>&1 || die "the tests do not build: see $WORK/kunit.log"
+	while read -r name; do
+		arena_module "$name"
+	done < <(controls "$@")
+	((broken == 0)) || die "the modules do not build without a bug either"
+	for name; do
+		with_bug "$name" arena_module
 	done
 	while ((${#pending[@]})); do
-		boot_mutants "${pending[@]}"
-		judge_boot
+		boot "${pending[@]:0:PER_BOOT}"
+		judge
 	done
-}
-
-# control_pairs PAIR... - each suite that is used, once without a bug.
-control_pairs() {
-	printf '%s\n' "${@#*,}" | sort -u | sed "s/.*/$CONTROL-&,&/"
 }
 
 parse "$@"
 need_packages patch gcc make
 rm -rf "$WORK"
-mkdir -p "$WORK"
+copy_tree
 user=() kunit=()
 for name in "${names[@]}"; do
-	suite=$(header "$name" suite)
-	if [[ $suite == user ]]; then user+=("$name"); else kunit+=("$name,$suite"); fi
+	if [[ $(header "$name" suite) == user ]]; then user+=("$name"); else kunit+=("$name"); fi
 done
-if ((${#user[@]})); then
-	for name in "$CONTROL" "${user[@]}"; do
-		user_tests "$name"
-	done
-fi
-if ((${#kunit[@]})); then
-	mapfile -t controls < <(control_pairs "${kunit[@]}")
-	kunit_tests "${controls[@]}" "${kunit[@]}"
-fi
+((${#user[@]} == 0)) || run_user "${user[@]}"
+((${#kunit[@]} == 0)) || run_kunit "${kunit[@]}"
 echo "$caught caught, $missed missed, $broken broken"
 ((broken == 0)) || exit 2
 ((missed == 0))

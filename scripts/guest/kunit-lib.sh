@@ -37,5 +37,5 @@ no_leaks() {
 run_suites() {
 	printf %s "$1" >/sys/module/kunit/parameters/filter_glob
 	shift
-	insmod "${KUNIT_MODULE:-vmap_kunit.ko}" "$@"
+	insmod vmap_kunit.ko "$@"
 }

@@ -1,9 +1,10 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mutants.sh NAME,SUITE... - for each: load NAME.arena.ko and NAME.kunit.ko, run the suite, and say on
-# the console whether anything noticed.  A mutant that made the kernel complain, or that cannot be
-# unloaded, has spoilt the guest: then it ends, and the host goes on with a new one.
+# mutants.sh NAME,SUITE,PARAMETERS... - for each: load NAME.arena.ko with these parameters, run the
+# KUnit suite (or SUITE.CASE), and say in the kernel log whether anything noticed.  A mutant that
+# made the kernel complain, or that cannot be unloaded, has spoilt the guest: then it ends, and the
+# host goes on with a new one.
 
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
@@ -12,57 +13,68 @@
 
 COMPLAINTS='BUG: |WARNING: |Oops|KASAN|UBSAN|INFO: task|sleeping function|possible recursive|suspicious RCU'
 COMPLAINTS="$COMPLAINTS"'|Voluntary context|list_(add|del) corruption|Invalid wait context|stall|lockup'
+COMPLAINTS="$COMPLAINTS"'|inconsistent lock state|Objects remaining|Bad page|page dumped because'
 
+# The kernel's own words, not ours about it.
 complaint() {
-	dmesg | grep -E -m 1 "$COMPLAINTS"
+	dmesg | grep -v '\] mutant ' | grep -E -m 1 "$COMPLAINTS"
 }
 
-load() {
-	case $2 in
-	*:limit) insmod "$1.arena.ko" span_size=2M arena_limit=8M ;;
-	*) insmod "$1.arena.ko" span_size=2M ;;
-	esac
+# say NAME WORD... - the log takes a line as a whole, whatever else is printed.
+say() {
+	echo "mutant $*" >/dev/kmsg
 }
 
+# run SUITE - run it, but not for ever; fails if it does not end.
 run() (
-	KUNIT_MODULE=$1.kunit.ko
-	run_suites "$2" loops=300 &
+	run_suites "$1" loops=300 &
 	suite=$!
-	seconds=0
-	while kill -0 "$suite" 2>/dev/null && [ "$seconds" -lt 120 ]; do
-		sleep 1
-		seconds=$((seconds + 1))
+	tenths=0
+	while kill -0 "$suite" 2>/dev/null && [ "$tenths" -lt 1200 ]; do
+		sleep 0.1
+		tenths=$((tenths + 1))
 	done
+	! kill -0 "$suite" 2>/dev/null
 )
 
-# noticed NAME SUITE - prints how; fails if nothing did.
+# not_passed RESULTS - prints the first case that did not; fails if all did, and there was one.
+not_passed() {
+	grep -m 1 '^ *not ok' "$1" || grep -m 1 '^ *ok .*# SKIP' "$1" && return
+	grep -q '^ *ok' "$1" && return 1
+	echo "it has no results"
+}
+
+# noticed NAME SUITE PARAMETER... - prints how; fails if nothing did.
 noticed() {
-	results=$KUNIT/${2%:*}/results
+	noticed_name=$1
+	noticed_suite=$2
+	shift 2
 	dmesg -c >/dev/null
-	load "$@" || echo "it does not load"
-	run "$1" "${2%:*}"
-	complaint && return
-	[ -s "$results" ] || echo "the suite does not end" | grep . && return
-	grep -m 1 '^ *not ok' "$results" && return
-	case $2 in
-	vmap_fault) ! no_leaks ;;
+	insmod "$noticed_name.arena.ko" "$@" 2>&1 || return 0
+	run "$noticed_suite" || echo "it does not end" | grep . && return
+	complaint || not_passed "$KUNIT/${noticed_suite%%.*}/results" && return
+	case $noticed_suite in
+	vmap_fault*) ! no_leaks ;;
 	*) ! verify_all ;;
 	esac
 }
 
 allow_faults
-for pair; do
-	name=${pair%,*}
-	echo "mutant $name begins"
-	if how=$(noticed "$name" "${pair#*,}"); then
-		how="caught: $(echo "$how" | tail -n 1)"
-	else
-		how=missed
-	fi
+for told; do
+	name=${told%%,*}
+	told=${told#*,}
+	say "$name" begins
+	# shellcheck disable=SC2086 # the parameters are words
+	how=$(noticed "$name" "${told%%,*}" ${told#*,}) || how=
 	rmmod vmap_kunit
 	rmmod vmap_arena
-	echo "mutant $name $how"
-	if complaint || grep -q ^vmap_ /proc/modules; then
+	[ "$how" ] || how=$(complaint)
+	if [ "$how" ]; then
+		say "$name" "caught: $(echo "$how" | tail -n 1)"
+	else
+		say "$name" missed
+	fi
+	if complaint >/dev/null || grep -q ^vmap_ /proc/modules; then
 		break
 	fi
 done
