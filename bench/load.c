@@ -54,8 +54,10 @@ static const unsigned long twice_mean[BENCH_NR_SIZES] = {
 };
 
 /**
- * bench_mean_pages() - the mean size, rounded up
+ * bench_mean_pages() - the mean size
  * @sizes: of which sizes
+ *
+ * Return: the mean of @sizes in pages, rounded up.
  */
 unsigned long bench_mean_pages(enum bench_sizes sizes)
 {
@@ -63,9 +65,11 @@ unsigned long bench_mean_pages(enum bench_sizes sizes)
 }
 
 /**
- * bench_draw_pages() - the size of the next allocation
+ * bench_draw_pages() - draw the size of the next allocation
  * @rnd: where chance comes from
  * @sizes: of which sizes
+ *
+ * Return: the size in pages.
  */
 u32 bench_draw_pages(struct rnd_state *rnd, enum bench_sizes sizes)
 {

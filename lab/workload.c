@@ -18,8 +18,8 @@
  *   lifo            n areas of 1 to 16 pages live; each loop frees the newest 64 and gets as many
  *   heavy           as random, but sizes from 1 to 1024 pages, each doubling half as likely
  *
- * What only makes the scene is marked so and not measured.  Every load but the first three ends with
- * its n areas live.
+ * What only makes the scene is marked so and not measured.  Every load but the first three ends
+ * with its n areas live.
  *
  * Why the long list has holes: the 4.18 algorithm walks the list only after a small request found
  * room low down and took the cursor there.  In a list without a hole larger than the request its
@@ -116,13 +116,11 @@ static void make_ne_fit(struct maker *maker)
 
 static void shuffle(struct maker *maker, unsigned int *sizes)
 {
-	unsigned int i, j, size;
+	unsigned int i, j;
 
 	for (i = BATCH - 1; i; i--) {
 		j = roll(maker, i + 1);
-		size = sizes[i];
-		sizes[i] = sizes[j];
-		sizes[j] = size;
+		swap(sizes[i], sizes[j]);
 	}
 }
 

@@ -71,8 +71,8 @@ static void flags_are_checked(struct kunit *test)
 static void ranges_are_checked(struct kunit *test)
 {
 	static const unsigned long bad[][3] = {
-		{ 0, 0, 1 }, { 8, 8, 1 }, { 9, 8, 1 }, { ULONG_MAX, 0, 1 }, { 0, 8, 0 }, { 0, 8, 3 },
-		{ 4, 16, 8 }, { 8, 20, 8 }, { 0, ULONG_MAX, 2 }, { 0, 8, 1UL << 63 },
+		{ 0, 0, 1 }, { 8, 8, 1 }, { 9, 8, 1 }, { ULONG_MAX, 0, 1 }, { 0, 8, 0 },
+		{ 0, 8, 3 }, { 4, 16, 8 }, { 8, 20, 8 }, { 0, ULONG_MAX, 2 }, { 0, 8, 1UL << 63 },
 		{ 0, 8, ULONG_MAX },
 	};
 	unsigned int i;

@@ -178,4 +178,5 @@ static struct kunit_case badfree_cases[] = {
 static struct kunit_suite badfree_suite = {
 	.name = "vmap_badfree", .init = badfree_init, .test_cases = badfree_cases,
 };
+
 kunit_test_suite(badfree_suite);

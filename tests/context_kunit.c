@@ -186,10 +186,12 @@ static void expect_stamps(struct kunit *test, const struct errand *errand)
 	unsigned int i;
 
 	KUNIT_EXPECT_EQ(test, errand->failed, 0);
-	for (i = 0; i < AREAS; i++)
+	for (i = 0; i < AREAS; i++) {
+		unsigned long size = (1 + i % 4) << PAGE_SHIFT;
+
 		if (errand->addr[i])
-			KUNIT_EXPECT_TRUE(test, kt_stamped(errand->addr[i], (1 + i % 4) << PAGE_SHIFT,
-							   i));
+			KUNIT_EXPECT_TRUE(test, kt_stamped(errand->addr[i], size, i));
+	}
 }
 
 static void expect_empty(struct kunit *test, struct errand *errand)

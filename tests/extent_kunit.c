@@ -40,7 +40,8 @@ static void bad_requests_are_refused(struct kunit *test)
 	expect_error(test, vmap_extent_alloc(arena, 16, ULONG_MAX, GFP_KERNEL), -EINVAL);
 	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, 8, 8, GFP_KERNEL), -EINVAL);
 	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, 9, 8, GFP_KERNEL), -EINVAL);
-	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, ULONG_MAX, 0, GFP_KERNEL), -EINVAL);
+	expect_error(test, vmap_extent_alloc_range(arena, 16, 1, ULONG_MAX, 0, GFP_KERNEL),
+		     -EINVAL);
 	expect_error(test, vmap_extent_alloc_range(arena, 0, 1, 0, 64, GFP_KERNEL), -EINVAL);
 	expect_error(test, vmap_extent_alloc_range(arena, 16, 6, 0, 64, GFP_KERNEL), -EINVAL);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).fails, 9);
@@ -72,8 +73,9 @@ static struct vmap_extent *expect_at(struct kunit *test, struct vmap_arena *aren
 				     unsigned long size, unsigned long align, unsigned long lo,
 				     unsigned long hi, unsigned long want)
 {
-	struct vmap_extent *extent = vmap_extent_alloc_range(arena, size, align, lo, hi, GFP_KERNEL);
+	struct vmap_extent *extent;
 
+	extent = vmap_extent_alloc_range(arena, size, align, lo, hi, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
 	KUNIT_EXPECT_EQ(test, vmap_extent_start(extent), want);
 	KUNIT_EXPECT_EQ(test, vmap_extent_size(extent), ALIGN(size, arena->quantum));

@@ -20,8 +20,8 @@
 
 /**
  * struct attempt - a call to be made again and again
- * @call: makes it, with inject() before and injected() after; gives back what it got; returns whether
- *	it succeeded
+ * @call: makes it, with inject() before and injected() after; gives back what it got; returns
+ *	whether it succeeded
  * @arena: where; NULL if the call creates one
  * @size: of the request
  * @align: of the request
@@ -246,4 +246,5 @@ static struct kunit_case fault_cases[] = {
 static struct kunit_suite fault_suite = {
 	.name = "vmap_fault", .init = fault_init, .test_cases = fault_cases,
 };
+
 kunit_test_suite(fault_suite);

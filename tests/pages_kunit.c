@@ -62,8 +62,10 @@ static void pages_lie_side_by_side(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, addr);
 		kt_stamp(addr, counts[i] * PAGE_SIZE, i);
 		for (j = 0; j < counts[i]; j++) {
-			KUNIT_EXPECT_PTR_EQ(test, vmalloc_to_page(addr + j * PAGE_SIZE), own->page[j]);
-			KUNIT_EXPECT_EQ(test, *(u64 *)page_address(own->page[j]), i + j * PAGE_SIZE);
+			struct page *page = own->page[j];
+
+			KUNIT_EXPECT_PTR_EQ(test, vmalloc_to_page(addr + j * PAGE_SIZE), page);
+			KUNIT_EXPECT_EQ(test, *(u64 *)page_address(page), i + j * PAGE_SIZE);
 		}
 		KUNIT_EXPECT_TRUE(test, kt_faults(addr + counts[i] * PAGE_SIZE));
 		vmap_unmap_pages(addr);
@@ -86,7 +88,8 @@ static void one_page_may_be_mapped_often(struct kunit *test)
 	WRITE_ONCE(addr[0], 11);
 	WRITE_ONCE(addr[PAGE_SIZE / sizeof(u64)], 22);
 	for (i = 0; i < 8; i++)
-		KUNIT_EXPECT_EQ(test, READ_ONCE(addr[i * PAGE_SIZE / sizeof(u64)]), i & 1 ? 22 : 11);
+		KUNIT_EXPECT_EQ(test, READ_ONCE(addr[i * PAGE_SIZE / sizeof(u64)]),
+				i & 1 ? 22 : 11);
 	vmap_unmap_pages(addr);
 }
 
@@ -120,4 +123,5 @@ static struct kunit_case pages_cases[] = {
 static struct kunit_suite pages_suite = {
 	.name = "vmap_pages", .init = pages_init, .exit = pages_exit, .test_cases = pages_cases,
 };
+
 kunit_test_suite(pages_suite);

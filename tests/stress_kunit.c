@@ -2,10 +2,10 @@
 /*
  * stress_kunit.c - threads that allocate and free at random, at once
  *
- * Each area carries stamps that tell it from any other, at both ends of each page; they must be there
- * when it is freed.  For ranges a bitmap says whether anybody has a unit already.  An allocation may
- * fail (a guest may be short of memory on purpose, or have faults injected), but none of it may be
- * wrong, and all must be there again at the end.
+ * Each area carries stamps that tell it from any other, at both ends of each page; they must be
+ * there when it is freed.  For ranges a bitmap says whether anybody has a unit already.  An
+ * allocation may fail (a guest may be short of memory on purpose, or have faults injected), but
+ * none of it may be wrong, and all must be there again at the end.
  */
 #include <linux/bitmap.h>
 #include <linux/kthread.h>

@@ -4,14 +4,14 @@
  *
  * A reader, on a CPU of its own and with preemption off, reads the first word of each page of an
  * area again and again, so that its TLB holds them all.  The writer, on another CPU, frees the area
- * and allocates until it has the same address again with other pages.  Each time the pages carry the
- * number of the round.  A reader that sees, in a round, anything but that round's number has read
- * through a stale TLB entry.
+ * and allocates until it has the same address again with other pages.  Each time the pages carry
+ * the number of the round.  A reader that sees, in a round, anything but that round's number has
+ * read through a stale TLB entry.
  *
  * The writer announces a round after its pages are mapped and filled, and withdraws it before it
- * frees them; the reader looks at the announcement before and after it reads, and what it read counts
- * only if the two are the same.  Rounds have rising numbers, so nothing can happen in between that it
- * would not notice.  A round ends only after the reader has read all of it.
+ * frees them; the reader looks at the announcement before and after it reads, and what it read
+ * counts only if the two are the same.  Rounds have rising numbers, so nothing can happen in
+ * between that it would not notice.  A round ends only after the reader has read all of it.
  */
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
@@ -37,14 +37,17 @@ struct hot {
 /* One look at all pages.  Return the round if it was announced all the while. */
 static unsigned long look(struct hot *hot)
 {
-	unsigned long round = smp_load_acquire(&hot->round), *addr = READ_ONCE(hot->addr), word, i;
-	unsigned long stale = 0;
+	unsigned long round, *addr, word, i, stale = 0;
 
+	/* Pairs with announce(): the pages carry the number before it is announced. */
+	round = smp_load_acquire(&hot->round);
+	addr = READ_ONCE(hot->addr);
 	for (i = 0; i < hot->pages; i++) {
 		if (copy_from_kernel_nofault(&word, (void *)addr + i * PAGE_SIZE, sizeof(word)))
 			return 0;
 		stale += word != round;
 	}
+	/* Pairs with withdraw(): what was read after the pages changed hands is seen to be. */
 	smp_rmb();
 	if (!round || READ_ONCE(hot->round) != round)
 		return 0;
@@ -53,7 +56,7 @@ static unsigned long look(struct hot *hot)
 	return round;
 }
 
-/* Preemption stays off from the look that makes the TLB hot to the first look at what comes next. */
+/* Preemption stays off from the look that makes the TLB hot to the first look at what is next. */
 static int reader(void *data)
 {
 	struct hot *hot = data;
@@ -64,8 +67,10 @@ static int reader(void *data)
 		preempt_disable();
 		while (time_before(jiffies, end)) {
 			round = look(hot);
-			if (round)
+			if (round) {
+				/* Pairs with wait_until_seen(): it is all read before it ends. */
 				smp_store_release(&hot->seen, round);
+			}
 			cpu_relax();
 		}
 		preempt_enable();
@@ -78,6 +83,7 @@ static bool wait_until_seen(struct hot *hot)
 {
 	unsigned long end = jiffies + 10 * HZ;
 
+	/* Pairs with reader(). */
 	while (smp_load_acquire(&hot->seen) != hot->round) {
 		if (time_after(jiffies, end))
 			return false;
@@ -98,12 +104,14 @@ static void announce(struct hot *hot, void *addr, unsigned long round)
 {
 	hot->same += addr == hot->addr;
 	WRITE_ONCE(hot->addr, addr);
+	/* Pairs with look(). */
 	smp_store_release(&hot->round, round);
 }
 
 static void withdraw(struct hot *hot)
 {
 	WRITE_ONCE(hot->round, 0);
+	/* Pairs with look(): withdrawn before the pages are freed. */
 	smp_mb();
 }
 
@@ -136,7 +144,7 @@ static void stop_reader(struct kunit *test, struct hot *hot, unsigned long want_
 	KUNIT_EXPECT_GE(test, hot->same, want_same);
 }
 
-/* The rounds of areas of an arena; with @purge the flush is asked for, else the throttle makes it. */
+/* The rounds of areas of an arena; with @purge a flush is asked for, else the throttle asks. */
 static void play(struct kunit *test, struct vmap_arena *arena, unsigned long pages, bool purge)
 {
 	struct hot *hot = start_reader(test, pages);

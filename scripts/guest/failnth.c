@@ -4,8 +4,8 @@
  *
  * usage: failnth N FILE [PARAMETER=VALUE]
  *
- * Exit status: 0 loaded, no fault was left to happen; 1 not loaded, the fault happened; 2 loaded all
- * the same; 3 not loaded although no fault happened; 4 cannot try.
+ * Exit status: 0 loaded, no fault was left to happen; 1 not loaded, the fault happened; 2 loaded
+ * all the same; 3 not loaded although no fault happened; 4 cannot try.
  */
 #include <fcntl.h>
 #include <stdio.h>
