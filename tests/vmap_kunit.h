@@ -36,6 +36,7 @@ int kt_parameter(const char *name, unsigned long *value);
 
 /**
  * struct kt_log - what the kernel log was told since kt_log_begin()
+ * @word: looked for
  * @lines: lines with the word looked for
  * @last: the last one of them
  */
