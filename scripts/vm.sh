@@ -11,6 +11,7 @@
 #   --kernel-module NAME
 #                   load a module of the kernel's own, and what it depends on; may be repeated
 #   --file FILE     put a file into /; may be repeated
+#   --share DIR     let the guest mount DIR and read it: 9p, with the tag share
 #   --out DIR       copy what the script leaves in the guest's /out into DIR
 #   --log FILE      keep the console output in FILE
 #   --cpus N        virtual CPUs, 1 to 64 (2)
@@ -40,7 +41,7 @@ SPLAT+='|inconsistent lock state|possible (recursive|circular|irq) lock|suspicio
 SPLAT+='|list_(add|del) corruption|Objects remaining|unreferenced object|kmemleak: .*new suspected'
 SPLAT+='|Out of memory|nobody cared|Voluntary context switch'
 
-kernel=6.12 script='' out='' log='' cpus=2 mem=1024 cpu='' append='' icount=0 accel=auto timeout=300
+kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 cpu='' append='' icount=0 accel=auto timeout=300
 modules=() kernel_modules=() files=() arguments=()
 
 parse() {
@@ -67,6 +68,7 @@ parse() {
 		--module) modules+=("$2") ;;
 		--kernel-module) kernel_modules+=("$2") ;;
 		--file) files+=("$2") ;;
+		--share) share=$2 ;;
 		--out) out=$2 ;;
 		--log) log=$2 ;;
 		--cpus) need_number "$1" "$2" 1 64 && cpus=$2 ;;
@@ -88,6 +90,7 @@ check_options() {
 	for file in "$script" "${modules[@]}" "${files[@]}"; do
 		[[ -r $file ]] || die "cannot read '$file'"
 	done
+	[[ ! $share || -d $share ]] || die "--share: there is no directory '$share'"
 	case $accel in
 	auto | kvm | tcg) ;;
 	*) die "--accel: '$accel' is not one of auto, kvm, tcg" ;;
@@ -149,6 +152,8 @@ qemu_command() {
 		-nodefaults -display none -no-reboot
 		-chardev "stdio,id=console,signal=off" -serial chardev:console -serial "file:$1.tar"
 		-kernel "$KERNEL_IMAGE" -initrd "$1.cpio" -append "$words$append")
+	[[ ! $share ]] || command+=(-virtfs
+		"local,path=$share,mount_tag=share,security_model=none,readonly=on,multidevs=remap")
 }
 
 # boot DIR - run a guest made of DIR; its console goes to standard output and to DIR.log.  DIR.failed
