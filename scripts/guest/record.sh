@@ -31,24 +31,18 @@ find_events() {
 
 switch_events() {
 	for event in $EVENTS; do
-		echo "$1" >"$TRACING/events/vmalloc/$event/enable" || fail "cannot write to $TRACING"
+		echo "$1" >"$buffer/events/vmalloc/$event/enable" || fail "cannot write to $buffer"
 	done
 }
 
+# A buffer of our own, so that whoever else traces on this machine is not disturbed.
 start() {
-	saved_kb=$(sed 's/[^0-9].*//' "$TRACING/buffer_size_kb")
-	echo "$BUFFER_KB" >"$TRACING/buffer_size_kb"
-	echo nop >"$TRACING/current_tracer"
-	: >"$TRACING/trace"
-	echo 1 >"$TRACING/tracing_on"
+	buffer=$TRACING/instances/vmap-record
+	mkdir "$buffer" || fail "cannot make $buffer: is there another recording?"
+	trap 'rmdir "$buffer"' EXIT
+	trap 'exit 2' INT TERM
+	echo "$BUFFER_KB" >"$buffer/buffer_size_kb" || fail "no memory for $BUFFER_KB KiB a CPU"
 	switch_events 1
-}
-
-stop() {
-	switch_events 0
-	cat "$TRACING/trace" >"$OUT/raw"
-	: >"$TRACING/trace"
-	[ -z "$saved_kb" ] || echo "$saved_kb" >"$TRACING/buffer_size_kb"
 }
 
 fork_storm() {
@@ -95,10 +89,8 @@ mounts() {
 workload=$1
 shift
 find_events
-case $workload in
-boot) saved_kb= ;;
-*) start ;;
-esac
+buffer=$TRACING
+[ "$workload" = boot ] || start
 status=0
 case $workload in
 boot) ;;
@@ -108,5 +100,6 @@ mount) mounts ;;
 command) "$@" || status=$? ;;
 *) fail "'$workload' is not one of boot, fork-storm, modules, mount, command" ;;
 esac
-stop
+switch_events 0
+cat "$buffer/trace" >"$OUT/raw"
 [ "$status" = 0 ] || fail "the command failed with status $status"
