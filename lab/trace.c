@@ -253,9 +253,11 @@ static const char *read_alloc(struct lab_trace *trace, char **words)
 
 	if (wrong)
 		return wrong;
-	if (!read_units(words[0], &request.recorded) || request.recorded < request.lo ||
-	    request.recorded > request.hi - request.size)
-		return "expected an address, a multiple of 4096, between the bounds";
+	if (!read_units(words[0], &request.recorded) ||
+	    request.recorded & (request.align - 1))
+		return "expected an address, a multiple of 4096 and of the alignment";
+	if (request.recorded < request.lo || request.recorded > request.hi - request.size)
+		return "expected an address between the bounds, with room for the size";
 	span = span_of(trace->load, request.lo, request.hi);
 	if (span < 0)
 		return "expected bounds inside one of the spans";
@@ -418,5 +420,5 @@ const char *lab_trace_close(struct lab_trace *trace)
 		load->spans[i].areas = load->slots;
 	lab_pool_exit(&trace->pool);
 	lab_release(trace);
-	return load->nr_ops ? NULL : "expected at least one operation";
+	return load->nr_ops ? NULL : "expected at least one allocation";
 }

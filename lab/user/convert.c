@@ -23,11 +23,9 @@
 #include <linux/kernel.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "user.h"
 
-#define LINE_MAX_BYTES	4096
 #define PAGE_BYTES	4096ULL
 
 struct event {
@@ -39,6 +37,7 @@ struct event {
 
 struct events {
 	struct event *all;
+	unsigned long lines;
 	unsigned long count;
 	unsigned long room;
 	unsigned long others;
@@ -132,9 +131,14 @@ static struct event *add_event(struct events *events)
 	return &events->all[events->count++];
 }
 
+/* In tracefs, a ring buffer that ran over says so in its heading only. */
 static bool says_lost(const char *line)
 {
-	return strstr(line, "[LOST ") || strstr(line, "EVENTS DROPPED") || strstr(line, "LOST ");
+	unsigned long kept, written;
+
+	if (sscanf(line, "# entries-in-buffer/entries-written: %lu/%lu", &kept, &written) == 2)
+		return kept < written;
+	return strstr(line, "LOST ") || strstr(line, "EVENTS DROPPED");
 }
 
 /* Lines that all tracers print between or before events. */
@@ -179,7 +183,7 @@ static bool settle_alloc(struct event *event)
 	       !(words[2] & (words[2] - 1));
 }
 
-static bool read_event(struct events *events, const char *name, u64 time, unsigned long line)
+static bool read_event(struct events *events, const char *name, u64 time)
 {
 	size_t length = strcspn(name, ":");
 	const struct form *form;
@@ -203,7 +207,7 @@ static bool read_event(struct events *events, const char *name, u64 time, unsign
 	if (form->kind == 'p' && !words[2])
 		return true;
 	event = add_event(events);
-	*event = (struct event){ .time = time, .line = line, .kind = form->kind };
+	*event = (struct event){ .time = time, .line = events->lines, .kind = form->kind };
 	memcpy(event->words, words, sizeof(event->words));
 	if (form->kind != 'a')
 		return true;
@@ -212,25 +216,20 @@ static bool read_event(struct events *events, const char *name, u64 time, unsign
 	return settle_alloc(event);
 }
 
-static void read_line(struct events *events, const char *path, const char *line,
-		      unsigned long number)
+static const char *read_line(void *context, char *line)
 {
+	struct events *events = context;
 	const char *name;
 	u64 time;
 
-	if (is_frame(line))
-		return;
-	name = find_name(line, &time);
-	if (!name && says_lost(line)) {
-		events->losses++;
-		return;
-	}
-	if (!name)
-		die("%s:%lu: expected TIME: EVENT: as tracefs, trace-cmd or perf print it",
-		    path, number);
-	if (!read_event(events, name, time, number))
-		die("%s:%lu: expected the fields of vmalloc's tracepoints, Linux 6.2 or later",
-		    path, number);
+	events->lines++;
+	name = is_frame(line) ? NULL : find_name(line, &time);
+	if (name)
+		return read_event(events, name, time) ? NULL :
+		       "expected the fields of vmalloc's tracepoints, Linux 6.2 or later";
+	events->losses += says_lost(line);
+	return is_frame(line) || says_lost(line) ? NULL :
+	       "expected TIME: EVENT: as tracefs, trace-cmd or perf print it";
 }
 
 static int in_time(const void *a, const void *b)
@@ -325,24 +324,23 @@ static void write_trace(const struct events *events, FILE *to)
 		die("cannot write the trace: %s", strerror(errno));
 }
 
+static const char *arrange(void *context)
+{
+	struct events *events = context;
+
+	find_spans(events);
+	if (!events->nr_spans)
+		return "expected at least one alloc_vmap_area";
+	qsort(events->all, events->count, sizeof(*events->all), in_time);
+	return NULL;
+}
+
 /* Prints the trace made from the file at @path, plain or gzip. */
 void convert(const char *path, FILE *to)
 {
 	struct events events = { 0 };
-	char line[LINE_MAX_BYTES];
-	gzFile file = gzopen(path, "r");
-	unsigned long number = 0;
 
-	if (!file)
-		die("cannot read '%s': %s", path, strerror(errno));
-	while (gzgets(file, line, sizeof(line)))
-		read_line(&events, path, line, ++number);
-	if (gzclose(file) != Z_OK)
-		die("%s:%lu: expected more: the file breaks off", path, number + 1);
-	qsort(events.all, events.count, sizeof(*events.all), in_time);
-	find_spans(&events);
-	if (!events.nr_spans)
-		die("%s:%lu: expected at least one alloc_vmap_area", path, number + 1);
+	read_lines(path, read_line, arrange, &events);
 	write_trace(&events, to);
 	fprintf(stderr, "vmap_lab: %lu events; %lu of other kinds left out; losses reported: %lu\n",
 		events.count, events.others, events.losses);

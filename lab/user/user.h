@@ -16,6 +16,8 @@ struct lab_out {
 /* Prints a message and ends the program with status 2. */
 __printf(1, 2) __noreturn void die(const char *format, ...);
 
+void read_lines(const char *path, const char *(*line)(void *context, char *text),
+		const char *(*end)(void *context), void *context);
 void read_trace(struct lab_load *load, const char *path);
 void convert(const char *path, FILE *to);
 
