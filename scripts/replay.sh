@@ -136,15 +136,15 @@ run_guest() {
 
 # plot_all DIR UNIT - draw what is in DIR.
 plot_all() {
-	local file name names=() timed=()
+	local name names=() timed=()
 
-	for file in "$1"/*.samples; do
-		name=$(basename "$file" .samples)
+	for name in ${USER_INDEXES//|/ } ${KERNEL_ONLY//|/ }; do
+		[[ -e $1/$name.samples ]] || continue
 		names+=("$name")
 		[[ $name == recorded ]] || ! grep -q '^alloc ' "$1/$name.latency" || timed+=("$name")
 	done
-	gnuplot -e "dir='$1'; names='${names[*]}'; timed='${timed[*]}'; unit='$2'" \
-		"$ROOT/scripts/replay.gp" || die "gnuplot failed: see its message above"
+	gnuplot -e "dir='$1'; load='$(basename "${trace:-$workload}")'; unit='$2'" \
+		-e "names='${names[*]}'; timed='${timed[*]}'" "$ROOT/scripts/replay.gp" || die "gnuplot failed: see its message above"
 }
 
 parse "$@"
