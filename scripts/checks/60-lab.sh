@@ -38,7 +38,11 @@ check_bad_traces() {
 	bad_line "a size of 0" "a size in bytes" "5 a 0x1000 0 4096 0x1000 0x9000"
 	bad_line "a size that is no page" "a size in bytes" "5 a 0x1000 100 4096 0x1000 0x9000"
 	bad_line "an odd alignment" "an alignment" "5 a 0x1000 4096 12288 0x1000 0x9000"
-	bad_line "an address out of bounds" "an address" "5 a 0xa000 4096 4096 0x1000 0x9000"
+	bad_line "an address out of bounds" "an address between" "5 a 0xa000 4096 4096 0x1000 0x9000"
+	bad_line "an address not aligned" "an address, a multiple" "5 a 0x1000 4096 8192 0x1000 0x9000"
+	bad_line "a time below 0" "a time in nanoseconds" "-5 f 0x1000"
+	bad_line "a page that wraps round" "an address between" \
+		"5 a 0xfffffffffffff000 8192 4096 0x1000 0x9000"
 	bad_line "bounds out of the span" "bounds inside" "5 a 0x1000 4096 4096 0x1000 0x900000"
 	bad_line "bounds too narrow" "two addresses" "5 a 0x1000 8192 4096 0x1000 0x2000"
 	bad_line "a number too large" "an address" "5 f 0x10000000000000000"
@@ -55,6 +59,22 @@ check_bad_traces() {
 	expect "refused: a last line without end" says 2 ":4: expected the end" "$LAB" --trace "$file"
 	head -c 3000 "$ROOT/lab/traces/boot.trace.gz" >"$file.gz"
 	expect "refused: a gzip file that breaks off" says 2 "expected" "$LAB" --trace "$file.gz"
+	gzip -c "$file" >"$file.gz"
+	printf '\125' | dd of="$file.gz" bs=1 seek=$(($(stat -c %s "$file.gz") - 6)) conv=notrunc \
+		status=none
+	expect "refused: a gzip file with a wrong checksum" says 2 "damaged" "$LAB" --trace "$file.gz"
+	: >"$file"
+	expect "refused: an empty file" says 2 ":1: expected at least one" "$LAB" --trace "$file"
+	head -c 100000 /dev/urandom >"$file"
+	expect "refused: noise" says 2 ":1: expected" "$LAB" --trace "$file"
+	{
+		printf 'vmap-trace 1\npage 4096\n# '
+		head -c 100000 /dev/zero | tr '\0' x
+	} >"$file"
+	expect "refused: an endless line" says 2 ":3: expected the end" "$LAB" --trace "$file"
+	printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 f 0x1000\0\n' >"$file"
+	expect "refused: a byte 0" says 2 ":4: expected the end" "$LAB" --trace "$file"
+	expect "refused: a directory" says 2 "Is a directory" "$LAB" --trace "$CHECK_DIR"
 }
 
 check_bad_options() {
@@ -72,54 +92,54 @@ check_bad_options() {
 	expect "rfc.sh refuses --runs 0" says 2 "--runs: '0'" "$ROOT/scripts/rfc.sh" --runs 0
 }
 
-# raw_traces - the same three events as tracefs, trace-cmd and perf print them.
-raw_traces() {
-	local a='va_start: 18446683600570023936 size=20480 align=16384 vstart=0xffffc90000000000'
-	local f='va_start=0xffffc90000000000 nr_lazy=5 nr_lazy_max=16384'
-	local p='start=0xffffc90000000000 end=0xffffc90000005000 num_purged=1'
-
-	a+=' vend=0xffffe8ffffffffff failed=0'
-	{
-		printf '# tracer: nop\n#\n'
-		printf '  sh-71  [001] .....   3.141592: alloc_vmap_area: %s\n' "$a"
-		printf '  sh-71  [000] d..2.   3.141600: free_vmap_area_noflush: %s\n' "$f"
-		printf 'CPU:1 [LOST 3 EVENTS]\n'
-		printf '  kworker/0:1-9  [000] .....   4.000000: purge_vmap_area_lazy: %s\n' "$p"
-	} >"$CHECK_DIR/tracefs"
-	{
-		printf 'cpus=2\n'
-		printf '              sh-71    [001]     3.141592: alloc_vmap_area:      %s\n' "$a"
-		printf '              sh-71    [000]     3.141600: free_vmap_area_noflush: %s\n' "$f"
-		printf '   kworker/0:1-9     [000]     4.000000: purge_vmap_area_lazy: %s\n' "$p"
-	} >"$CHECK_DIR/trace-cmd"
-	{
-		printf 'sh    71 [001]     3.141592: vmalloc:alloc_vmap_area: %s\n' "$a"
-		printf 'sh    71 [000]     3.141600: vmalloc:free_vmap_area_noflush: %s\n' "$f"
-		printf 'sh    71 [000]     3.999999:   sched:sched_switch: prev_comm=sh\n'
-		printf 'kworker/0:1 9 [000]  4.000000: vmalloc:purge_vmap_area_lazy: %s\n' "$p"
-	} >"$CHECK_DIR/perf"
-}
-
+# In lab/tracers is what each of the three printed of the same 15 events, when labrecord.sh ran in
+# Linux 6.12 with two CPUs, and the trace that it is.
 check_converter() {
-	local tracer wanted
+	local tracer raw=$ROOT/lab/tracers/tracefs odd=$CHECK_DIR/odd
 
-	wanted='vmap-trace 1
-page 4096
-span 0xffffc90000000000 0xffffe90000000000
-0 a 0xffffc90000000000 20480 16384 0xffffc90000000000 0xffffe90000000000
-8000 f 0xffffc90000000000
-858408000 p 0xffffc90000000000 0xffffc90000005000'
-	raw_traces
 	for tracer in tracefs trace-cmd perf; do
 		expect "what $tracer prints is converted" \
-			test "$("$LAB" --convert "$CHECK_DIR/$tracer")" == "$wanted"
+			cmp <("$LAB" --convert "$ROOT/lab/tracers/$tracer") "$ROOT/lab/tracers/$tracer.trace"
 	done
-	sed 's/align=16384/align=4K/' "$CHECK_DIR/tracefs" >"$CHECK_DIR/odd"
-	expect "refused: an event with an odd field" says 2 "odd:3: expected the fields" \
-		"$LAB" --convert "$CHECK_DIR/odd"
-	echo "hello" >>"$CHECK_DIR/tracefs"
-	expect "refused: a line that is no event" says 2 "tracefs:7: expected TIME: EVENT:" \
-		"$LAB" --convert "$CHECK_DIR/tracefs"
+	sed 's/align=16384/align=4K/' "$raw" >"$odd"
+	expect "refused: an event with an odd field" says 2 "odd:13: expected the fields" \
+		"$LAB" --convert "$odd"
+	{
+		cat "$raw"
+		echo "hello"
+	} >"$odd"
+	expect "refused: a line that is no event" says 2 "odd:28: expected TIME: EVENT:" \
+		"$LAB" --convert "$odd"
+	grep -v alloc_vmap_area "$raw" >"$odd"
+	expect "refused: no allocation" says 2 "odd:21: expected at least one" \
+		"$LAB" --convert "$odd"
+	head -c 1500 "$raw" >"$odd"
+	expect "refused: what a tracer did not print to its end" \
+		says 2 "odd:20: expected the end of the line" "$LAB" --convert "$odd"
+	gzip -c "$raw" | head -c 300 >"$odd.gz"
+	expect "refused: a gzip file that a tracer's output breaks off in" \
+		says 2 "odd.gz:13: expected" "$LAB" --convert "$odd.gz"
+	{
+		sed 's|written: 89/89|written: 89/95|; s|^ *kworker/1:2.*|CPU:1 [LOST 3 EVENTS]\n&|' "$raw"
+		echo "CPU:0 [2 EVENTS DROPPED]"
+		echo "  sh-71 [000] d..2. 20.000001: sched_switch: prev_comm=sh"
+	} >"$odd"
+	expect "losses that a tracer reports, and other events, are counted" \
+		says 0 "14 events; 1 of other kinds left out; losses reported: 3" "$LAB" --convert "$odd"
+}
+
+# The commands as a person would give them, from a tracer's output to plots.
+check_scripts() {
+	local out=$CHECK_DIR/replayed-alone trace=$CHECK_DIR/converted.trace.gz plot
+
+	expect "record.sh makes a trace of a tracer's output" \
+		"$ROOT/scripts/record.sh" --out "$trace" --convert "$ROOT/lab/tracers/tracefs"
+	expect "its first line says how it was made" \
+		grep -q '^# scripts/record.sh --out .* --convert' <(zcat "$trace")
+	expect "replay.sh replays it" "$ROOT/scripts/replay.sh" --native --out "$out" "$trace"
+	for plot in footprint fragmentation holes latency map-tree map-buddy map-recorded; do
+		expect "replay.sh draws $plot.svg" grep -q '</svg>' "$out/native/$plot.svg"
+	done
 }
 
 # A free that the trace never saw allocated, an area handed out twice, one reused before its purge.
@@ -205,6 +225,37 @@ check_guest() {
 	done
 }
 
+# operations FILE - those of a trace, without their times.
+operations() {
+	grep '^[0-9]' "$1" | cut -d ' ' -f 2-
+}
+
+# is_part_of INNER OUTER - what was recorded while the other recorded is a part of it, without gap,
+# and has all kinds of operation.
+is_part_of() {
+	local inner
+
+	inner=$(operations "$1")
+	[[ $(operations "$2") == *"$inner"* ]] || diff <(operations "$1") <(operations "$2") || return
+	[[ $inner == *$'\n'a* && $inner == *$'\n'f* && $inner == *$'\n'p* ]]
+}
+
+check_recorders() {
+	local tracer outer
+
+	need_packages trace-cmd linux-perf
+	in_guest labrecord.sh --cpus 1 --mem 2048 --timeout 900 --share / --kernel-module virtio_pci \
+		--kernel-module 9pnet_virtio --kernel-module 9p --kernel-module overlay \
+		--kernel-module loop -- "$ROOT"
+	outer=$GUEST_OUT/raw.trace
+	for tracer in trace-cmd perf; do
+		"$LAB" --convert "$GUEST_OUT/$tracer" >"$CHECK_DIR/$tracer.trace" || true
+		expect "what $tracer recorded at the same time is the same" \
+			is_part_of "$CHECK_DIR/$tracer.trace" "$outer"
+		outer=$CHECK_DIR/$tracer.trace
+	done
+}
+
 need_packages jq
 use_kernel "$1"
 build_lab
@@ -213,7 +264,12 @@ check_bad_traces
 check_bad_options
 check_converter
 check_unknown
+check_scripts
 check_sanitized
-((QUICK)) || check_mutants
+if ((!QUICK)); then
+	check_mutants
+	# Linux 6.1 has no tracepoints to record.
+	[[ $1 == 6.1 ]] || check_recorders
+fi
 check_guest
 finish
