@@ -69,10 +69,9 @@ set ylabel "per cent of the addresses between them"
 plot for [i=1:words(lines)] samples(word(lines, i)) using 1:($6 > 0 ? 100.0 * $7 / $6 : 0) \
 	lt type(first(word(lines, i))) lw width(i) title word(lines, i)
 
-# From the fastest allocation, which all others equal or exceed, to the slowest, which is drawn a bit
-# longer than it is.
+# From the fastest allocation, which all others equal or exceed, to the slowest.
 slower = "awk '$1 == \"alloc\" { ticks[++n] = $2; count[n] = $3; left += $3 } \
-	END { for (i = 1; i <= n; left -= count[i++]) print left, ticks[i]; print count[n] / 2, ticks[n] }' "
+	END { for (i = 1; i <= n; left -= count[i++]) print left, ticks[i]; print 0.5, ticks[n] }' "
 total(name) = (0 + system("awk '$1 == \"alloc\" { n += $3 } END { print n + 0 }' ".file(name, "latency")))
 set logscale xy
 set xrange [*:100] reverse

@@ -134,12 +134,12 @@ run_guest() {
 	cat "$out/guest/results.txt"
 }
 
-# plot_all DIR UNIT - draw what is in DIR.
+# plot_all DIR UNIT - draw what is in DIR, of the structures that took anything of the load.
 plot_all() {
 	local name names=() timed=()
 
 	for name in ${USER_INDEXES//|/ } ${KERNEL_ONLY//|/ }; do
-		[[ -e $1/$name.samples ]] || continue
+		grep -qsE '^([0-9]+ ){5}[1-9]' "$1/$name.samples" || continue
 		names+=("$name")
 		[[ $name == recorded ]] || ! grep -q '^alloc ' "$1/$name.latency" || timed+=("$name")
 	done
