@@ -188,9 +188,9 @@ run_user() {
 	done
 }
 
-# module NAME - build one for the test kernel, without those that it needs.
+# module NAME... - build these for the test kernel, and no others.
 module() {
-	make -C "$KERNEL_HEADERS" M="$TREE" KBUILD_MODPOST_WARN=1 "$1"
+	make -C "$KERNEL_HEADERS" M="$TREE" KBUILD_MODPOST_WARN=1 -j "$(nproc)" "$@"
 }
 
 # arena_module NAME - build NAME.arena.ko, to be tested.
@@ -205,12 +205,25 @@ arena_module() {
 	fi
 }
 
-# words NAME - what the guest is told: NAME,SUITE,PARAMETERS.
-words() {
-	local of=$1
+# control_modules NAME... - what the modules with these bugs are held against.
+control_modules() {
+	local name
 
-	[[ $1 != "$CONTROL"* ]] || of=${1#"$CONTROL"-}
-	echo "$1,$(header "$of" suite),$ALWAYS $(header "$of" load)"
+	module vmap_arena.ko vmap_kunit.ko >"$WORK/$CONTROL.log" 2>&1 ||
+		die "the modules do not build without a bug: see $WORK/$CONTROL.log"
+	while read -r name; do
+		cp "$TREE/vmap_arena.ko" "$WORK/$name.arena.ko"
+		pending+=("$name")
+	done < <(controls "$@")
+}
+
+# suite_of NAME, load_of NAME - also of a control, which stands for others: CONTROL-NAME.
+suite_of() {
+	header "${1#"$CONTROL"-}" suite
+}
+
+load_of() {
+	echo "$ALWAYS $(header "${1#"$CONTROL"-}" load)"
 }
 
 # boot NAME... - run these in one guest.
@@ -218,7 +231,7 @@ boot() {
 	local name told=() options=()
 
 	for name; do
-		told+=("$(words "$name")")
+		told+=("$name,$(suite_of "$name"),$(load_of "$name")")
 		options+=(--module "$WORK/$name.arena.ko")
 	done
 	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --timeout $((180 + 90 * $#)) \
@@ -229,8 +242,14 @@ boot() {
 	cat "$WORK/console.log" >>"$WORK/consoles.log"
 }
 
-# judge NAME... - take the verdicts of a boot off the pending list.  A mutant that began and has none
-# has killed the guest, or made it hang.
+# last_words NAME - what the guest said first of what it died of.
+last_words() {
+	sed -n "/\] mutant $1 begins/,\$p" "$WORK/console.log" |
+		grep -a -m 1 -E 'not ok|BUG|WARNING|KASAN|panic|fault|stall' || echo "it hung"
+}
+
+# judge - take the verdicts of a boot off the pending list.  A mutant that began and has none has
+# killed the guest, or made it hang.
 judge() {
 	local name said left=() before=${#pending[@]}
 
@@ -238,8 +257,8 @@ judge() {
 		said=$(sed -n "s/.*\] mutant $name //p" "$WORK/console.log" | tail -n 1)
 		case $said in
 		caught*) verdict "$name" caught "${said#caught: }" ;;
-		missed) verdict "$name" missed "by $(header "$name" suite)" ;;
-		begins) verdict "$name" caught "the guest died or hung" ;;
+		missed) verdict "$name" missed "by $(suite_of "$name")" ;;
+		begins) verdict "$name" caught "the guest died: $(last_words "$name")" ;;
 		*) left+=("$name") ;;
 		esac
 	done
@@ -252,28 +271,29 @@ controls() {
 	local name
 
 	for name; do
-		echo "$(header "$name" suite),$(header "$name" load) $CONTROL-$name"
-	done | sort -u -k 1,1 | sed 's/.* //'
+		echo "$(suite_of "$name") $(load_of "$name") :$CONTROL-$name"
+	done | sort -t : -u -k 1,1 | sed 's/.*://'
 }
 
-# run_kunit NAME... - boot as often as needed, each time with what no boot has had a verdict for.
+# run_pending - boot as often as needed, each time with what no boot has had a verdict for.
+run_pending() {
+	while ((${#pending[@]})); do
+		boot "${pending[@]:0:PER_BOOT}"
+		judge
+	done
+}
+
 run_kunit() {
 	local pending=() name
 
 	"$ROOT/scripts/testkernel.sh" debug >"$WORK/kernel.log"
 	kernel_use debug
-	module vmap_kunit.ko >"$WORK/kunit.log" 2>&1 || die "the tests do not build: see $WORK/kunit.log"
-	while read -r name; do
-		arena_module "$name"
-	done < <(controls "$@")
-	((broken == 0)) || die "the modules do not build without a bug either"
+	control_modules "$@"
+	run_pending
 	for name; do
 		with_bug "$name" arena_module
 	done
-	while ((${#pending[@]})); do
-		boot "${pending[@]:0:PER_BOOT}"
-		judge
-	done
+	run_pending
 }
 
 parse "$@"

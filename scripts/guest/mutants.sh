@@ -39,9 +39,11 @@ run() (
 
 # not_passed RESULTS - prints the first case that did not; fails if all did, and there was one.
 not_passed() {
-	grep -m 1 '^ *not ok' "$1" || grep -m 1 '^ *ok .*# SKIP' "$1" && return
-	grep -q '^ *ok' "$1" && return 1
-	echo "it has no results"
+	if ! grep -q '^ *ok' "$1" && ! grep -q '^ *not ok' "$1"; then
+		echo "it has no results"
+	elif ! grep -m 1 '^ *not ok' "$1"; then
+		grep -m 1 '^ *ok .*# SKIP' "$1"
+	fi
 }
 
 # noticed NAME SUITE PARAMETER... - prints how; fails if nothing did.
@@ -51,8 +53,13 @@ noticed() {
 	shift 2
 	dmesg -c >/dev/null
 	insmod "$noticed_name.arena.ko" "$@" 2>&1 || return 0
-	run "$noticed_suite" || echo "it does not end" | grep . && return
-	complaint || not_passed "$KUNIT/${noticed_suite%%.*}/results" && return
+	if ! run "$noticed_suite"; then
+		echo "the suite does not end"
+		return
+	fi
+	if complaint || not_passed "$KUNIT/${noticed_suite%%.*}/results"; then
+		return
+	fi
 	case $noticed_suite in
 	vmap_fault*) ! no_leaks ;;
 	*) ! verify_all ;;
