@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: bugs put into the code are noticed: all by the user-space tests, a few by KUnit if its kernel is built
+# kernels: -
+# quick: -
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+
+# bugs OPTION... - each bug that scripts/mutate.sh puts in is a test.
+bugs() {
+	local out=$CHECK_DIR/bugs status=0 said name how
+
+	"$ROOT/scripts/mutate.sh" "$@" >"$out" || status=$?
+	while read -r said name how; do
+		case $said in
+		caught) ok "$name is noticed" ;;
+		missed | broken) not_ok "$name is noticed" "$said: $how" "repeat: scripts/mutate.sh $name" ;;
+		esac
+	done <"$out"
+	grep -q ' caught, ' "$out" ||
+		not_ok "scripts/mutate.sh $* runs to its end" "it ended with $status: see check/mutate.log"
+}
+
+if ((QUICK)); then
+	bugs --user --sample=5
+else
+	bugs --user --all
+fi
+if ((QUICK)) || [[ ! -s $BUILD/kernels/debug/release ]]; then
+	skip "KUnit notices bugs" "no test kernel, or no time: scripts/mutate.sh --kunit --all"
+else
+	bugs --kunit --sample=12
+fi
+finish
