@@ -10,17 +10,26 @@
 #   CONSTANT_COMPARISON    it takes KERNEL_VERSION() for a constant on the wrong side
 #   LINUX_VERSION_CODE     compat.h exists to hold these; that no other file does is a test below
 #   VSPRINTF_SPECIFIER_PX  a report of a bad free is of no use without the address
-IGNORED=CONSTANT_COMPARISON,LINUX_VERSION_CODE,VSPRINTF_SPECIFIER_PX
+#   BIT_MACRO              1U << 0 has the type of the flags, which BIT() has not; 1UL << 30 is a size
+#   DATA_RACE              a function that only adds up what others change says so once, at its top
+#   UNCOMMENTED_DEFINITION it does not see kernel-doc
+#   MACRO_ARG_PRECEDENCE   it takes the name of a member for an expression
+#   UNNECESSARY_ELSE       only the middle branch of three returns, the first goes on
+IGNORED=CONSTANT_COMPARISON,LINUX_VERSION_CODE,VSPRINTF_SPECIFIER_PX,BIT_MACRO,DATA_RACE
+IGNORED+=,UNCOMMENTED_DEFINITION,MACRO_ARG_PRECEDENCE,UNNECESSARY_ELSE
 # In user/ and lab/user/, which are user-space programs:
 #   ARRAY_SIZE, PREFER_DEFINED_ATTRIBUTE_MACRO  these macros are the kernel's
 #   AVOID_EXTERNS, CAMELCASE                    the names are those of libFuzzer and zlib
 #   EMBEDDED_FUNCTION_NAME                      a message may hold the word cut
 #   NEW_TYPEDEFS                                stand-ins for the kernel's own types
+#   MACRO_ARG_REUSE                             swap() names its arguments twice, as the kernel's does
 IGNORED_IN_USER=$IGNORED,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO,AVOID_EXTERNS,CAMELCASE
-IGNORED_IN_USER+=,EMBEDDED_FUNCTION_NAME,NEW_TYPEDEFS
-# The semantic patches that are scripted in OCaml need its compiler; they look for a driver's data
-# and for pointers compared with 0, which sparse reports as well.
-NOT_APPLIED='script:ocaml'
+IGNORED_IN_USER+=,EMBEDDED_FUNCTION_NAME,NEW_TYPEDEFS,MACRO_ARG_REUSE
+# The semantic patches with one of these words are not applied:
+#   script:ocaml    they need that compiler; they look for a driver's data and for pointers compared
+#                   with 0, which sparse reports as well
+#   str_true_false  it and its like are younger than Linux 6.1
+NOT_APPLIED='script:ocaml|str_true_false'
 
 # sources [TEST]... - the C files of the tree, or those that pass the tests of find.
 sources() {
@@ -49,12 +58,13 @@ compile() {
 }
 
 # checkpatch TYPES LIST - the files that the array LIST names, and all types of message but these.
+# It looks for names in include/, and leaves a list of them where it is run.
 checkpatch() {
 	local -n files=$2
 
-	cd "$ROOT"
+	cd "$CHECK_DIR/linked"
 	printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P "$(nproc)" perl "$KERNEL_SOURCE/scripts/checkpatch.pl" \
-		--no-tree --strict --max-line-length=100 --show-types --terse --no-summary --ignore "$1" --file
+		--root "$CHECK_DIR" --no-tree --strict --max-line-length=100 --show-types --terse --no-summary --ignore "$1" --file
 }
 
 kernel_doc() {
@@ -75,7 +85,7 @@ semantic_patches() {
 	while read -r patch; do
 		timeout 300 make -C "$KERNEL_HEADERS" M="$copy" MODE=report COCCI="$patch" coccicheck \
 			>>"$log" 2>&1 || echo "$patch failed: see $log"
-	done < <(grep -rL --include='*.cocci' "$NOT_APPLIED" "$KERNEL_SOURCE/scripts/coccinelle")
+	done < <(grep -rLE --include='*.cocci' "$NOT_APPLIED" "$KERNEL_SOURCE/scripts/coccinelle")
 	grep "^$copy" "$log" || true
 }
 
@@ -85,7 +95,7 @@ kernel_use clang
 KERNEL_SOURCE=$(realpath "$KERNEL_HEADERS/source")
 mapfile -t user < <(sources -path '*user/*')
 mapfile -t kernel < <(sources ! -path '*user/*')
-mkdir "$CHECK_DIR/linked" "$CHECK_DIR/copy"
+mkdir "$CHECK_DIR/linked" "$CHECK_DIR/copy" "$CHECK_DIR/include"
 link_sources "$CHECK_DIR/linked"
 expect "clang with W=1 and sparse find nothing in the modules" quiet compile
 expect "checkpatch finds nothing in ${#kernel[@]} kernel files" quiet checkpatch "$IGNORED" kernel
