@@ -25,6 +25,9 @@ check: ## run all checks
 bench: ## count the instructions of an allocation and a free, ours and the peers', on both
 	scripts/bench.sh
 
+rfc: ## repeat the 2018 RFC's comparison of the old algorithm with the new
+	scripts/rfc.sh
+
 ##@ Tidying
 clean: ## delete what all has made
 	find . \( -path ./build -o -path ./.git \) -prune -o -type f \( -name '*.o' -o -name '*.ko' \
@@ -43,4 +46,4 @@ headers:
 		echo "no kernel headers in $(KDIR): install linux-headers-$(shell uname -r)," \
 			"or give KDIR=DIRECTORY" >&2; exit 1; }
 
-.PHONY: all install run check bench clean distclean help headers
+.PHONY: all install run check bench rfc clean distclean help headers
