@@ -6,7 +6,8 @@
  * area again and again, so that its TLB holds them all.  The writer, on another CPU, frees the area
  * and allocates until it has the same address again with other pages.  Each time the pages carry
  * the number of the round.  A reader that sees, in a round, anything but that round's number has
- * read through a stale TLB entry.
+ * read through a stale TLB entry.  All pages are kept from the kernel until the end: if they came
+ * again, a stale entry might be right by chance, or what is written through it hit somebody else.
  *
  * The writer announces a round after its pages are mapped and filled, and withdraws it before it
  * frees them; the reader looks at the announcement before and after it reads, and what it read
@@ -14,14 +15,19 @@
  * between that it would not notice.  A round ends only after the reader has read all of it.
  */
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 #include "vmap_kunit.h"
 
-#define ROUNDS		100
+#define ROUNDS		50
 #define MOST_PAGES	40
+
+/* Allocations until the address of the last round must have come back. */
+#define TRIES		200
 
 struct hot {
 	unsigned long *addr;
@@ -31,6 +37,8 @@ struct hot {
 	unsigned long stale;
 	unsigned long reads;
 	unsigned long same;		/* rounds that had the address of the one before */
+	struct page *kept[ROUNDS * MOST_PAGES];
+	unsigned long nr_kept;
 	struct task_struct *reader;
 };
 
@@ -56,13 +64,16 @@ static unsigned long look(struct hot *hot)
 	return round;
 }
 
-/* Preemption stays off from the look that makes the TLB hot to the first look at what is next. */
+/*
+ * Preemption is off, so that nobody else uses this TLB between the look that makes it hot and the
+ * first look at what comes next; but not for long: the purge worker may be waiting for this CPU.
+ */
 static int reader(void *data)
 {
 	struct hot *hot = data;
 
 	while (!kthread_should_stop()) {
-		unsigned long end = jiffies + HZ / 10, round = 0;
+		unsigned long end = jiffies + HZ / 50, round = 0;
 
 		preempt_disable();
 		while (time_before(jiffies, end)) {
@@ -133,19 +144,51 @@ static struct hot *start_reader(struct kunit *test, unsigned long pages)
 	return hot;
 }
 
-static void stop_reader(struct kunit *test, struct hot *hot, unsigned long want_same)
+static void stop_reader(struct kunit *test, struct hot *hot)
 {
 	kthread_stop(hot->reader);
 	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	while (hot->nr_kept)
+		put_page(hot->kept[--hot->nr_kept]);
 	kunit_info(test, "%lu words read, %lu stale; the same address %lu times", hot->reads,
 		   hot->stale, hot->same);
 	KUNIT_EXPECT_EQ(test, hot->stale, 0);
 	KUNIT_EXPECT_GT(test, hot->reads, ROUNDS);
-	KUNIT_EXPECT_GE(test, hot->same, want_same);
+	KUNIT_EXPECT_GE(test, hot->same, ROUNDS / 2);
 }
 
-/* The rounds of areas of an arena; with @purge a flush is asked for, else the throttle asks. */
-static void play(struct kunit *test, struct vmap_arena *arena, unsigned long pages, bool purge)
+static void keep_pages(struct hot *hot, void *addr)
+{
+	unsigned long i;
+
+	for (i = 0; i < hot->pages; i++) {
+		struct page *page = vmalloc_to_page(addr + i * PAGE_SIZE);
+
+		get_page(page);
+		hot->kept[hot->nr_kept++] = page;
+	}
+}
+
+/* An area at the address of the last round, if a purge makes that free in time. */
+static void *alloc_again(struct vmap_arena *arena, const struct hot *hot)
+{
+	unsigned int tries = TRIES;
+	void *addr;
+
+	while ((addr = kt_pages(arena, hot->pages, GFP_KERNEL)) && addr != hot->addr &&
+	       hot->addr && --tries) {
+		vmap_free(addr);
+		usleep_range(1000, 2000);
+	}
+	return addr;
+}
+
+/*
+ * The rounds of areas of an arena.  A purge is asked for after each @purge_every rounds; 0: never,
+ * so that the throttle makes it.
+ */
+static void play(struct kunit *test, struct vmap_arena *arena, unsigned long pages,
+		 unsigned int purge_every)
 {
 	struct hot *hot = start_reader(test, pages);
 	unsigned long round;
@@ -153,50 +196,52 @@ static void play(struct kunit *test, struct vmap_arena *arena, unsigned long pag
 	void *addr;
 
 	for (round = 1; round <= ROUNDS && seen; round++) {
-		addr = kt_pages(arena, pages, GFP_KERNEL);
+		addr = alloc_again(arena, hot);
 		if (!addr)
 			break;
+		keep_pages(hot, addr);
 		number_pages(addr, pages, round);
 		announce(hot, addr, round);
 		seen = wait_until_seen(hot);
 		withdraw(hot);
 		vmap_free(addr);
-		if (purge)
+		if (purge_every && round % purge_every == 0)
 			vmap_arena_purge(arena);
 	}
 	KUNIT_EXPECT_EQ(test, round, ROUNDS + 1);
-	stop_reader(test, hot, purge ? ROUNDS / 2 : 0);
+	stop_reader(test, hot);
 }
 
 static void one_page(struct kunit *test)
 {
-	play(test, kt_memory(test, VMAP_ARENA_NOCACHE), 1, true);
+	play(test, kt_memory(test, VMAP_ARENA_NOCACHE), 1, 1);
 }
 
 /* Without a guard, a flush that ends one page too early would show. */
 static void some_pages_without_a_guard(struct kunit *test)
 {
-	play(test, kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD), 7, true);
+	play(test, kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD), 7, 1);
 }
 
 /* More than are forgotten one by one. */
 static void many_pages(struct kunit *test)
 {
-	play(test, kt_memory(test, VMAP_ARENA_NOCACHE), MOST_PAGES, true);
+	play(test, kt_memory(test, VMAP_ARENA_NOCACHE), MOST_PAGES, 1);
 }
 
-/* So small a threshold that addresses come back while purges are under way. */
+/* So small a threshold that the worker purges without being asked. */
 static void purged_by_the_worker(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
 
 	WRITE_ONCE(arena->threshold, PAGE_SIZE);
-	play(test, arena, 4, false);
+	play(test, arena, 4, 0);
 }
 
+/* What was kept warm comes back with its pages; after a purge the same address has others. */
 static void with_the_caches(struct kunit *test)
 {
-	play(test, kt_memory(test, 0), 4, false);
+	play(test, kt_memory(test, 0), 4, 10);
 }
 
 static void pages_of_the_callers(struct kunit *test)
@@ -221,7 +266,7 @@ static void pages_of_the_callers(struct kunit *test)
 		vmap_arena_purge(NULL);
 	}
 	KUNIT_EXPECT_EQ(test, round, ROUNDS + 1);
-	stop_reader(test, hot, ROUNDS / 2);
+	stop_reader(test, hot);
 	for (i = 0; i < 8; i++)
 		__free_page(pages[i]);
 }
