@@ -84,6 +84,7 @@ check_options() {
 	[[ $trace || $workload ]] || die "a trace is missing: see --help"
 	[[ ! $trace || ! $workload ]] || die "--workload: there is a trace already: '$trace'"
 	[[ ! $trace || -r $trace ]] || die "cannot read '$trace'"
+	[[ $out != *\'* ]] || die "--out: no quotation mark may be in it"
 	[[ $index != all ]] || return 0
 	IFS=, read -ra names <<<"$index"
 	for name in "${names[@]}"; do
@@ -119,8 +120,7 @@ run_guest() {
 
 	FILES=()
 	if [[ $trace ]]; then
-		plain=$(basename "$trace" .gz)
-		plain=$out/${plain%.trace}.trace
+		plain=$out/$label.trace
 		zcat -f "$trace" >"$plain"
 		FILES=("$plain")
 		load=("trace=/${plain##*/}")
@@ -143,7 +143,7 @@ plot_all() {
 		names+=("$name")
 		[[ $name == recorded ]] || ! grep -q '^alloc ' "$1/$name.latency" || timed+=("$name")
 	done
-	gnuplot -e "dir='$1'; load='$(basename "${trace:-$workload}")'; unit='$2'" \
+	gnuplot -e "dir='$1'; load='$label'; unit='$2'" \
 		-e "names='${names[*]}'; timed='${timed[*]}'" "$ROOT/scripts/replay.gp" || die "gnuplot failed: see its message above"
 }
 
@@ -151,10 +151,11 @@ parse "$@"
 check_options
 need_packages gnuplot-nox
 build_lab
-if [[ ! $out ]]; then
-	out=$(basename "${trace:-$workload-$n}" .gz)
-	out=$BUILD/lab/${out%.trace}
-fi
+label=$(basename "${trace:-$workload-$n}" .gz)
+label=${label%.trace}
+# It goes through gnuplot's command line and insmod's.
+label=${label//[^[:alnum:]._-]/_}
+[[ $out ]] || out=$BUILD/lab/$label
 rm -rf "$out/native" "$out/guest"
 mkdir -p "$out"
 if [[ $trace ]]; then
