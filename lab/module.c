@@ -231,7 +231,7 @@ static const char *next_line(struct source *source, char **line)
 	*end = '\0';
 	*line = source->text + source->at;
 	source->at = end + 1 - source->text;
-	return NULL;
+	return *line + strlen(*line) == end ? NULL : "expected the end of the line";
 }
 
 static int read_lines(struct source *source, struct lab_trace *reader)

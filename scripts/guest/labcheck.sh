@@ -47,6 +47,15 @@ printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 a 0x1000 0 4096 0x1000 0x
 refused '/tmp/size:4: expected a size' trace=/tmp/size
 printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 f 0x1000' >/tmp/broken
 refused '/tmp/broken:4: expected the end of the line' trace=/tmp/broken
+printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 f 0x1000\0\n' >/tmp/zero
+refused '/tmp/zero:4: expected the end of the line' trace=/tmp/zero
+head -c 5000 /dev/zero | tr '\0' 7 >/tmp/endless
+refused '/tmp/endless:1: expected the end of the line' trace=/tmp/endless
+: >/tmp/empty
+refused '/tmp/empty:1: expected at least one allocation' trace=/tmp/empty
+head -c 100000 /dev/urandom >/tmp/noise
+refused '/tmp/noise:1: expected' trace=/tmp/noise
+refused '/tmp:1: expected a file that can be read' trace=/tmp
 
 for trace; do
 	if insmod vmap_lab.ko "trace=/$trace"; then
