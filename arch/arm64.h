@@ -2,17 +2,22 @@
 /*
  * arch/arm64.h - where an arm64 CPU keeps the kernel's page-table root, and how its TLB is flushed
  *
- * TTBR1_EL1 holds the physical address of the root between an ASID above and the CnP bit below.
+ * TTBR1_EL1 holds the physical address of the root between an ASID above and the CnP bit below.  A
+ * kernel for 52-bit physical addresses puts the top four bits of the address into bits 2 to 5, which
+ * the root's alignment leaves free, whether the CPU has so many or not.
+ *
  * The TLB instructions reach all CPUs by themselves.
  */
 #ifndef ARCH_ARM64_H
 #define ARCH_ARM64_H
 
+#include <linux/bits.h>
+
 #include <asm/sysreg.h>
 #include <asm/tlbflush.h>
 
-#ifdef CONFIG_ARM64_PA_BITS_52
-#error "vmap_arena: with 52-bit physical addresses TTBR1_EL1 is laid out in a way not handled here"
+#if defined(CONFIG_ARM64_VA_BITS_52) && !defined(CONFIG_ARM64_LPA2)
+#error "vmap_arena: TTBR1_EL1 may point into the middle of the root, which is not handled here"
 #endif
 
 static inline const char *arch_refusal(void)
@@ -22,7 +27,11 @@ static inline const char *arch_refusal(void)
 
 static inline pgd_t *arch_kernel_root(void)
 {
-	return phys_to_virt(read_sysreg(ttbr1_el1) & ~(TTBR_ASID_MASK | TTBR_CNP_BIT));
+	u64 ttbr = read_sysreg(ttbr1_el1) & ~(TTBR_ASID_MASK | TTBR_CNP_BIT);
+
+	if (IS_ENABLED(CONFIG_ARM64_PA_BITS_52))
+		ttbr = (ttbr & GENMASK_ULL(47, 6)) | (ttbr & GENMASK_ULL(5, 2)) << 46;
+	return phys_to_virt(ttbr);
 }
 
 static inline void arch_flush(unsigned long start, unsigned long end)
