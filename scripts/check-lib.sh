@@ -39,9 +39,16 @@ in_guest() {
 	fi
 }
 
+# find_kernel NAME - make it the one in use; where one of another kind than the machine's cannot be had,
+# what was to run in it is skipped.
+find_kernel() {
+	[[ $1 != *-rt && $1 != *-arm64 ]] || KERNEL_MISSING=77
+	kernel_use "$1"
+}
+
 # use_kernel NAME - make it the one in use, with our modules built for it.
 use_kernel() {
-	kernel_use "$1"
+	find_kernel "$1"
 	build_modules >"$CHECK_DIR/build.log" 2>&1 || {
 		cat "$CHECK_DIR/build.log"
 		die "cannot build for $1"

@@ -8,15 +8,21 @@
 # build/kernels/NAME/.  Neither is installed, because the 6.12 headers would pull in an image and
 # touch the host's /boot.  A cached kernel is fetched anew when apt knows of another version.
 #
+# Packages of another architecture are looked up with an apt of our own, so that the machine's dpkg is
+# told of none.  The build tools beside foreign headers are native ones.
+#
 # kernel_use sets, for the kernel it is given:
 #   KERNEL_NAME     what its build directories are called
 #   KERNEL_RELEASE  what uname -r says there
 #   KERNEL_IMAGE    the image to boot
 #   KERNEL_HEADERS  the directory to build modules against; empty if there is none
-#   KERNEL_ROOT     the directory that holds lib/modules/RELEASE
+#   KERNEL_ROOT     the directory that holds lib/modules/RELEASE; for a foreign kernel bin/busybox, too
+#   KERNEL_ARCH     amd64 or arm64
+# Where a named kernel cannot be had it exits with KERNEL_MISSING.
 
 # shellcheck disable=SC2034 # for the scripts that source this file
 STOCK_KERNELS=(6.1 6.12)
+KERNEL_MISSING=2
 
 # kernel_packages NAME - the meta packages of its image and headers.
 kernel_packages() {
@@ -25,8 +31,26 @@ kernel_packages() {
 	6.12) echo linux-image-6.12-amd64 linux-headers-6.12-amd64 ;;
 	6.1-rt) echo linux-image-rt-amd64 linux-headers-rt-amd64 ;;
 	6.12-rt) echo linux-image-6.12-rt-amd64 linux-headers-6.12-rt-amd64 ;;
+	6.1-arm64) echo linux-image-arm64:arm64 linux-headers-arm64:arm64 ;;
+	6.12-arm64) echo linux-image-6.12-arm64:arm64 linux-headers-6.12-arm64:arm64 ;;
 	*) return 1 ;;
 	esac
+}
+
+# use_foreign_apt - let apt be one that knows arm64 packages, and nothing that is installed.
+use_foreign_apt() {
+	local dir=$BUILD/kernels/apt
+
+	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+	: >"$dir/status"
+	cat >"$dir/apt.conf" <<-EOF
+		APT::Architectures { "amd64"; "arm64"; };
+		Acquire::Languages "none";
+		Dir::State "$dir";
+		Dir::State::status "$dir/status";
+		Dir::Cache "$dir/cache";
+	EOF
+	export APT_CONFIG=$dir/apt.conf
 }
 
 # kernel_depends PACKAGE KIND - those of its dependencies that are called linux-KIND-*.
@@ -41,15 +65,16 @@ kernel_candidate() {
 
 # kernel_download NAME DIR - the packages of image, headers and build tools, as files in DIR.
 kernel_download() {
-	local meta image headers parts
+	local meta image headers arch='' parts
 
 	read -ra meta <<<"$(kernel_packages "$1")"
 	image=$(kernel_depends "${meta[0]}" image)
 	headers=$(kernel_depends "${meta[1]}" headers)
 	[[ $image && $headers && ${image#linux-image-} == "${headers#linux-headers-}" ]] || return
-	mapfile -t parts < <(kernel_depends "$headers" 'headers|kbuild')
-	(cd "$2" && apt-get -q -o APT::Sandbox::User=root download "$image" "$headers" "${parts[@]}") \
-		>"$2/log" 2>&1
+	[[ $1 != *-arm64 ]] || arch=:arm64
+	mapfile -t parts < <(kernel_depends "$headers$arch" 'headers|kbuild')
+	[[ ! $arch ]] || parts+=("busybox-static$arch")
+	cd "$2" && apt_run -o APT::Sandbox::User=root download "$image$arch" "$headers$arch" "${parts[@]}"
 }
 
 # kernel_unpack DIR - what was downloaded there becomes DIR/root; its paths no longer name /usr/src.
@@ -67,7 +92,7 @@ kernel_unpack() {
 	ln -s "root/boot/vmlinuz-$release" "$1/image"
 	ln -s "root/usr/src/linux-headers-$release" "$1/headers"
 	echo "$release" >"$1/release"
-	rm -f "$1"/*.deb "$1/log"
+	rm -f "$1"/*.deb
 }
 
 kernel_fetch() {
@@ -77,9 +102,12 @@ kernel_fetch() {
 	say "fetching the Debian kernel $1"
 	rm -rf "$new"
 	mkdir -p "$new"
-	if ! kernel_download "$1" "$new"; then
+	if ! (kernel_download "$1" "$new"); then
 		apt_update
-		kernel_download "$1" "$new" || die "cannot download the kernel $1: see $new/log"
+		(kernel_download "$1" "$new") || {
+			say "cannot download the kernel $1: see $BUILD/apt-$$.log"
+			exit "$KERNEL_MISSING"
+		}
 	fi
 	kernel_candidate "$meta" >"$new/version"
 	kernel_unpack "$new"
@@ -106,6 +134,8 @@ kernel_use_made() {
 	KERNEL_IMAGE=$dir/image
 	KERNEL_HEADERS=$(realpath "$dir/headers")
 	KERNEL_ROOT=$dir/root
+	KERNEL_ARCH=amd64
+	[[ $1 != *-arm64 ]] || KERNEL_ARCH=arm64
 }
 
 # image_release FILE - the release that an x86 boot image carries (boot protocol, offset 0x20e).
@@ -126,6 +156,7 @@ kernel_use_image() {
 	KERNEL_IMAGE=$(realpath "$1")
 	KERNEL_RELEASE=$(image_release "$1") || die "--kernel: '$1' is not an x86 Linux boot image"
 	KERNEL_NAME=$KERNEL_RELEASE
+	KERNEL_ARCH=amd64
 	KERNEL_ROOT=
 	[[ $tree != "$1" ]] || tree=/lib/modules/$KERNEL_RELEASE/build
 	KERNEL_HEADERS=$(realpath -e "$tree" 2>/dev/null) || true
@@ -135,17 +166,19 @@ kernel_use_image() {
 kernel_use() {
 	if kernel_packages "$1" >/dev/null; then
 		mkdir -p "$BUILD/kernels"
-		{
+		(
 			flock 9
+			[[ $1 != *-arm64 ]] || use_foreign_apt
 			kernel_cached "$1" || kernel_fetch "$1"
-		} 9>"$BUILD/kernels/$1.lock"
+		) 9>"$BUILD/kernels/$1.lock"
 		kernel_use_made "$1"
 	elif [[ -s $BUILD/kernels/$1/release ]]; then
 		kernel_use_made "$1"
 	elif [[ -f $1 ]]; then
 		kernel_use_image "$1"
 	else
-		die "--kernel: '$1' is neither 6.1, 6.12, 6.1-rt, 6.12-rt nor the path of an image"
+		die "--kernel: '$1' is none of 6.1, 6.12, 6.1-rt, 6.12-rt, 6.1-arm64, 6.12-arm64," \
+			"nor the path of an image"
 	fi
 }
 
@@ -161,16 +194,26 @@ link_sources() {
 		\( -name '*.[chS]' -o -name Kbuild \) -printf '%P\n')
 }
 
-# build_modules - build our modules, with all warnings, for the kernel in use; sets MODULES to the
-# directory they are in.
-build_modules() {
+# build_in DIR - build our modules, with all warnings, for the kernel in use.
+build_in() {
+	local cross=()
+
 	need_packages make gcc-12 perl libelf1 libssl3 pahole kmod
+	if [[ $KERNEL_ARCH == arm64 ]]; then
+		need_packages gcc-12-aarch64-linux-gnu
+		cross=(CROSS_COMPILE=aarch64-linux-gnu-)
+	fi
 	[[ $KERNEL_HEADERS ]] || die "no headers for $KERNEL_RELEASE: install linux-headers-$KERNEL_RELEASE"
-	MODULES=$BUILD/modules/$KERNEL_NAME
-	mkdir -p "$MODULES"
+	mkdir -p "$1"
 	{
 		flock 9
-		link_sources "$MODULES"
-		make -C "$KERNEL_HEADERS" M="$MODULES" W=1 -j "$(nproc)" modules
-	} 9>"$MODULES.lock"
+		link_sources "$1"
+		make -C "$KERNEL_HEADERS" M="$1" W=1 "${cross[@]}" -j "$(nproc)" modules
+	} 9>"$1.lock"
+}
+
+# build_modules - in the directory that all who build for the kernel share; sets MODULES to it.
+build_modules() {
+	MODULES=$BUILD/modules/$KERNEL_NAME
+	build_in "$MODULES"
 }

@@ -37,9 +37,13 @@ usage() {
 	sed -n '4,${/^#/!q;s/^# \{0,1\}//;p}' "$0"
 }
 
+# apt_run ARGUMENT... - apt-get; it waits for its turn only where it installs, so we do elsewhere.
 apt_run() {
 	mkdir -p "$BUILD"
-	apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >"$BUILD/apt-$$.log" 2>&1 </dev/null &&
+	{
+		flock 7
+		apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >"$BUILD/apt-$$.log" 2>&1 </dev/null 7>&-
+	} 7>"$BUILD/apt.lock" &&
 		rm -f "$BUILD/apt-$$.log"
 }
 

@@ -5,7 +5,8 @@
 #
 # usage: scripts/vm.sh --script FILE [option]... [-- ARGUMENT...]
 #
-#   --kernel K      6.1, 6.12 (the default), 6.1-rt, 6.12-rt, or the path of a boot image
+#   --kernel K      6.1, 6.12 (the default), 6.1-rt, 6.12-rt, 6.1-arm64, 6.12-arm64, or the path of
+#                   a boot image
 #   --script FILE   the script to run, by busybox sh in /modules; it gets the ARGUMENTs
 #   --module FILE   put a module of ours into /modules; may be repeated
 #   --kernel-module NAME
@@ -16,11 +17,11 @@
 #   --log FILE      keep the console output in FILE
 #   --cpus N        virtual CPUs, 1 to 64 (2)
 #   --mem MB        memory, 128 to 65536 (1024)
-#   --cpu MODEL     QEMU's CPU model (qemu64; with KVM: host)
+#   --cpu MODEL     QEMU's CPU model (qemu64; with KVM: host; arm64: max)
 #   --append WORDS  more words for the kernel's command line; may be repeated
 #   --icount        one CPU whose clock counts instructions: the same build, the same figures
-#   --accel A       kvm, tcg, or auto (the default: KVM if a guest really boots with it)
-#   --timeout S     seconds until a guest that hangs is ended, 1 to 86400 (300)
+#   --accel A       kvm, tcg, or auto (the default: KVM if a guest really boots with it); arm64: tcg
+#   --timeout S     seconds until a guest that hangs is ended, 1 to 86400 (600)
 #   --help          print this text
 #
 # Exit status: the script's own; 2 for a bad option; 124 if time ran out; 125 if the guest died, or
@@ -34,14 +35,14 @@ set -euo pipefail
 
 # What no healthy kernel prints.  It is looked for in the kernel's own lines only, which begin with
 # a time stamp, so a script may print any of these words.
-SPLAT='BUG: |BUG at |WARNING: |Oops|Kernel panic|general protection fault|invalid opcode|Call Trace'
+SPLAT='BUG: |BUG at |WARNING: |Oops|Kernel panic|general protection fault|invalid opcode|Call [Tt]race'
 SPLAT+='|INFO: task .* blocked|rcu.*(stall|self-detected)|soft lockup|hard LOCKUP|KASAN|KCSAN|UBSAN'
 SPLAT+='|Unable to handle kernel|Bad page|bad: scheduling|sleeping function called|DEADLOCK'
 SPLAT+='|inconsistent lock state|possible (recursive|circular|irq) lock|suspicious RCU|refcount_t:'
 SPLAT+='|list_(add|del) corruption|Objects remaining|unreferenced object|kmemleak: .*new suspected'
 SPLAT+='|Out of memory|nobody cared|Voluntary context switch'
 
-kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 cpu='' append='' icount=0 accel=auto timeout=300
+kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 cpu='' append='' icount=0 accel=auto timeout=600
 modules=() kernel_modules=() files=() arguments=()
 
 parse() {
@@ -122,8 +123,11 @@ copy_kernel_modules() {
 
 # make_initramfs DIR - DIR.cpio: busybox, init, and all that was asked for.
 make_initramfs() {
+	local busybox=/bin/busybox
+
+	[[ $KERNEL_ARCH == amd64 ]] || busybox=$KERNEL_ROOT/bin/busybox
 	mkdir -p "$1/bin" "$1/modules"
-	cp /bin/busybox "$1/bin/"
+	cp "$busybox" "$1/bin/"
 	cp "$ROOT/scripts/guest/init" "$ROOT/scripts/guest/lib.sh" "$1/"
 	cp "$script" "$1/script"
 	((${#modules[@]} == 0)) || cp "${modules[@]}" "$1/modules/"
@@ -137,20 +141,28 @@ make_initramfs() {
 # qemu_command DIR - sets command; the console is its standard output, what the guest hands back
 # goes to DIR.tar.
 qemu_command() {
-	local words="console=ttyS0 loglevel=5 panic=-1 oops=panic" machine
+	local words="loglevel=5 panic=-1 oops=panic" machine model accelerator=(-accel "tcg,thread=multi")
 
-	if [[ $accel == kvm ]]; then
-		machine=(-accel kvm -cpu "${cpu:-host}")
-	elif ((icount)); then
-		machine=(-accel tcg -icount "shift=0,sleep=off" -cpu "${cpu:-qemu64}")
-		words+=" tsc=reliable nokaslr"
+	if [[ $KERNEL_ARCH == arm64 ]]; then
+		machine=(qemu-system-aarch64 -M "virt,gic-version=3" -device "pci-serial,chardev=results")
+		model=max,pauth-impdef=on
+		words+=" console=ttyAMA0 results=ttyS0"
 	else
-		machine=(-accel "tcg,thread=multi" -cpu "${cpu:-qemu64}")
-		words+=" tsc=reliable"
+		machine=(qemu-system-x86_64 -device "isa-serial,chardev=results,index=1")
+		model=qemu64
+		words+=" console=ttyS0 results=ttyS1 tsc=reliable"
 	fi
-	command=(qemu-system-x86_64 "${machine[@]}" -smp "$cpus" -m "$mem" -pidfile "$1.pid"
-		-nodefaults -display none -no-reboot
-		-chardev "stdio,id=console,signal=off" -serial chardev:console -serial "file:$1.tar"
+	if [[ $accel == kvm ]]; then
+		accelerator=(-accel kvm)
+		model=host
+	elif ((icount)); then
+		accelerator=(-accel tcg -icount "shift=0,sleep=off")
+		words+=" nokaslr"
+	fi
+	command=("${machine[@]}" "${accelerator[@]}" -cpu "${cpu:-$model}" -smp "$cpus" -m "$mem"
+		-pidfile "$1.pid" -nodefaults -display none -no-reboot
+		-chardev "stdio,id=console,signal=off" -serial chardev:console
+		-chardev "file,id=results,path=$1.tar"
 		-kernel "$KERNEL_IMAGE" -initrd "$1.cpio" -append "$words$append")
 	[[ ! $share ]] || command+=(-virtfs
 		"local,path=$share,mount_tag=share,security_model=none,readonly=on,multidevs=remap")
@@ -229,8 +241,14 @@ hand_over() {
 
 parse "$@"
 check_options
-need_packages qemu-system-x86 busybox-static cpio kmod xz-utils
+need_packages busybox-static cpio kmod xz-utils
 kernel_use "$kernel"
+if [[ $KERNEL_ARCH == arm64 ]]; then
+	need_packages qemu-system-arm
+	accel=tcg
+else
+	need_packages qemu-system-x86
+fi
 mkdir -p "$BUILD"
 [[ ! $out ]] || mkdir -p "$out"
 work=$(mktemp -d "$BUILD/vm.XXXXXX")

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the modules build from nothing with W=1 and no warning, and say what their parameters are
-# kernels: 6.1 6.12
+# kernels: 6.1 6.12 6.1-arm64 6.12-arm64
 # quick: 6.12
 
 # shellcheck source=scripts/check-lib.sh
@@ -18,10 +18,9 @@ has_parameters() {
 	done
 }
 
-kernel_use "$1"
-rm -rf "$BUILD/modules/$KERNEL_NAME"
-build_modules 2>&1 | tee "$CHECK_DIR/build.log"
-MODULES=$BUILD/modules/$KERNEL_NAME
+find_kernel "$1"
+MODULES=$CHECK_DIR/modules
+build_in "$MODULES" 2>&1 | tee "$CHECK_DIR/build.log"
 expect "vmap_arena.ko and test_vmalloc.ko are built" \
 	ls "$MODULES/vmap_arena.ko" "$MODULES/test_vmalloc.ko"
 expect_fail "no warning with W=1" grep -iE 'warning|error:' "$CHECK_DIR/build.log"
