@@ -6,7 +6,8 @@
 # usage: scripts/check.sh [option]...
 #
 #   --quick      only what is needed in the inner loop, with shorter runs
-#   --deep       also what runs in test kernels built for it, for an hour or more in all
+#   --deep       also what takes long and seldom finds anything
+#   --jobs N     run N checks side by side, 1 to 64 (the number of CPUs, but at most 4)
 #   --only NAME  only this check (build-6.12), or all of a file's (build), deep or not; may be
 #                repeated
 #   --list       print the names of the checks, and what each is about
@@ -17,7 +18,11 @@
 # line, too): the name of a kernel, or a dash if it needs none.  Its tests are the KTAP lines it
 # reports; one that reports none is itself one test.
 # An exit status of 77 says that it was skipped, and its last line why; any other but 0 is a
-# failure even if no test failed.  The order is that of the file names.
+# failure even if no test failed.
+#
+# Checks are started in the order of the file names, and what became of each is printed when it ends,
+# after the seconds since the start.  So what takes longest has a low number, and a check may share
+# only what it locks (scripts/lib.sh, kernels.sh).  At the end there is a line for each kernel.
 #
 # Logs are kept in build/check/.  Exit status: 0 if nothing failed, 1 if something did, 2 for a bad
 # option.
@@ -26,8 +31,10 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-QUICK=0 DEEP=0 only=() list=0
-passed=0 failed=0 skipped=0
+QUICK=0 DEEP=0 only=() list=0 jobs=$(nproc)
+((jobs <= 4)) || jobs=4
+SUMMARY=$BUILD/check/summary
+declare -A running=() # by process id: name, kernel and start of a check
 
 parse() {
 	while (($#)); do
@@ -35,6 +42,12 @@ parse() {
 		--quick) QUICK=1 ;;
 		--deep) DEEP=1 ;;
 		--list) list=1 ;;
+		--jobs)
+			need_argument "$1" $#
+			need_number "$1" "$2" 1 64
+			jobs=$2
+			shift
+			;;
 		--only)
 			need_argument "$1" $#
 			only+=("$2")
@@ -94,31 +107,37 @@ count() {
 	grep -cE "$1" "$2" || true
 }
 
+# say_now WORDS - a line of the output, after the seconds since the start.
+say_now() {
+	printf '%5d s  %s\n' "$SECONDS" "$1"
+}
+
 # show_failures NAME KTAP - the tests that failed and what they said; if none did, the log's end.
 show_failures() {
-	echo "FAIL $1 (log: build/check/$1.log; repeat: scripts/check.sh --only $1)"
+	say_now "FAIL $1 (log: build/check/$1.log; repeat: scripts/check.sh --only $1)"
 	if grep -q '^not ok' "$2"; then
-		awk '/^(not )?ok|^1\.\./ { bad = /^not/ } bad { print "    " $0 }' "$2"
+		awk '/^(not )?ok|^1\.\./ { bad = /^not/ } bad { print "             " $0 }' "$2"
 	else
-		tail -n 15 "$BUILD/check/$1.log" | sed 's/^/    /'
+		tail -n 15 "$BUILD/check/$1.log" | sed 's/^/             /'
 	fi
 }
 
 show_skips() {
-	sed -nE 's/^ok [0-9]+ - (.*) # SKIP (.*)/    skipped: \1: \2/p' "$1"
+	sed -nE 's/^ok [0-9]+ - (.*) # SKIP (.*)/             skipped: \1: \2/p' "$1"
 }
 
-# judge NAME STATUS SECONDS - count and print what a check did.
+# judge NAME KERNEL STATUS SECONDS - print what a check did, and add a line to the summary: name,
+# kernel, tests passed, failed and skipped, and why nothing of it could run.
 judge() {
-	local ktap=$BUILD/check/$1/ktap ok bad skip
+	local ktap=$BUILD/check/$1/ktap ok bad skip reason=''
 
 	bad=$(count '^not ok' "$ktap")
 	skip=$(count '^ok .*# SKIP' "$ktap")
 	ok=$(($(count '^ok' "$ktap") - skip))
-	if (($2 == 77 && ok + bad + skip == 0)); then
+	if (($3 == 77 && ok + bad + skip == 0)); then
 		skip=1
-		echo "SKIP $1: $(tail -n 1 "$BUILD/check/$1.log")"
-	elif (($2 != 0 && bad == 0)); then
+		reason=$(tail -n 1 "$BUILD/check/$1.log")
+	elif (($3 != 0 && bad == 0)); then
 		bad=1
 	elif ((ok + bad + skip == 0)); then
 		ok=1
@@ -126,23 +145,46 @@ judge() {
 	if ((bad)); then
 		show_failures "$1" "$ktap"
 	elif ((ok)); then
-		echo "PASS $1 ($ok tests, $3 s)"
-	elif [[ -s $ktap ]]; then
-		echo "SKIP $1: nothing of it could run"
+		say_now "PASS $1 ($ok tests, $4 s)"
+	else
+		reason=${reason:-nothing of it could run}
+		say_now "SKIP $1: $reason"
 	fi
 	show_skips "$ktap"
-	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	printf '%s\t%s\t%d\t%d\t%d\t%s\n' "$1" "$2" "$ok" "$bad" "$skip" "$reason" >>"$SUMMARY"
 }
 
-# run_check NAME KERNEL FILE
-run_check() {
-	local dir=$BUILD/check/$1 started=$SECONDS status=0
+# start NAME KERNEL FILE - in a process group of its own, so that all of it can be ended.
+start() {
+	local dir=$BUILD/check/$1
 
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	: >"$dir/ktap"
-	CHECK_DIR=$dir KTAP=$dir/ktap bash "$3" "$2" >"$dir.log" 2>&1 </dev/null || status=$?
-	judge "$1" "$status" $((SECONDS - started))
+	say_now "run  $1"
+	set -m
+	CHECK_DIR=$dir KTAP=$dir/ktap bash "$3" "$2" >"$dir.log" 2>&1 </dev/null &
+	set +m
+	running[$!]="$1 $2 $SECONDS"
+}
+
+# reap - wait until one of those that run ends.
+reap() {
+	local pid status=0 name kernel started
+
+	wait -n -p pid "${!running[@]}" || status=$?
+	read -r name kernel started <<<"${running[$pid]}"
+	unset "running[$pid]"
+	judge "$name" "$kernel" "$status" $((SECONDS - started))
+}
+
+# end_all - what still runs when we are to end, guests and all.
+end_all() {
+	local pid
+
+	for pid in "${!running[@]}"; do
+		kill -TERM -- "-$pid" 2>/dev/null || true
+	done
 }
 
 list_checks() {
@@ -156,18 +198,37 @@ list_checks() {
 run_checks() {
 	local name base kernel file
 
+	mkdir -p "$BUILD/check"
+	: >"$SUMMARY"
 	while read -r name base kernel file; do
-		! wanted "$name" "$base" || run_check "$name" "$kernel" "$file"
+		wanted "$name" "$base" || continue
+		((${#running[@]} < jobs)) || reap
+		start "$name" "$kernel" "$file"
 	done < <(all_checks)
-	((passed + failed + skipped)) || die "--only: no check is called ${only[*]}: see --list"
+	while ((${#running[@]})); do
+		reap
+	done
+	[[ -s $SUMMARY ]] || die "--only: no check is called ${only[*]}: see --list"
 }
 
-parse "$@"
-export QUICK
-if ((list)); then
-	list_checks
+# show_kernels - a line for each kernel, and the totals; fails if a test did.
+show_kernels() {
+	awk -F '\t' -f "$ROOT/scripts/check.awk" "$SUMMARY"
+}
+
+main() {
+	parse "$@"
+	export QUICK
+	if ((list)); then
+		list_checks
+		exit
+	fi
+	trap end_all EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	run_checks
+	show_kernels
 	exit
-fi
-run_checks
-echo "$passed passed, $failed failed, $skipped skipped"
-((failed == 0))
+}
+
+main "$@"
