@@ -1,20 +1,25 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
-# paging.sh [la57] [pti] - a run on the arena.  The words say how the kernel should have set up its
-# page tables: with five levels, and isolated from those of user space; without the word it should
-# not.
+# paging.sh [la57] [pti] [lpa2] - a run on the arena.  The words say how the kernel should have set up
+# its page tables: with five levels (on arm64: lpa2), and isolated from those of user space; without the
+# word it should not.
 
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
-for flag in la57 pti; do
+# in_use FLAG - arm64 kernels say in the log alone what becomes of kernel addresses.
+in_use() {
+	grep -qw "$1" /proc/cpuinfo || dmesg | grep -qi "detected: .* Addressing ($1)"
+}
+
+for flag in la57 pti lpa2; do
 	case " $* " in
-	*" $flag "*) expect "the CPU flag $flag is in use" grep -qw "$flag" /proc/cpuinfo ;;
-	*) expect_fail "the CPU flag $flag is not in use" grep -qw "$flag" /proc/cpuinfo ;;
+	*" $flag "*) expect "$flag is in use" in_use "$flag" ;;
+	*) expect_fail "$flag is not in use" in_use "$flag" ;;
 	esac
 done
-mode=${*:-neither la57 nor pti}
+mode=${*:-none of la57, pti, lpa2}
 expect "vmap_arena.ko loads with $mode" insmod vmap_arena.ko
 expect "test_vmalloc.ko loads with $mode" insmod test_vmalloc.ko target=arena test_loop_count=50
 expect "the run ends, and arenas verify, with $mode" stress_wait verify_all
