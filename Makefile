@@ -4,6 +4,7 @@
 # the kernels they boot by themselves, below build/, and need nothing from here.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
+TRACE ?= lab/traces/boot.trace.gz
 
 .DEFAULT_GOAL := all
 
@@ -15,18 +16,31 @@ install: all ## install them where modprobe finds them
 	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_MODULE_SIG_ALL= modules_install
 	depmod -b "$(INSTALL_MOD_PATH)/" "$$($(MAKE) -s -C $(KDIR) kernelrelease)"
 
-##@ In stock Debian kernels, in QEMU
+##@ In stock Debian kernels, in QEMU: ARGS are the script's options, ARGS=--help says which
 run: ## run the stress test on 6.1 and 6.12 and print the tables
-	scripts/run.sh
+	scripts/run.sh $(ARGS)
 
-check: ## run all checks
-	scripts/check.sh
+check: ## run all checks; ARGS=--quick: those of the inner loop
+	scripts/check.sh $(ARGS)
 
-bench: ## count the instructions of an allocation and a free, ours and the peers', on both
-	scripts/bench.sh
+soak: ## run all stress tests at once for ten minutes
+	scripts/soak.sh $(ARGS)
+
+mutate: ## put known bugs into the code, and see whether the tests notice
+	scripts/mutate.sh $(ARGS)
+
+bench: ## count the instructions of an allocation and a free in 6.12, ours and the peers'
+	scripts/bench.sh $(ARGS)
+
+##@ The lab: what would another index structure do?
+record: ## record what vmalloc does while a guest boots; ARGS="--out FILE -- COMMAND": here
+	scripts/record.sh $(or $(ARGS),--out build/boot.trace.gz --boot)
+
+replay: ## replay a TRACE, by default one of a boot, on every index structure
+	scripts/replay.sh $(ARGS) $(TRACE)
 
 rfc: ## repeat the 2018 RFC's comparison of the old algorithm with the new
-	scripts/rfc.sh
+	scripts/rfc.sh $(ARGS)
 
 ##@ Tidying
 clean: ## delete what all has made
@@ -46,4 +60,4 @@ headers:
 		echo "no kernel headers in $(KDIR): install linux-headers-$(shell uname -r)," \
 			"or give KDIR=DIRECTORY" >&2; exit 1; }
 
-.PHONY: all install run check bench rfc clean distclean help headers
+.PHONY: all install run check soak mutate bench record replay rfc clean distclean help headers
