@@ -48,13 +48,17 @@ expect "test_vmalloc.ko can be unloaded in the middle of a run" rmmod test_vmall
 expect "vmap_arena.ko can then be unloaded" rmmod vmap_arena
 expect "nothing is left after that" no_traces
 
+# The kernel keeps the page tables of all vmalloc addresses that were ever used, so a round that goes
+# where none was before costs memory.  A leak costs some in every round.
 i=1
 while [ "$i" -le "$1" ]; do
 	expect "load, run and unload, round $i of $1" cycle
-	[ "$i" != 2 ] || before=$(free_kib)
+	after=$(free_kib)
+	[ "$i" = 1 ] || losses="$losses $((before - after))"
+	before=$after
 	i=$((i + 1))
 done
-after=$(free_kib)
-expect "no memory is lost from round 2 to $1: $before KiB free, then $after KiB" \
-	[ "$after" -gt $((before - 2048)) ]
+# shellcheck disable=SC2086 # these are words
+expect "no memory is lost in most rounds from the second on: KiB$losses" \
+	[ "$(printf '%s\n' $losses | sort -n | sed -n "$(($1 / 2))p")" -lt 128 ]
 finish
