@@ -21,10 +21,10 @@
 #
 # Each is applied in a scratch copy of the tree.  First the same tests must pass without a bug, or
 # their verdict would mean nothing.  A line is printed for each bug: caught and by what, missed, or
-# broken, which means that the patch does not apply or does not build any more.
+# broken: the patch does not apply or does not build any more, or its test fails without it.
 #
 # Logs are kept in build/mutate/.  Exit status: 0 if all bugs were caught, 1 if one was missed, 2 for
-# a bad option, a broken patch, or tests that fail by themselves.
+# a bad option or if one was broken.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -127,10 +127,9 @@ copy_tree() {
 		--exclude='*.mod' --exclude='*.mod.c' --exclude='.*.cmd' . | tar -C "$TREE" -x
 }
 
-# apply NAME [PATCH-OPTION]... - put a bug in; the control has none.
+# apply NAME [PATCH-OPTION]... - put a bug in.
 apply() {
-	[[ $1 == "$CONTROL"* ]] ||
-		patch -d "$TREE" -p1 -F3 -s --no-backup-if-mismatch "${@:2}" <"$ROOT/mutations/$1.patch"
+	patch -d "$TREE" -p1 -F3 -s --no-backup-if-mismatch "${@:2}" <"$ROOT/mutations/$1.patch"
 }
 
 # broken NAME WHY - a patch that is of no use.
@@ -142,7 +141,7 @@ broken() {
 # verdict NAME caught|missed HOW
 verdict() {
 	if [[ $1 == "$CONTROL"* ]]; then
-		[[ $2 == missed ]] || die "without any bug, the tests fail: $3 (see $WORK)"
+		[[ $2 == missed ]] || unfit+=("$(test_of "$1")")
 		return
 	fi
 	printf '%-7s %-28s %s\n' "$2" "$1" "$3"
@@ -179,11 +178,13 @@ user_tests() {
 }
 
 run_user() {
-	local name
+	local name unfit=()
 
 	need_packages libc6-dev xz-utils clang linux-source-6.12
 	make -C "$ROOT/user" BUILD="$BUILD/user" "$BUILD/user/kernel/tools/lib/rbtree.c" >"$WORK/tools.log"
-	for name in "$CONTROL" "$@"; do
+	user_tests "$CONTROL-$1"
+	((${#unfit[@]} == 0)) || die "the user-space tests fail without a bug: see $WORK/$CONTROL-$1.log"
+	for name; do
 		with_bug "$name" user_tests
 	done
 }
@@ -217,13 +218,9 @@ control_modules() {
 	done < <(controls "$@")
 }
 
-# suite_of NAME, load_of NAME - also of a control, which stands for others: CONTROL-NAME.
-suite_of() {
-	header "${1#"$CONTROL"-}" suite
-}
-
-load_of() {
-	echo "$ALWAYS $(header "${1#"$CONTROL"-}" load)"
+# test_of NAME - suite and parameters; also of a control, which stands for others: CONTROL-NAME.
+test_of() {
+	echo "$(header "${1#"$CONTROL"-}" suite),$ALWAYS $(header "${1#"$CONTROL"-}" load)"
 }
 
 # boot NAME... - run these in one guest.
@@ -231,7 +228,7 @@ boot() {
 	local name told=() options=()
 
 	for name; do
-		told+=("$name,$(suite_of "$name"),$(load_of "$name")")
+		told+=("$name,$(test_of "$name")")
 		options+=(--module "$WORK/$name.arena.ko")
 	done
 	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --timeout $((180 + 90 * $#)) \
@@ -257,7 +254,7 @@ judge() {
 		said=$(sed -n "s/.*\] mutant $name //p" "$WORK/console.log" | tail -n 1)
 		case $said in
 		caught*) verdict "$name" caught "${said#caught: }" ;;
-		missed) verdict "$name" missed "by $(suite_of "$name")" ;;
+		missed) verdict "$name" missed "by $(test_of "$name")" ;;
 		begins) verdict "$name" caught "the guest died: $(last_words "$name")" ;;
 		*) left+=("$name") ;;
 		esac
@@ -271,7 +268,7 @@ controls() {
 	local name
 
 	for name; do
-		echo "$(suite_of "$name") $(load_of "$name") :$CONTROL-$name"
+		echo "$(test_of "$name"):$CONTROL-$name"
 	done | sort -t : -u -k 1,1 | sed 's/.*://'
 }
 
@@ -283,15 +280,28 @@ run_pending() {
 	done
 }
 
+# is_fit NAME - did its test pass without it?
+is_fit() {
+	local test
+
+	for test in "${unfit[@]}"; do
+		[[ $test != "$(test_of "$1")" ]] || return
+	done
+}
+
 run_kunit() {
-	local pending=() name
+	local pending=() unfit=() name
 
 	"$ROOT/scripts/testkernel.sh" debug >"$WORK/kernel.log"
 	kernel_use debug
 	control_modules "$@"
 	run_pending
 	for name; do
-		with_bug "$name" arena_module
+		if is_fit "$name"; then
+			with_bug "$name" arena_module
+		else
+			broken "$name" "its test fails without it: see $WORK/consoles.log"
+		fi
 	done
 	run_pending
 }
