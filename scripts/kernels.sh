@@ -70,7 +70,10 @@ kernel_download() {
 	read -ra meta <<<"$(kernel_packages "$1")"
 	image=$(kernel_depends "${meta[0]}" image)
 	headers=$(kernel_depends "${meta[1]}" headers)
-	[[ $image && $headers && ${image#linux-image-} == "${headers#linux-headers-}" ]] || return
+	[[ $image && $headers && ${image#linux-image-} == "${headers#linux-headers-}" ]] || {
+		say "apt knows no image and headers of one version for $1"
+		return 1
+	}
 	[[ $1 != *-arm64 ]] || arch=:arm64
 	mapfile -t parts < <(kernel_depends "$headers$arch" 'headers|kbuild')
 	[[ ! $arch ]] || parts+=("busybox-static$arch")
@@ -103,7 +106,8 @@ kernel_fetch() {
 	rm -rf "$new"
 	mkdir -p "$new"
 	if ! (kernel_download "$1" "$new"); then
-		apt_update
+		say "fetching the package lists"
+		apt_run update --error-on=any || true
 		(kernel_download "$1" "$new") || {
 			say "cannot download the kernel $1: see $BUILD/apt-$$.log"
 			exit "$KERNEL_MISSING"
