@@ -103,7 +103,7 @@ make_images() {
 	mkdir -p "$work/tree"
 	cp -r "$ROOT"/scripts "$ROOT"/*.c "$work/tree"
 	PATH=$PATH:/sbin:/usr/sbin
-	mke2fs -q -t ext4 -d "$work/tree" "$work/ext4.img" 24M
+	mke2fs -q -t ext4 -d "$work/tree" "$work/ext4.img" 24M >/dev/null
 	mksquashfs "$work/tree" "$work/squashfs.img" -comp xz -quiet -no-progress >/dev/null
 }
 

@@ -12,6 +12,7 @@
 
 OUT=${OUT:-/out}
 TRACING=/sys/kernel/tracing
+INSTANCE=$TRACING/instances/vmap-record
 EVENTS="alloc_vmap_area free_vmap_area_noflush purge_vmap_area_lazy"
 BUFFER_KB=16384
 
@@ -20,9 +21,20 @@ fail() {
 	exit 2
 }
 
-find_events() {
-	[ -e "$TRACING/trace" ] || mount -t tracefs tracefs "$TRACING" 2>/dev/null ||
+# On a running machine nothing is left behind, however it ends.
+clean_up() {
+	[ "$buffer" = "$TRACING" ] || rmdir "$buffer"
+	[ -z "$mounted" ] || umount "$TRACING"
+}
+
+mount_tracefs() {
+	[ ! -e "$TRACING/trace" ] || return 0
+	mount -t tracefs tracefs "$TRACING" 2>/dev/null ||
 		fail "no tracefs at $TRACING: needs root, and a kernel with tracing"
+	mounted=yes
+}
+
+find_events() {
 	for event in $EVENTS; do
 		[ -d "$TRACING/events/vmalloc/$event" ] ||
 			fail "this kernel has no tracepoint vmalloc:$event: it needs Linux 6.2 or later"
@@ -37,10 +49,8 @@ switch_events() {
 
 # A buffer of our own, so that whoever else traces on this machine is not disturbed.
 start() {
-	buffer=$TRACING/instances/vmap-record
-	mkdir "$buffer" || fail "cannot make $buffer: is there another recording?"
-	trap 'rmdir "$buffer"' EXIT
-	trap 'exit 2' INT TERM
+	mkdir "$INSTANCE" || fail "cannot make $INSTANCE: is there another recording?"
+	buffer=$INSTANCE
 	echo "$BUFFER_KB" >"$buffer/buffer_size_kb" || fail "no memory for $BUFFER_KB KiB a CPU"
 	switch_events 1
 }
@@ -88,8 +98,11 @@ mounts() {
 
 workload=$1
 shift
+buffer=$TRACING mounted=
+trap clean_up EXIT
+trap 'exit 2' INT TERM
+mount_tracefs
 find_events
-buffer=$TRACING
 [ "$workload" = boot ] || start
 status=0
 case $workload in
