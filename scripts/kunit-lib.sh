@@ -22,24 +22,41 @@ kunit_cases() {
 		cases("") | @tsv' "$1"
 }
 
-# kunit_report FILE - the cases of a suite's results become our tests.
+# kunit_report FILE - the cases of a suite's results become our tests.  What kunit.py finds wrong
+# although no case failed (none ran, the suite's own setting up) is a failure, too.
 kunit_report() {
-	local status name
+	local status name case good=1 failed=0
 
-	python3 "$KUNIT_PY" parse --json="$1.json" "$1" >"$1.parsed" 2>&1 || true
+	python3 "$KUNIT_PY" parse --json="$1.json" "$1" >"$1.parsed" 2>&1 || good=0
 	while IFS=$'\t' read -r status name; do
+		case=${name#*: }
 		case $status in
 		PASS) ok "$name" ;;
 		SKIP) skip "$name" "$(sed -n "s/.* ${name##*: } # SKIP //p" "$1" | head -n 1)" ;;
-		*) not_ok "$name" "$status; all it said is in $1" "$(grep -A 3 'EXPECTATION\|ASSERTION' "$1" | head -n 40)" ;;
+		*)
+			failed=1
+			not_ok "$name" "$status; all it said is in $1" \
+				"$(grep -A 5 "# ${case%%: *}: \(EXPECTATION\|ASSERTION\)" "$1" | head -n 40)"
+			;;
 		esac
 	done < <(kunit_cases "$1.json")
+	((good || failed)) || not_ok "kunit.py is content with ${1##*/}" "$(cat "$1.parsed")"
+}
+
+# suites_like GLOB - those of our suites whose names match.
+suites_like() {
+	local suite
+
+	sed -n 's/.*\.name = "\(vmap_[a-z]*\)".*/\1/p' "$ROOT"/tests/*_kunit.c | while read -r suite; do
+		# shellcheck disable=SC2053 # it is a pattern
+		[[ $suite != $1 ]] || echo "$suite"
+	done
 }
 
 # in_kunit_guest SUITES [VM-OPTION]... [-- PARAMETER]... - boot and run the suites that the glob names;
 # a parameter goes to the module that has it.
 in_kunit_guest() {
-	local suites=$1 results options=()
+	local suites=$1 suite options=()
 
 	shift
 	while (($#)) && [[ $1 != -- ]]; do
@@ -48,11 +65,11 @@ in_kunit_guest() {
 	done
 	in_guest kunit.sh --module "$MODULES/vmap_kunit.ko" --file "$KUNIT_GUEST_LIB" \
 		"${options[@]}" -- "$suites" "${@:2}"
-	for results in "$GUEST_OUT"/kunit/vmap_*; do
-		if [[ -s $results ]]; then
-			kunit_report "$results"
+	for suite in $(suites_like "$suites"); do
+		if [[ -s $GUEST_OUT/kunit/$suite ]]; then
+			kunit_report "$GUEST_OUT/kunit/$suite"
 		else
-			not_ok "the suites $suites hand back their results"
+			not_ok "$suite hands back its results"
 		fi
 	done
 }

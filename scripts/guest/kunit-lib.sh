@@ -6,6 +6,11 @@
 # shellcheck disable=SC2034 # for the scripts that source this file
 KUNIT=/sys/kernel/debug/kunit
 
+# What a kernel says that found something wrong, for those who look into its log themselves.
+COMPLAINTS='BUG: |WARNING: |Oops|KASAN|UBSAN|INFO: task|sleeping function|possible recursive|suspicious RCU'
+COMPLAINTS="$COMPLAINTS"'|Voluntary context|list_(add|del) corruption|Invalid wait context|stall|lockup'
+COMPLAINTS="$COMPLAINTS"'|inconsistent lock state|Objects remaining|Bad page|page dumped because'
+
 # allow_faults - injected faults may hit allocations that can sleep, and single pages; tests say when.
 allow_faults() {
 	for fault in failslab fail_page_alloc; do
@@ -18,15 +23,14 @@ allow_faults() {
 	echo 0 >"$fault/min-order"
 }
 
-# no_leaks - prints what kmemleak finds, and fails if there is any.  It needs two looks: what is being
-# moved in the first is there in the second; and it lets pass what is younger than five seconds.
+# no_leaks - prints what kmemleak finds, and fails if there is any.  It lets pass what is younger than
+# five seconds, and what changed since it looked last, so it has to look twice.
 no_leaks() {
 	leaks=/sys/kernel/debug/kmemleak
 	[ -e "$leaks" ] || return 0
-	for _ in 1 2; do
-		sleep 6
-		echo scan >"$leaks"
-	done
+	sleep 6
+	echo scan >"$leaks"
+	echo scan >"$leaks"
 	! grep '' "$leaks" || {
 		echo clear >"$leaks"
 		return 1

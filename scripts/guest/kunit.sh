@@ -19,11 +19,12 @@ watch() {
 	done
 }
 
+# keep_results - fails if no suite ran.
 keep_results() {
 	mkdir -p /out/kunit
 	for results in "$KUNIT"/vmap_*/results; do
 		suite=${results%/results}
-		cp "$results" "/out/kunit/${suite##*/}"
+		cp "$results" "/out/kunit/${suite##*/}" || return 1
 	done
 }
 
@@ -41,7 +42,7 @@ expect "vmap_arena.ko loads" insmod vmap_arena.ko $arena_words
 watch &
 # shellcheck disable=SC2086 # these are words
 expect "vmap_kunit.ko loads" run_suites "$suites" $kunit_words
-keep_results
+expect "suites ran: $suites" keep_results
 touch /tmp/over
 wait
 expect_fail "no invariant was violated meanwhile" cat /tmp/wrong

@@ -11,10 +11,6 @@
 # shellcheck source=scripts/guest/kunit-lib.sh
 . /kunit-lib.sh
 
-COMPLAINTS='BUG: |WARNING: |Oops|KASAN|UBSAN|INFO: task|sleeping function|possible recursive|suspicious RCU'
-COMPLAINTS="$COMPLAINTS"'|Voluntary context|list_(add|del) corruption|Invalid wait context|stall|lockup'
-COMPLAINTS="$COMPLAINTS"'|inconsistent lock state|Objects remaining|Bad page|page dumped because'
-
 # The kernel's own words, not ours about it.
 complaint() {
 	dmesg | grep -v '\] mutant ' | grep -E -m 1 "$COMPLAINTS"
