@@ -1,0 +1,10 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: the kernels that watch can be built with all that they are to have; early, for others wait for them
+# deep: debug kcsan
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+
+expect "testkernel.sh builds $1" "$ROOT/scripts/testkernel.sh" "$1"
+finish
