@@ -152,12 +152,9 @@ verdict() {
 	fi
 }
 
-# with_bug NAME COMMAND... - run it on a tree with that bug.
+# with_bug NAME COMMAND... - run it on a tree with that bug; fails if the bug cannot be put in.
 with_bug() {
-	if ! apply "$1" --dry-run >"$WORK/$1.patch.log"; then
-		broken "$1" "does not apply: see $WORK/$1.patch.log"
-		return
-	fi
+	apply "$1" --dry-run >"$WORK/$1.log" 2>&1 || return
 	apply "$1" >/dev/null
 	"${@:2}" "$1"
 	apply "$1" -R >/dev/null
@@ -185,7 +182,7 @@ run_user() {
 	user_tests "$CONTROL-$1"
 	((${#unfit[@]} == 0)) || die "the user-space tests fail without a bug: see $WORK/$CONTROL-$1.log"
 	for name; do
-		with_bug "$name" user_tests
+		with_bug "$name" user_tests || broken "$name" "does not apply: see $WORK/$name.log"
 	done
 }
 
@@ -196,14 +193,16 @@ module() {
 
 # arena_module NAME - build NAME.arena.ko, to be tested.
 arena_module() {
-	local log=$WORK/$1.log
+	! module vmap_arena.ko >"$WORK/$1.log" 2>&1 || cp "$TREE/vmap_arena.ko" "$WORK/$1.arena.ko"
+}
 
-	if module vmap_arena.ko >"$log" 2>&1; then
-		cp "$TREE/vmap_arena.ko" "$WORK/$1.arena.ko"
-		pending+=("$1")
-	else
-		broken "$1" "does not build: see $log"
-	fi
+# mutants NAME... - build those that can be built.
+mutants() {
+	local name
+
+	for name; do
+		with_bug "$name" arena_module || continue
+	done
 }
 
 # control_modules NAME... - what the modules with these bugs are held against.
@@ -212,6 +211,7 @@ control_modules() {
 
 	module vmap_arena.ko vmap_kunit.ko >"$WORK/$CONTROL.log" 2>&1 ||
 		die "the modules do not build without a bug: see $WORK/$CONTROL.log"
+	cp "$TREE/vmap_kunit.ko" "$WORK/"
 	while read -r name; do
 		cp "$TREE/vmap_arena.ko" "$WORK/$name.arena.ko"
 		pending+=("$name")
@@ -234,7 +234,7 @@ boot() {
 	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --timeout $((180 + 90 * $#)) \
 		--append 'numa=fake=2 softlockup_panic=1 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1' \
 		--script "$ROOT/scripts/guest/mutants.sh" --file "$ROOT/scripts/guest/kunit-lib.sh" \
-		--module "$TREE/vmap_kunit.ko" --log "$WORK/console.log" "${options[@]}" \
+		--module "$WORK/vmap_kunit.ko" --log "$WORK/console.log" "${options[@]}" \
 		-- "${told[@]}" >"$WORK/vm.log" 2>&1 || true
 	cat "$WORK/console.log" >>"$WORK/consoles.log"
 }
@@ -289,18 +289,24 @@ is_fit() {
 	done
 }
 
+# run_kunit NAME... - the mutants are built while what has no bug is tested.
 run_kunit() {
-	local pending=() unfit=() name
+	local pending=() unfit=() name builder
 
 	"$ROOT/scripts/testkernel.sh" debug >"$WORK/kernel.log"
 	kernel_use debug
 	control_modules "$@"
+	mutants "$@" &
+	builder=$!
 	run_pending
+	wait "$builder"
 	for name; do
-		if is_fit "$name"; then
-			with_bug "$name" arena_module
-		else
+		if ! is_fit "$name"; then
 			broken "$name" "its test fails without it: see $WORK/consoles.log"
+		elif [[ -e $WORK/$name.arena.ko ]]; then
+			pending+=("$name")
+		else
+			broken "$name" "does not apply or does not build: see $WORK/$name.log"
 		fi
 	done
 	run_pending
