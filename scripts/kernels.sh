@@ -37,19 +37,21 @@ kernel_packages() {
 	esac
 }
 
-# use_foreign_apt - let apt be one that knows arm64 packages, and nothing that is installed.
+# use_foreign_apt - let apt be one that knows arm64 packages, and nothing that is installed.  Another may
+# be using it, so no file is ever half written.
 use_foreign_apt() {
 	local dir=$BUILD/kernels/apt
 
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	: >"$dir/status"
-	cat >"$dir/apt.conf" <<-EOF
+	: >>"$dir/status"
+	cat >"$dir/apt.conf.$$" <<-EOF
 		APT::Architectures { "amd64"; "arm64"; };
 		Acquire::Languages "none";
 		Dir::State "$dir";
 		Dir::State::status "$dir/status";
 		Dir::Cache "$dir/cache";
 	EOF
+	mv "$dir/apt.conf.$$" "$dir/apt.conf"
 	export APT_CONFIG=$dir/apt.conf
 }
 
