@@ -105,7 +105,7 @@ struct bench_peer {
  * @samples: ticks of each call; sorted when the measurement is done
  * @count: how many
  * @sum: of them
- * @quiet_max: the largest of those that no timer interrupt fell into
+ * @quiet_max: the largest of those that no timer interrupt and no other task's turn fell into
  */
 struct bench_meter {
 	u32 *samples;

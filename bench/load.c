@@ -97,30 +97,36 @@ static void note(struct bench_meter *meter, u64 ticks, bool quiet)
 		meter->quiet_max = max(meter->quiet_max, sample);
 }
 
+/* Changes when a timer interrupt comes, or when another task is given the CPU unasked. */
+static unsigned long disturbances(void)
+{
+	return jiffies + current->nivcsw;
+}
+
 static bool time_alloc(struct bench_run *run, struct bench_area *area)
 {
 	const struct bench_peer *peer = run->load->peer;
 	unsigned long align = run->load->align;
-	unsigned long tick;
+	unsigned long before;
 	u64 start, end;
 	bool done;
 
 	area->pages = bench_draw_pages(&run->how_large, run->load->sizes);
-	tick = jiffies;
+	before = disturbances();
 	start = get_cycles();
 	done = peer->alloc(area, align);
 	end = get_cycles();
 	if (!done)
 		area->pages = 0;
 	else if (run->alloc)
-		note(run->alloc, end - start, !(jiffies - tick));
+		note(run->alloc, end - start, disturbances() == before);
 	return done;
 }
 
 static void time_free(struct bench_run *run, struct bench_area *area)
 {
 	const struct bench_peer *peer = run->load->peer;
-	unsigned long tick = jiffies;
+	unsigned long before = disturbances();
 	u64 start, end;
 
 	start = get_cycles();
@@ -128,7 +134,7 @@ static void time_free(struct bench_run *run, struct bench_area *area)
 	end = get_cycles();
 	area->pages = 0;
 	if (run->free)
-		note(run->free, end - start, !(jiffies - tick));
+		note(run->free, end - start, disturbances() == before);
 }
 
 /* Let others run, and see whether to go on. */
