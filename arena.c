@@ -5,9 +5,9 @@
  * The default arena lives as long as the module.  Every other arena holds a reference to the module
  * until it is destroyed, and whoever calls an exported function holds one by being linked to it, so
  * the module cannot go while somebody uses it.  What remains is a caller's module that goes and
- * leaves allocations of the default arena behind.  A module notifier looks for that: it reports each
- * area allocated from the module that goes, and keeps a reference to this one for as long as the
- * default arena has live areas.
+ * leaves allocations of the default arena behind.  A module notifier looks for that: it reports
+ * each area allocated from the module that goes, and keeps a reference to this one for as long as
+ * the default arena has live areas.
  *
  * An arena is freed when its last reference goes: its creator's, or that of an open debugfs file.
  *
@@ -33,7 +33,7 @@
 
 struct vmap_arena *default_arena;
 LIST_HEAD(arena_list);
-DEFINE_MUTEX(arena_list_lock);
+DEFINE_MUTEX(arena_list_lock);	/* covers arena_list */
 struct workqueue_struct *arena_wq;
 struct kmem_cache *extent_slab;
 
@@ -89,7 +89,7 @@ MODULE_PARM_DESC(arena_limit, "the most address space an arena may hold, in byte
 static unsigned long lazy_threshold;
 module_param_cb(lazy_threshold, &size_ops, &lazy_threshold, 0444);
 MODULE_PARM_DESC(lazy_threshold, "lazy bytes above which purging has priority, in bytes, K, M or G; "
-				 "0: 32M times the bits of the number of CPUs (default), "
+				 "0: 32M times the bits of the number of CPUs (default); "
 				 "else from 64K to 64G");
 
 static bool guard = true;
@@ -102,8 +102,9 @@ MODULE_PARM_DESC(cache, "keep freed extents for reuse, in a memory arena with th
 
 static unsigned long cache_cpu;
 module_param_cb(cache_cpu, &size_ops, &cache_cpu, 0444);
-MODULE_PARM_DESC(cache_cpu, "the most that an arena keeps on each CPU, in bytes, K, M or G; from 64K "
-			    "to 1G; 0: 1/32 of memory shared among the CPUs, at most 64M (default); "
+MODULE_PARM_DESC(cache_cpu, "the most that an arena keeps on each CPU, in bytes, K, M or G; "
+			    "from 64K to 1G; "
+			    "0: 1/32 of memory shared among the CPUs, at most 64M (default); "
 			    "a range arena counts a quantum as a page");
 
 static unsigned long cache_depot;
@@ -170,7 +171,6 @@ int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes)
 		return -EINVAL;
 	}
 	WRITE_ONCE(arena->threshold, bytes);
-	wake_up_all(&arena->purge_wait);
 	return 0;
 }
 
@@ -209,14 +209,13 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 	INIT_LIST_HEAD(&arena->spans);
 	INIT_LIST_HEAD(&arena->idle_spans);
 	INIT_LIST_HEAD(&arena->walkers);
+	INIT_WORK(&arena->stock_work, arena_stock_work);
 	mutex_init(&arena->import_lock);
 	INIT_DELAYED_WORK(&arena->span_work, span_work);
 	init_llist_head(&arena->lazy_list);
 	init_llist_head(&arena->deferred_list);
+	mutex_init(&arena->purge_lock);
 	INIT_WORK(&arena->purge_work, purge_work);
-	init_waitqueue_head(&arena->purge_wait);
-	init_waitqueue_head(&arena->room_wait);
-	init_waitqueue_head(&arena->pause_wait);
 	cache_init(arena);
 	return arena;
 }
@@ -224,17 +223,17 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 /* Stop all that goes on by itself in an arena and give back what it holds. */
 static void empty_arena(struct vmap_arena *arena)
 {
-	struct vmap_extent *extent;
-
-	cancel_delayed_work_sync(&arena->cache_work);
 	cache_switch(arena, false);
+	cancel_delayed_work_sync(&arena->cache_work);
 	if (arena->memory)
 		purge_all(arena);
+	/* The worker would take its time over these. */
+	arena_trim_spares(arena, 0, ULONG_MAX);
+	cancel_work_sync(&arena->stock_work);
 	cancel_delayed_work_sync(&arena->span_work);
 	cancel_work_sync(&arena->purge_work);
 	span_return_idle(arena, 0);
-	while ((extent = extent_pool_pop(&arena->spares)))
-		kmem_cache_free(extent_slab, extent);
+	arena_trim_spares(arena, 0, ULONG_MAX);
 	arena_release(arena);
 }
 

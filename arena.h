@@ -3,6 +3,7 @@
  * arena.h - what the parts of an arena know of each other
  *
  *   vmap_alloc.c   the front door: allocation and free
+ *   take.c         takes extents out of the tree, and makes room; its hot path is in take.h
  *   arena.c        arenas: create, destroy, statistics; the module and its parameters
  *   cache.c        extents kept for reuse; its hot paths are in cache.h
  *   purge.c        lazy extents: flush, merge, throttle
@@ -20,7 +21,6 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
-#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -65,7 +65,8 @@ struct vmap_span {
 
 /**
  * struct arena_cpu - what a CPU has of an arena; only that CPU touches it, with interrupts off
- * @magazine: for each size in quanta, the extents of that size kept here; NULL if it is not worth it
+ * @magazine: for each size in quanta, the extents of that size kept here; &no_magazine if it is not
+ *	      worth one
  * @hits: allocations served from a magazine
  * @stored: frees that went into a magazine
  * @misses: allocations that a magazine could have served but did not
@@ -74,7 +75,7 @@ struct vmap_span {
  * @allocs: allocations not served from a magazine
  * @frees: frees that did not go into a magazine
  * @fails: allocations that failed
- * @throttle_waits: frees that waited for a flush
+ * @throttle_waits: frees that first had to purge
  * @deferred: frees left to the worker
  */
 struct arena_cpu {
@@ -111,7 +112,7 @@ struct depot {
  * @flags: VMAP_ARENA_*
  * @memory: it hands out mapped memory, not bare ranges
  * @caching: frees may be kept for reuse
- * @caches_ranges: that, and it is a range arena
+ * @plain_align: range arena: what is cached serves alignments up to this; else 0
  * @quantum: all sizes and addresses are multiples of this
  * @quantum_shift: its logarithm
  * @guard: bytes left unmapped after each allocation
@@ -135,24 +136,24 @@ struct depot {
  * @imports: spans imported since the start
  * @purged: lazy extents merged since the start
  *
+ * @stock_work: fills @spares
+ *
  * @import_lock: one import or return at a time; may be held over page allocation
  * @span_work: imports ahead of need, returns what is idle
  *
  * @lazy_list: lazy extents that some TLB may still hold; lock-free
  * @deferred_list: extents freed where the free could not be done; lock-free
  * @lazy_units: units in @lazy_list and in @flushed
- * @flushes: flushes since the start; written by @purge_work only
- * @purge_work: flushes @lazy_list, merges @flushed, does the deferred frees; never twice at once
- * @purge_hurry: who waits for @purge_work to end
- * @purge_wait: frees that wait for @lazy_units to fall
- * @room_wait: allocations that wait for a flush
- * @pause_wait: @purge_work, when it leaves others the CPU
+ * @purge_lock: one flush at a time, and nobody else's half done; may be held over one
+ * @flushes: flushes since the start; written under @purge_lock
+ * @purge_work: purges what nobody else does, and does the deferred frees
  *
  * @depot: extents kept for reuse, by size in quanta; under @lock
  * @depot_quanta: quanta in @depot; under @lock
  * @refills: half magazines filled from the depot; under @lock
  * @drains: half magazines emptied into it; under @lock
  * @shrinks: quanta given back by the shrinker; written by it only
+ * @drain_lock: whoever takes out cached extents to free them, so that who holds it finds all others
  * @detached: magazines taken from their CPU, to be emptied; lock-free
  * @cache_work: gives back what was not used for a while
  *
@@ -163,7 +164,7 @@ struct vmap_arena {
 	unsigned int flags;
 	bool memory;
 	bool caching;
-	bool caches_ranges;
+	unsigned long plain_align;
 	unsigned long quantum;
 	unsigned int quantum_shift;
 	unsigned long guard;
@@ -186,24 +187,24 @@ struct vmap_arena {
 	unsigned long imports;
 	unsigned long purged;
 
+	struct work_struct stock_work;
+
 	struct mutex import_lock;
 	struct delayed_work span_work;
 
 	struct llist_head lazy_list;
 	struct llist_head deferred_list;
 	atomic_long_t lazy_units;
+	struct mutex purge_lock;
 	unsigned long flushes;
 	struct work_struct purge_work;
-	atomic_t purge_hurry;
-	wait_queue_head_t purge_wait;
-	wait_queue_head_t room_wait;
-	wait_queue_head_t pause_wait;
 
 	struct depot depot[CACHE_CLASSES + 1];
 	unsigned long depot_quanta;
 	unsigned long refills;
 	unsigned long drains;
 	unsigned long shrinks;
+	struct mutex drain_lock;
 	struct llist_head detached;
 	struct delayed_work cache_work;
 
@@ -223,10 +224,13 @@ void arena_release(struct vmap_arena *arena);
 int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes);
 
 /* vmap_alloc.c */
-void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent);
 void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent);
 void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
-void arena_trim_spares(struct vmap_arena *arena);
+
+/* take.c */
+void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent);
+void arena_stock_work(struct work_struct *work);
+bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned long most);
 
 /* span.c */
 int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen);
@@ -235,13 +239,14 @@ void span_return_idle(struct vmap_arena *arena, unsigned long keep);
 void span_work(struct work_struct *work);
 bool span_note_idle(struct vmap_arena *arena, struct vmap_extent *whole);
 void span_note_used(struct vmap_arena *arena, struct vmap_extent *whole);
-void span_keep_reserve(struct vmap_arena *arena);
+void span_keep_reserve(struct vmap_arena *arena, gfp_t gfp);
+bool span_is_low(const struct vmap_arena *arena);
 struct vmap_span *span_look_up(unsigned long addr);
 
 /* Is this free extent alone between the two ends of its span's edge? */
 static inline bool span_is_idle(const struct vmap_extent *extent)
 {
-	return extent_prev(extent) == extent_next(extent);
+	return extent->prev == extent->next;
 }
 
 /* The first place to look for a span: a slot for each PMD_SIZE, which far addresses share. */
@@ -275,12 +280,14 @@ static __always_inline struct vmap_extent **span_slot(const struct vmap_span *sp
 
 /* purge.c */
 void purge_work(struct work_struct *work);
+void purge_kick(struct vmap_arena *arena);
 bool purge_charge(struct vmap_arena *arena, unsigned long units);
-void purge_wait(struct vmap_arena *arena);
+void purge_make_way(struct vmap_arena *arena);
 void purge_add(struct vmap_arena *arena, struct vmap_extent *extent);
 void purge_defer(struct vmap_arena *arena, struct vmap_extent *extent);
 bool purge_merge(struct vmap_arena *arena, unsigned int count);
-bool purge_some(struct vmap_arena *arena);
+struct vmap_extent *purge_reuse(struct vmap_arena *arena, unsigned long size);
+bool purge_flush(struct vmap_arena *arena);
 void purge_all(struct vmap_arena *arena);
 
 /* walk.c */
@@ -313,8 +320,7 @@ struct tile_walk {
 void walk_begin(struct tile_walk *walk, struct vmap_arena *arena);
 bool walk_step(struct tile_walk *walk);
 void walk_end(struct tile_walk *walk);
-void walk_note_merge(struct vmap_arena *arena, const struct vmap_extent *extent,
-		     const struct vmap_extent *next, struct vmap_extent *merged);
+void walk_note_free(struct vmap_arena *arena, struct vmap_extent *extent);
 void walk_note_return(struct vmap_arena *arena, struct vmap_span *span);
 
 /* debugfs.c */

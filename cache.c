@@ -2,34 +2,39 @@
 /*
  * cache.c - keeps freed extents for the next allocation of the same size
  *
- * An extent that is freed is likely to be asked for again soon, by the same CPU.  A cached extent is
- * neither busy nor free: it is still a tile of its own, in state VMAP_CACHED.  In a memory arena it is
- * warm: its pages stay mapped, so handing it out again needs no page, no page-table entry and no
- * flush.  In a range arena it is cold: just its addresses are kept.
+ * An extent that is freed is likely to be asked for again soon, by the same CPU.  A cached extent
+ * is neither busy nor free: it is still a tile of its own, in state VMAP_CACHED.  In a memory arena
+ * it is warm: its pages stay mapped, so handing it out again needs no page, no page-table entry and
+ * no flush.  In a range arena it is cold: just its addresses are kept.
  *
  * Sizes are counted in quanta without the guard; each is a class of its own, so nothing is rounded.
  *
- *   magazine   the extents of one class on one CPU.  Only that CPU touches it, with interrupts off:
- *              no lock, no atomic operation.
- *   depot      the extents of one class shared by all CPUs, under the arena's lock.  A magazine that
- *              runs empty takes half its capacity from there, one that runs full leaves half there;
- *              so a CPU that only allocates or only frees comes back once in half a magazine.
+ *   magazine   the extents of one class on one CPU.  Only that CPU touches it, with interrupts
+ *              off: no lock, no atomic operation.
+ *   depot      the extents of one class shared by all CPUs, under the arena's lock.  A magazine
+ *              that runs empty takes half its capacity from there, one that runs full leaves half
+ *              there.  So a CPU that only allocates or only frees comes back once in half a
+ *              magazine.
  *
  * Which classes are worth a magazine is decided by demand: a CPU gets one after DEMAND misses of a
- * class.  How much may be cached is bounded for each CPU (a magazine is charged with all it can hold
- * when it is made) and for the depot.  What does not fit is freed the ordinary way, one extent by the
- * call that brought it: nobody pays for a backlog.
+ * class.  How much may be cached is bounded for each CPU (a magazine is charged with all it can
+ * hold when it is made) and for the depot.  What does not fit is freed the ordinary way, one extent
+ * by the call that brought it: nobody pays for a backlog.
  *
  * What was not used goes back.  Once a tick, magazines not touched since the last are taken away,
  * and of each depot as many extents as nobody needed since then.  All goes back when the arena is
  * purged, at a CPU's end for what it had, and, as a last resort, before an allocation fails.  Under
  * memory pressure a shrinker empties the depots first, then the magazines.
  *
- * A magazine is taken from its CPU by that CPU, on an interrupt sent to it, or after that CPU is gone;
- * it is emptied by whoever asked for it, in process context.
+ * A magazine is taken from its CPU by that CPU, on an interrupt sent to it, or after that CPU is
+ * gone; it is emptied by whoever asked for it, in process context.
  *
- * Invariant: what is in a magazine or a depot is in state VMAP_CACHED and in no other list, and who
- * takes it out owns it.
+ * Who takes extents out of the cache to free them holds the drain_lock meanwhile, so that whoever
+ * takes it after them finds nothing on its way.  Callers who may not sleep do without; that happens
+ * in range arenas only, where an extent is free at once.
+ *
+ * Invariant: what is in a magazine or a depot is in state VMAP_CACHED and in no other list, what is
+ * in a magazine has its arena noted, and who takes it out owns it.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/minmax.h>
@@ -43,10 +48,14 @@
 /* Misses of a class that make a magazine worth it. */
 #define DEMAND		4
 
-/* A magazine holds about so many quanta, but not fewer or more extents than these. */
+/*
+ * A magazine of memory holds about so many quanta, but not fewer or more extents than these.
+ * Addresses alone cost little to keep: a range arena has so many in each.
+ */
 #define MAGAZINE_QUANTA	128
 #define MAGAZINE_MIN	2
 #define MAGAZINE_MAX	32
+#define MAGAZINE_RANGES	64
 
 #define CACHE_TICK	(2 * HZ)
 
@@ -56,6 +65,7 @@
 static unsigned long cpu_limit;
 static unsigned long depot_limit;
 static enum cpuhp_state hotplug_state;
+struct magazine no_magazine;
 
 /* Set before any arena exists. */
 void cache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta)
@@ -64,16 +74,23 @@ void cache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta)
 	depot_limit = depot_quanta;
 }
 
-static unsigned int capacity_of(unsigned int class)
+static unsigned int capacity_of(const struct vmap_arena *arena, unsigned int class)
 {
+	if (!arena->memory)
+		return MAGAZINE_RANGES;
 	return clamp_t(unsigned int, MAGAZINE_QUANTA / class, MAGAZINE_MIN, MAGAZINE_MAX);
+}
+
+static bool has_magazine(const struct arena_cpu *cpu, unsigned int class)
+{
+	return cpu->magazine[class] != &no_magazine;
 }
 
 static void depot_push(struct vmap_arena *arena, unsigned int class, struct vmap_extent *extent)
 {
 	struct depot *depot = &arena->depot[class];
 
-	extent->next = depot->top;
+	extent->under = depot->top;
 	depot->top = extent;
 	depot->count++;
 	arena->depot_quanta += class;
@@ -85,10 +102,11 @@ static struct vmap_extent *depot_pop(struct vmap_arena *arena, unsigned int clas
 	struct vmap_extent *extent = depot->top;
 
 	if (extent) {
-		depot->top = extent->next;
+		depot->top = extent->under;
 		depot->count--;
 		depot->unused = min(depot->unused, depot->count);
 		arena->depot_quanta -= class;
+		extent->arena = arena;
 	}
 	return extent;
 }
@@ -99,9 +117,10 @@ static bool depot_has_room(const struct vmap_arena *arena, unsigned long quanta)
 }
 
 /* Has this CPU seen enough misses of @class, and is there room for a magazine? */
-static bool wants_magazine(struct arena_cpu *cpu, unsigned int class)
+static bool wants_magazine(const struct vmap_arena *arena, struct arena_cpu *cpu,
+			   unsigned int class)
 {
-	if (cpu->magazine[class] || cpu->room < (long)(capacity_of(class) * class))
+	if (has_magazine(cpu, class) || cpu->room < (long)(capacity_of(arena, class) * class))
 		return false;
 	if (cpu->demand[class] < DEMAND)
 		cpu->demand[class]++;
@@ -118,7 +137,7 @@ static bool attach(struct vmap_arena *arena, struct magazine *magazine)
 
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	cpu = this_cpu_ptr(arena->cpu);
-	attached = !cpu->magazine[class] && arena->caching;
+	attached = !has_magazine(cpu, class) && arena->caching;
 	if (attached) {
 		cpu->magazine[class] = magazine;
 		cpu->room -= magazine->capacity * class;
@@ -132,7 +151,7 @@ static bool attach(struct vmap_arena *arena, struct magazine *magazine)
 static void add_magazine(struct vmap_arena *arena, unsigned int class, gfp_t gfp)
 {
 	gfp_t effort = gfpflags_allow_blocking(gfp) ? GFP_NOIO : GFP_NOWAIT;
-	unsigned int capacity = capacity_of(class);
+	unsigned int capacity = capacity_of(arena, class);
 	struct magazine *magazine;
 
 	magazine = kmalloc(struct_size(magazine, slot, capacity), effort | __GFP_NOWARN);
@@ -196,12 +215,12 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 		return NULL;
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	cpu = this_cpu_ptr(arena->cpu);
-	wants = wants_magazine(cpu, class);
+	wants = wants_magazine(arena, cpu, class);
 	magazine = cpu->magazine[class];
-	if (magazine && !magazine->count)
+	if (!magazine->count)
 		refill(arena, magazine);
-	if (magazine && top_is_aligned(magazine, align))
-		extent = magazine_pop(cpu, class);
+	if (top_is_aligned(magazine, align))
+		extent = magazine_pop(arena->cpu, magazine);
 	if (!extent)
 		cpu->misses++;
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
@@ -231,8 +250,8 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	cpu = this_cpu_ptr(arena->cpu);
 	magazine = cpu->magazine[class];
-	if (arena->caching && depot_has_room(arena, (magazine ? magazine->capacity : 1) * class)) {
-		if (magazine && magazine->count)
+	if (arena->caching && depot_has_room(arena, max(magazine->capacity, 1U) * class)) {
+		if (magazine->count)
 			unload(arena, magazine);
 		WRITE_ONCE(extent->state, VMAP_CACHED);
 		depot_push(arena, class, extent);
@@ -248,7 +267,7 @@ static void detach(struct vmap_arena *arena, struct arena_cpu *cpu, unsigned int
 {
 	struct magazine *magazine = cpu->magazine[class];
 
-	cpu->magazine[class] = NULL;
+	cpu->magazine[class] = &no_magazine;
 	cpu->demand[class] = 0;
 	cpu->room += magazine->capacity * class;
 	llist_add(&magazine->node, &arena->detached);
@@ -259,7 +278,7 @@ static void detach_all(struct vmap_arena *arena, struct arena_cpu *cpu)
 	unsigned int class;
 
 	for (class = 1; class <= CACHE_CLASSES; class++)
-		if (cpu->magazine[class])
+		if (has_magazine(cpu, class))
 			detach(arena, cpu, class);
 }
 
@@ -276,12 +295,12 @@ static void detach_unused_here(void *data)
 	unsigned int class;
 
 	for (class = 1; class <= CACHE_CLASSES; class++) {
-		struct magazine *magazine = cpu->magazine[class];
-
-		if (magazine && !magazine->used)
+		if (!has_magazine(cpu, class))
+			continue;
+		if (cpu->magazine[class]->used)
+			cpu->magazine[class]->used = false;
+		else
 			detach(arena, cpu, class);
-		else if (magazine)
-			magazine->used = false;
 	}
 }
 
@@ -301,36 +320,34 @@ static unsigned long empty_detached(struct vmap_arena *arena)
 	return quanta;
 }
 
-/* Free up to @count extents of a depot.  Return how many quanta. */
-static unsigned long empty_depot(struct vmap_arena *arena, unsigned int class, unsigned int count)
+/* Free a batch of a depot's extents, @count at most.  Return how many. */
+static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, unsigned int count)
 {
 	struct vmap_extent *batch[DRAIN_BATCH];
-	unsigned long quanta = 0, flags;
-	unsigned int got;
+	unsigned int got, i;
+	unsigned long flags;
 
-	do {
-		raw_spin_lock_irqsave(&arena->lock, flags);
-		for (got = 0; got < min_t(unsigned int, count, DRAIN_BATCH); got++) {
-			batch[got] = depot_pop(arena, class);
-			if (!batch[got])
-				break;
-		}
-		raw_spin_unlock_irqrestore(&arena->lock, flags);
-		quanta += (unsigned long)got * class;
-		count = got < DRAIN_BATCH ? 0 : count - got;
-		while (got)
-			arena_uncache(arena, batch[--got]);
-	} while (count);
-	return quanta;
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	for (got = 0; got < min_t(unsigned int, count, DRAIN_BATCH); got++) {
+		batch[got] = depot_pop(arena, class);
+		if (!batch[got])
+			break;
+	}
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	for (i = 0; i < got; i++)
+		arena_uncache(arena, batch[i]);
+	return got;
 }
 
+/* Free all that is in depots.  Return how many quanta. */
 static unsigned long empty_depots(struct vmap_arena *arena)
 {
 	unsigned long quanta = 0;
-	unsigned int class;
+	unsigned int class, got;
 
 	for (class = 1; class <= CACHE_CLASSES; class++)
-		quanta += empty_depot(arena, class, UINT_MAX);
+		while ((got = empty_depot(arena, class, DRAIN_BATCH)))
+			quanta += (unsigned long)got * class;
 	return quanta;
 }
 
@@ -342,9 +359,11 @@ static unsigned long empty_depots(struct vmap_arena *arena)
  */
 void cache_drain(struct vmap_arena *arena)
 {
+	mutex_lock(&arena->drain_lock);
 	on_each_cpu(detach_all_here, arena, 1);
 	empty_detached(arena);
 	empty_depots(arena);
+	mutex_unlock(&arena->drain_lock);
 }
 
 /**
@@ -370,8 +389,8 @@ void cache_switch(struct vmap_arena *arena, bool on)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&arena->lock, flags);
-	arena->caching = on;
-	arena->caches_ranges = on && !arena->memory;
+	WRITE_ONCE(arena->caching, on);
+	WRITE_ONCE(arena->plain_align, on && !arena->memory ? arena->quantum : 0);
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
 	if (!on)
 		cache_drain(arena);
@@ -384,7 +403,7 @@ static void sum_magazines(const struct arena_cpu *cpu, struct cache_sums *sums)
 
 	for (class = 1; class <= CACHE_CLASSES; class++) {
 		const struct magazine *magazine = data_race(READ_ONCE(cpu->magazine[class]));
-		unsigned int count = magazine ? data_race(magazine->count) : 0;
+		unsigned int count = data_race(magazine->count);
 
 		sums->extents += count;
 		sums->quanta += count * class;
@@ -425,22 +444,39 @@ void cache_sum(struct vmap_arena *arena, struct cache_sums *sums)
 	rcu_read_unlock();
 }
 
-/* Give back of each depot what nobody needed since the last tick. */
-static void age_depots(struct vmap_arena *arena)
+/* How many extents of a depot nobody needed since the last tick? */
+static unsigned int unused_in_depot(struct vmap_arena *arena, unsigned int class)
 {
-	unsigned int class, unused;
+	struct depot *depot = &arena->depot[class];
 	unsigned long flags;
+	unsigned int unused;
 
-	for (class = 1; class <= CACHE_CLASSES; class++) {
-		struct depot *depot = &arena->depot[class];
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	unused = depot->unused;
+	depot->unused = depot->count - unused;
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return unused;
+}
 
-		raw_spin_lock_irqsave(&arena->lock, flags);
-		unused = depot->unused;
-		depot->unused = depot->count - unused;
-		raw_spin_unlock_irqrestore(&arena->lock, flags);
-		if (unused)
-			empty_depot(arena, class, unused);
+/* Give those back, a batch now and then: there is no hurry. */
+static void age_depot(struct vmap_arena *arena, unsigned int class)
+{
+	unsigned int unused = unused_in_depot(arena, class), got = 1;
+
+	for (; unused && got && READ_ONCE(arena->caching); unused -= got) {
+		mutex_lock(&arena->drain_lock);
+		got = empty_depot(arena, class, unused);
+		mutex_unlock(&arena->drain_lock);
+		schedule_timeout_idle(1);
 	}
+}
+
+static void take_unused_magazines(struct vmap_arena *arena)
+{
+	mutex_lock(&arena->drain_lock);
+	on_each_cpu(detach_unused_here, arena, 1);
+	empty_detached(arena);
+	mutex_unlock(&arena->drain_lock);
 }
 
 static bool has_magazines(const struct vmap_arena *arena)
@@ -456,22 +492,30 @@ static bool has_magazines(const struct vmap_arena *arena)
 void cache_work(struct work_struct *work)
 {
 	struct vmap_arena *arena = container_of(work, struct vmap_arena, cache_work.work);
+	unsigned int class;
 
-	on_each_cpu(detach_unused_here, arena, 1);
-	empty_detached(arena);
-	age_depots(arena);
+	take_unused_magazines(arena);
+	for (class = 1; class <= CACHE_CLASSES; class++)
+		age_depot(arena, class);
 	if (has_magazines(arena) || data_race(arena->depot_quanta))
 		queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
 }
 
 void cache_init(struct vmap_arena *arena)
 {
+	unsigned int class;
 	int cpu;
 
+	mutex_init(&arena->drain_lock);
 	init_llist_head(&arena->detached);
 	INIT_DELAYED_WORK(&arena->cache_work, cache_work);
-	for_each_possible_cpu(cpu)
-		per_cpu_ptr(arena->cpu, cpu)->room = cpu_limit;
+	for_each_possible_cpu(cpu) {
+		struct arena_cpu *of = per_cpu_ptr(arena->cpu, cpu);
+
+		of->room = cpu_limit;
+		for (class = 0; class <= CACHE_CLASSES; class++)
+			of->magazine[class] = &no_magazine;
+	}
 }
 
 /* A CPU is gone: nobody else touches its magazines. */
@@ -481,8 +525,10 @@ static int cpu_gone(unsigned int cpu)
 
 	mutex_lock(&arena_list_lock);
 	list_for_each_entry(arena, &arena_list, link) {
+		mutex_lock(&arena->drain_lock);
 		detach_all(arena, per_cpu_ptr(arena->cpu, cpu));
 		empty_detached(arena);
+		mutex_unlock(&arena->drain_lock);
 	}
 	mutex_unlock(&arena_list_lock);
 	return 0;
@@ -505,14 +551,19 @@ static unsigned long count_warm(struct shrinker *shrinker, struct shrink_control
 	return pages;
 }
 
+/* Somebody who drains the cache may be waiting for memory: then it is being given back already. */
 static unsigned long shrink(struct vmap_arena *arena, unsigned long wanted)
 {
-	unsigned long pages = empty_depots(arena);
+	unsigned long pages;
 
+	if (!mutex_trylock(&arena->drain_lock))
+		return 0;
+	pages = empty_depots(arena);
 	if (pages < wanted) {
 		on_each_cpu(detach_all_here, arena, 1);
 		pages += empty_detached(arena);
 	}
+	mutex_unlock(&arena->drain_lock);
 	WRITE_ONCE(arena->shrinks, arena->shrinks + pages);
 	return pages;
 }

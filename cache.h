@@ -20,7 +20,7 @@
  * @used: touched since the last tick
  * @node: on the arena's list of detached magazines
  * @rcu: who adds up what is cached may still see it when it goes
- * @slot: the extents
+ * @slot: the extents, their arena noted in each
  */
 struct magazine {
 	unsigned int count;
@@ -32,61 +32,78 @@ struct magazine {
 	struct vmap_extent *slot[];
 };
 
-/* Take an extent of @class from this CPU's magazine; NULL if there is none.  Interrupts off. */
-static __always_inline struct vmap_extent *magazine_pop(struct arena_cpu *cpu, unsigned long class)
-{
-	struct magazine *magazine = cpu->magazine[class];
+/* What a CPU has of a class not worth a magazine, so that the hot paths need not ask. */
+extern struct magazine no_magazine;
 
-	if (unlikely(!magazine || !magazine->count))
-		return NULL;
+/* Take what @magazine, not empty, got last.  On its CPU, interrupts off. */
+static __always_inline struct vmap_extent *magazine_pop(struct arena_cpu __percpu *cpu,
+							struct magazine *magazine)
+{
+	unsigned int count = magazine->count - 1;
+
 	magazine->used = true;
-	cpu->hits++;
-	return magazine->slot[--magazine->count];
+	magazine->count = count;
+	__this_cpu_inc(cpu->hits);
+	return magazine->slot[count];
 }
 
-/* Put an extent of @class into this CPU's magazine, if it has one with room.  Interrupts off. */
-static __always_inline bool magazine_push(struct arena_cpu *cpu, struct vmap_extent *extent,
-					  unsigned long class)
+/*
+ * Take an extent of @class quanta from this CPU's magazine.  Return false if there is none; each
+ * way out turns interrupts on by itself, so that the compiler need not ask twice.
+ */
+static __always_inline bool cache_take(struct vmap_arena *arena, unsigned long class,
+				       struct vmap_extent **extent)
 {
-	struct magazine *magazine = cpu->magazine[class];
-
-	if (unlikely(!magazine || magazine->count >= magazine->capacity))
-		return false;
-	WRITE_ONCE(extent->state, VMAP_CACHED);
-	magazine->used = true;
-	cpu->stored++;
-	magazine->slot[magazine->count++] = extent;
-	return true;
-}
-
-/* An extent of @class quanta from this CPU's magazine, now its taker's, or NULL. */
-static __always_inline struct vmap_extent *cache_take(struct vmap_arena *arena,
-						      unsigned long class)
-{
-	struct vmap_extent *extent;
+	struct arena_cpu __percpu *cpu = arena->cpu;
+	struct magazine *magazine;
 	unsigned long flags;
-
-	if (unlikely(class - 1 >= CACHE_CLASSES))
-		return NULL;
-	local_irq_save(flags);
-	extent = magazine_pop(this_cpu_ptr(arena->cpu), class);
-	local_irq_restore(flags);
-	return extent;
-}
-
-/* Keep an extent of @class quanta on this CPU, if its magazine has room. */
-static __always_inline bool cache_store(struct vmap_arena *arena, struct vmap_extent *extent,
-					unsigned long class)
-{
-	unsigned long flags;
-	bool kept;
 
 	if (unlikely(class > CACHE_CLASSES))
 		return false;
 	local_irq_save(flags);
-	kept = magazine_push(this_cpu_ptr(arena->cpu), extent, class);
+	magazine = __this_cpu_read(cpu->magazine[class]);
+	if (unlikely(!magazine->count)) {
+		local_irq_restore(flags);
+		return false;
+	}
+	*extent = magazine_pop(cpu, magazine);
 	local_irq_restore(flags);
-	return kept;
+	return true;
+}
+
+/* Keep an extent of @class quanta in this CPU's magazine, if it has room.  Interrupts off. */
+static __always_inline bool magazine_push(struct arena_cpu __percpu *cpu,
+					  struct vmap_extent *extent, unsigned long class)
+{
+	struct magazine *magazine = __this_cpu_read(cpu->magazine[class]);
+	unsigned int count = magazine->count;
+
+	if (unlikely(count >= magazine->capacity))
+		return false;
+	WRITE_ONCE(extent->state, VMAP_CACHED);
+	magazine->used = true;
+	magazine->count = count + 1;
+	__this_cpu_inc(cpu->stored);
+	magazine->slot[count] = extent;
+	return true;
+}
+
+/* The same, with interrupts as they may be. */
+static __always_inline bool cache_store(struct vmap_arena *arena, struct vmap_extent *extent,
+					unsigned long class)
+{
+	struct arena_cpu __percpu *cpu = arena->cpu;
+	unsigned long flags;
+
+	if (unlikely(class > CACHE_CLASSES))
+		return false;
+	local_irq_save(flags);
+	if (unlikely(!magazine_push(cpu, extent, class))) {
+		local_irq_restore(flags);
+		return false;
+	}
+	local_irq_restore(flags);
+	return true;
 }
 
 struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,

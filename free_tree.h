@@ -7,7 +7,6 @@
 #ifndef FREE_TREE_H
 #define FREE_TREE_H
 
-#include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rbtree_augmented.h>
 #include <linux/types.h>
@@ -28,12 +27,13 @@ enum vmap_state {
  * struct vmap_extent - a range [start, end) inside a span: one cache line
  * @start: first unit
  * @end: one past the last
- * @tile: neighbours in address order, whatever they are doing
+ * @prev: the neighbour that ends where this begins, whatever it is doing
+ * @next: the neighbour that begins where this ends
  * @max: length of the longest free extent at or below @node; 0 says this extent is not free
  * @node: free: its place in the tree
  * @arena: busy: who handed it out
  * @lazy: freeing, lazy: the next one on the arena's lazy, flushed or deferred list
- * @next: spare, cached: the next one on a stack under the arena's lock
+ * @under: spare, cached: the next one on a stack under the arena's lock
  * @caller: busy: who asked for it
  * @rcu: freeing after a grace period
  * @state: not free: what it is doing
@@ -42,7 +42,8 @@ enum vmap_state {
 struct vmap_extent {
 	unsigned long start;
 	unsigned long end;
-	struct list_head tile;
+	struct vmap_extent *prev;
+	struct vmap_extent *next;
 	unsigned long max;
 	union {
 		struct rb_node node;
@@ -52,7 +53,7 @@ struct vmap_extent {
 					union {
 						struct vmap_arena *arena;
 						struct llist_node lazy;
-						struct vmap_extent *next;
+						struct vmap_extent *under;
 					};
 					const void *caller;
 				};
@@ -122,7 +123,7 @@ struct free_search {
 enum free_found {
 	FREE_NONE,		/* nothing fits */
 	FREE_FOUND,		/* @extent and @start say where */
-	FREE_AGAIN,		/* a batch of misses is done: let others have the lock, then go on */
+	FREE_AGAIN,		/* a batch of misses is done: let others have the lock, go on */
 };
 
 static inline bool extent_is_free(const struct vmap_extent *extent)
@@ -135,21 +136,11 @@ static inline unsigned long extent_size(const struct vmap_extent *extent)
 	return extent->end - extent->start;
 }
 
-static inline struct vmap_extent *extent_prev(const struct vmap_extent *extent)
-{
-	return list_entry(extent->tile.prev, struct vmap_extent, tile);
-}
-
-static inline struct vmap_extent *extent_next(const struct vmap_extent *extent)
-{
-	return list_entry(extent->tile.next, struct vmap_extent, tile);
-}
-
 static inline void extent_pool_push(struct extent_pool *pool, struct vmap_extent *extent)
 {
 	extent->max = 0;
 	extent->state = VMAP_SPARE;
-	extent->next = pool->top;
+	extent->under = pool->top;
 	pool->top = extent;
 	pool->count++;
 }
@@ -159,7 +150,7 @@ static inline struct vmap_extent *extent_pool_pop(struct extent_pool *pool)
 	struct vmap_extent *extent = pool->top;
 
 	if (extent) {
-		pool->top = extent->next;
+		pool->top = extent->under;
 		pool->count--;
 	}
 	return extent;
@@ -173,10 +164,37 @@ static inline unsigned long free_tree_longest(const struct free_tree *tree)
 	return top ? rb_entry(top, struct vmap_extent, node)->max : 0;
 }
 
+/* The lowest extent of at least @size at or below @rb, where there is one. */
+static __always_inline struct vmap_extent *free_tree_lowest_at(struct rb_node *rb,
+							       unsigned long size)
+{
+	for (;;) {
+		struct vmap_extent *extent = rb_entry(rb, struct vmap_extent, node);
+		struct rb_node *left = rb->rb_left;
+
+		if (left && rb_entry(left, struct vmap_extent, node)->max >= size)
+			rb = left;
+		else if (extent_size(extent) >= size)
+			return extent;
+		else
+			rb = rb->rb_right;
+	}
+}
+
+/* The lowest free extent of at least @size; NULL if there is none. */
+static __always_inline struct vmap_extent *free_tree_lowest(const struct free_tree *tree,
+							    unsigned long size)
+{
+	return free_tree_longest(tree) >= size ? free_tree_lowest_at(tree->root.rb_node, size)
+					       : NULL;
+}
+
 void free_tree_init(struct free_tree *tree, unsigned long grain);
 void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end);
 void free_tree_close(struct free_tree *tree, struct vmap_extent *whole);
+struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_extent *from,
+				       unsigned long size, struct extent_pool *spares);
 enum free_found free_tree_find(struct free_tree *tree, struct free_search *search);
 struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_search *search,
 				  struct extent_pool *spares);

@@ -8,21 +8,29 @@
  *   lazy_list   not flushed yet.  A free pushes it there without a lock.
  *   flushed     no TLB holds it any more; waits to be merged into the free tree.
  *
- * The purge worker takes the whole lazy list, makes every CPU forget it with one TLB flush, and moves
- * it to the flushed list, all without looking at each extent.  From there it is merged a few extents at a time, by the worker and
- * also by each allocation and, above the threshold, by each free: nobody pays for a backlog of
- * thousands.  The worker is the only one that flushes and never runs twice at once, so to wait for a
- * purge is to queue the worker and wait for that run.
+ * A flush takes the whole lazy list, makes every CPU forget it, and moves it to the flushed list,
+ * all without looking at each extent.  From there it is merged a few extents at a time, by each
+ * allocation and, above the threshold, by each free: nobody pays for a backlog of thousands.  If
+ * the arena keeps extents for reuse, an allocation of just the size of the next one takes that.
+ *
+ * Above the threshold a free asks the purge worker for a flush and goes on.  Who has to wait for
+ * one, a free above the limit (see throttle.h) or an allocation that finds no room, flushes on the
+ * spot: that takes no longer than to wait for the worker.  What is left flushed when the calls end,
+ * the worker merges, a batch now and then.
  *
  * Frees that cannot be done where they are called are deferred: the extent, still mapped, is left
- * for the worker.  That happens where freeing pages is not allowed, and where the throttle (see
- * throttle.h) says that a free must wait and the caller may not.
+ * for the worker.  That happens where freeing pages is not allowed, and where the throttle says
+ * that a free must purge first and the caller may not sleep.
  *
  * Invariants:
  *   - an address goes from lazy to free only after every CPU was flushed;
  *   - lazy_units is charged before an extent becomes lazy, and never lets lazy extents exceed the
  *     limit by more than one free on each CPU;
- *   - flushing holds no lock; merging holds the arena's for one batch.
+ *   - flushing holds no spinlock; merging holds the arena's for one batch.
+ *
+ * Locking: purge_lock serialises flushes and the work on deferred frees, so that whoever holds it
+ * finds all that is lazy in one of the lists.  The lists of what comes in are lock-free; the
+ * flushed list is under the arena's lock.
  */
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -33,14 +41,18 @@
 /* Extents looked at to find out whether a flush can be limited to what they cover. */
 #define FLUSH_LOOK	16
 
+/* More spares than these are given back, so many at a time. */
+#define SPARES_KEEP	512
+#define TRIM_BATCH	16
+
 static unsigned long lazy_units(const struct vmap_arena *arena)
 {
 	return atomic_long_read(&arena->lazy_units);
 }
 
-static bool may_free(const struct vmap_arena *arena)
+static bool wants_purge(const struct vmap_arena *arena)
 {
-	return throttle_may_free(lazy_units(arena), READ_ONCE(arena->threshold));
+	return throttle_wants_purge(lazy_units(arena), READ_ONCE(arena->threshold));
 }
 
 /**
@@ -62,19 +74,10 @@ bool purge_charge(struct vmap_arena *arena, unsigned long units)
 	return true;
 }
 
-/* Have the worker run, now. */
-static void kick(struct vmap_arena *arena)
+/* Have the worker look now what there is to do. */
+void purge_kick(struct vmap_arena *arena)
 {
 	queue_work(arena_wq, &arena->purge_work);
-	wake_up_all(&arena->pause_wait);
-}
-
-/* Wait until purge_charge() may succeed.  Context: process, may sleep. */
-void purge_wait(struct vmap_arena *arena)
-{
-	arena_count(arena, throttle_waits);
-	kick(arena);
-	wait_event(arena->purge_wait, may_free(arena));
 }
 
 /* Merge up to @count flushed extents.  Under the arena's lock.  Return whether any is left. */
@@ -96,6 +99,34 @@ bool purge_merge(struct vmap_arena *arena, unsigned int count)
 	return arena->flushed;
 }
 
+/*
+ * Take the next flushed extent as it is, if it has just @size and the arena keeps extents for
+ * reuse: what is freed and allocated in turn need not go through the tree.  Under the arena's lock.
+ */
+struct vmap_extent *purge_reuse(struct vmap_arena *arena, unsigned long size)
+{
+	struct vmap_extent *extent = llist_entry(arena->flushed, struct vmap_extent, lazy);
+
+	lockdep_assert_held(&arena->lock);
+	if (!arena->caching || extent_size(extent) != size)
+		return NULL;
+	arena->flushed = llist_next(arena->flushed);
+	atomic_long_sub(size, &arena->lazy_units);
+	return extent;
+}
+
+/* Merge up to @count flushed extents.  Return whether any is left. */
+static bool merge(struct vmap_arena *arena, unsigned int count)
+{
+	unsigned long flags;
+	bool more;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	more = purge_merge(arena, count);
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return more;
+}
+
 /**
  * purge_add() - make an unmapped extent lazy
  * @arena: the arena, already charged for it
@@ -105,16 +136,14 @@ bool purge_merge(struct vmap_arena *arena, unsigned int count)
  */
 void purge_add(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	unsigned long flags;
-
 	extent->state = VMAP_LAZY;
 	llist_add(&extent->lazy, &arena->lazy_list);
-	if (!throttle_wants_purge(lazy_units(arena), READ_ONCE(arena->threshold)))
+	if (!wants_purge(arena))
 		return;
-	queue_work(arena_wq, &arena->purge_work);
-	raw_spin_lock_irqsave(&arena->lock, flags);
-	purge_merge(arena, THROTTLE_MERGE_FREE);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	if (data_race(arena->flushed))
+		merge(arena, THROTTLE_MERGE_FREE);
+	else
+		purge_kick(arena);
 }
 
 /**
@@ -128,7 +157,7 @@ void purge_defer(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	arena_count(arena, deferred);
 	llist_add(&extent->lazy, &arena->deferred_list);
-	queue_work(arena_wq, &arena->purge_work);
+	purge_kick(arena);
 }
 
 /* Flush what a few extents cover; a longer list is not walked, for then all of the TLB goes. */
@@ -150,12 +179,19 @@ static void flush_batch(struct llist_node *batch)
 	window_flush(start, end);
 }
 
-/* Flush what is lazy now; nothing is left to be merged of an earlier flush.  False if none is. */
+/*
+ * See to it that something is flushed and waits to be merged.  Return false if nothing is lazy, but
+ * for what others are about to add.  Under purge_lock.
+ */
 static bool flush_lazy(struct vmap_arena *arena)
 {
-	struct llist_node *batch = llist_del_all(&arena->lazy_list);
+	struct llist_node *batch;
 	unsigned long flags;
 
+	lockdep_assert_held(&arena->purge_lock);
+	if (data_race(arena->flushed))
+		return true;
+	batch = llist_del_all(&arena->lazy_list);
 	if (!batch)
 		return false;
 	flush_batch(batch);
@@ -166,98 +202,85 @@ static bool flush_lazy(struct vmap_arena *arena)
 	return true;
 }
 
-static bool is_hurried(const struct vmap_arena *arena)
-{
-	return atomic_read(&arena->purge_hurry) || !may_free(arena) ||
-	       throttle_wants_purge(lazy_units(arena), READ_ONCE(arena->threshold));
-}
-
-/* Merging has no priority below the threshold: let others have the CPU for a while. */
-static void give_way(struct vmap_arena *arena)
-{
-	if (is_hurried(arena))
-		cond_resched();
-	else
-		wait_event_timeout(arena->pause_wait, is_hurried(arena), 1);
-}
-
-/* Allocations that waited for a flush merge for themselves, if this worker leaves them the CPU. */
-static void wake_for_room(struct vmap_arena *arena)
-{
-	if (!wq_has_sleeper(&arena->room_wait))
-		return;
-	wake_up_all(&arena->room_wait);
-	wait_event_timeout(arena->pause_wait,
-			   atomic_read(&arena->purge_hurry) || !may_free(arena), 1);
-}
-
-static void merge_flushed(struct vmap_arena *arena)
-{
-	unsigned long flags;
-	bool more;
-
-	do {
-		give_way(arena);
-		raw_spin_lock_irqsave(&arena->lock, flags);
-		more = purge_merge(arena, THROTTLE_MERGE_BATCH);
-		raw_spin_unlock_irqrestore(&arena->lock, flags);
-		if (may_free(arena))
-			wake_up_all(&arena->purge_wait);
-	} while (more);
-}
-
-static bool flush_and_merge(struct vmap_arena *arena)
-{
-	if (!flush_lazy(arena))
-		return false;
-	wake_for_room(arena);
-	merge_flushed(arena);
-	return true;
-}
-
-static bool finish_deferred(struct vmap_arena *arena)
-{
-	struct llist_node *batch = llist_del_all(&arena->deferred_list);
-	struct vmap_extent *extent, *following;
-
-	llist_for_each_entry_safe(extent, following, batch, lazy) {
-		while (!purge_charge(arena, extent_size(extent)))
-			flush_and_merge(arena);
-		arena_finish_free(arena, extent);
-		cond_resched();
-	}
-	return batch;
-}
-
-void purge_work(struct work_struct *work)
-{
-	struct vmap_arena *arena = container_of(work, struct vmap_arena, purge_work);
-
-	while (finish_deferred(arena) | flush_and_merge(arena))
-		cond_resched();
-	wake_up_all(&arena->room_wait);
-	arena_trim_spares(arena);
-}
-
 /**
- * purge_some() - wait until some lazy extents are ready to be merged
+ * purge_flush() - have some lazy extents ready to be merged
  * @arena: the arena
  *
  * Context: process, may sleep.
  * Return: false if nothing is lazy.
  */
-bool purge_some(struct vmap_arena *arena)
+bool purge_flush(struct vmap_arena *arena)
 {
-	unsigned long seen = READ_ONCE(arena->flushes);
+	bool ready;
 
-	if (!lazy_units(arena))
-		return false;
-	if (READ_ONCE(arena->flushed))
-		return true;
-	kick(arena);
-	wait_event(arena->room_wait,
-		   READ_ONCE(arena->flushes) != seen || !lazy_units(arena));
-	return true;
+	mutex_lock(&arena->purge_lock);
+	ready = flush_lazy(arena);
+	mutex_unlock(&arena->purge_lock);
+	return ready;
+}
+
+/**
+ * purge_make_way() - do something about purge_charge() having failed
+ * @arena: the arena
+ *
+ * Context: process, may sleep.
+ */
+void purge_make_way(struct vmap_arena *arena)
+{
+	arena_count(arena, throttle_waits);
+	if (purge_flush(arena))
+		merge(arena, THROTTLE_MERGE_FREE);
+	else
+		/* All is charged by frees that others have not finished. */
+		schedule_timeout_uninterruptible(1);
+}
+
+/* Under purge_lock, so that nobody takes for done what is on its way. */
+static void finish_deferred(struct vmap_arena *arena)
+{
+	struct llist_node *batch = llist_del_all(&arena->deferred_list);
+	struct vmap_extent *extent, *following;
+
+	lockdep_assert_held(&arena->purge_lock);
+	llist_for_each_entry_safe(extent, following, batch, lazy) {
+		while (!purge_charge(arena, extent_size(extent))) {
+			if (flush_lazy(arena))
+				merge(arena, THROTTLE_MERGE_BATCH);
+			else
+				schedule_timeout_uninterruptible(1);
+		}
+		arena_finish_free(arena, extent);
+		cond_resched();
+	}
+}
+
+/*
+ * Give back some of the spares that a burst of merging left over.  A range arena keeps its extents
+ * until it is destroyed, so that one freed twice can be told by a look at it.
+ */
+static bool trim_a_little(struct vmap_arena *arena)
+{
+	return arena->memory && arena_trim_spares(arena, SPARES_KEEP, TRIM_BATCH);
+}
+
+/* Do what was deferred, flush if that is wanted, merge a batch.  Return whether to come back. */
+static bool purge_a_little(struct vmap_arena *arena)
+{
+	mutex_lock(&arena->purge_lock);
+	finish_deferred(arena);
+	if (wants_purge(arena) || span_is_low(arena))
+		flush_lazy(arena);
+	mutex_unlock(&arena->purge_lock);
+	return merge(arena, THROTTLE_MERGE_BATCH) || wants_purge(arena) || trim_a_little(arena);
+}
+
+/* As long as calls come they merge, too, and nobody waits for this: there is no hurry. */
+void purge_work(struct work_struct *work)
+{
+	struct vmap_arena *arena = container_of(work, struct vmap_arena, purge_work);
+
+	while (purge_a_little(arena))
+		schedule_timeout_idle(1);
 }
 
 /**
@@ -268,8 +291,12 @@ bool purge_some(struct vmap_arena *arena)
  */
 void purge_all(struct vmap_arena *arena)
 {
-	atomic_inc(&arena->purge_hurry);
-	kick(arena);
-	flush_work(&arena->purge_work);
-	atomic_dec(&arena->purge_hurry);
+	mutex_lock(&arena->purge_lock);
+	finish_deferred(arena);
+	while (flush_lazy(arena)) {
+		merge(arena, THROTTLE_MERGE_BATCH);
+		cond_resched();
+	}
+	mutex_unlock(&arena->purge_lock);
+	purge_kick(arena);
 }

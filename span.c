@@ -13,10 +13,10 @@
  * A range arena has one span, adopted when it is created, without a window.
  *
  * Look-up by address is a load from an xarray with a slot for each PMD_SIZE of address space, which
- * belongs to one span wholly, and one from that span's table of owners.  It takes no lock.  In front
- * of the xarray is a small table of the spans seen at each address modulo its size, so that most
- * look-ups are a single load.  A span that goes is taken out of both first and freed after an RCU
- * grace period; whoever holds a busy extent of it needs no RCU, for then it cannot go.
+ * belongs to one span wholly, and one from that span's table of owners.  It takes no lock.  In
+ * front of the xarray is a small table of the spans seen at each address modulo its size, so that
+ * most look-ups are a single load.  A span that goes is taken out of both first and freed after an
+ * RCU grace period; whoever holds a busy extent of it needs no RCU, for then it cannot go.
  *
  * Locking: import_lock covers import; the arena's lock covers the lists and sums.
  */
@@ -134,7 +134,7 @@ static struct vmap_span *close_idle_span(struct vmap_arena *arena, unsigned long
 	raw_spin_lock_irqsave(&arena->lock, flags);
 	if (arena->idle_units > keep) {
 		span = list_first_entry(&arena->idle_spans, struct vmap_span, idle);
-		whole = extent_next(&span->edge);
+		whole = span->edge.next;
 		walk_note_return(arena, span);
 		note_used(arena, span);
 		list_del(&span->link);
@@ -246,7 +246,7 @@ int span_adopt(struct vmap_arena *arena, unsigned long start, unsigned long end)
 
 static struct vmap_span *span_around(const struct vmap_extent *whole)
 {
-	return container_of(extent_next(whole), struct vmap_span, edge);
+	return container_of(whole->next, struct vmap_span, edge);
 }
 
 /* All of a span came to be free.  Return whether so much is idle now that span_work should look. */
@@ -270,28 +270,40 @@ static unsigned long reserve_units(void)
 	return span_size / 8;
 }
 
+/* Is less than that free? */
+bool span_is_low(const struct vmap_arena *arena)
+{
+	return data_race(arena->tree.units) < reserve_units();
+}
+
+static unsigned long lazy_units(const struct vmap_arena *arena)
+{
+	return atomic_long_read(&arena->lazy_units);
+}
+
 static bool wants_import(const struct vmap_arena *arena)
 {
-	unsigned long lazy = atomic_long_read(&arena->lazy_units);
-
-	return READ_ONCE(arena->tree.units) + lazy < reserve_units() &&
-	       (!arena->limit || arena->limit - READ_ONCE(arena->reserved) >= span_size);
+	return data_race(arena->tree.units) + lazy_units(arena) < reserve_units() &&
+	       (!arena->limit || arena->limit - data_race(arena->reserved) >= span_size);
 }
 
 /**
- * span_keep_reserve() - see to it that some space is free, by a purge or an import ahead of need
+ * span_keep_reserve() - see to it that some space is free, by a flush or an import ahead of need
  * @arena: a memory arena
+ * @gfp: whether the caller may sleep; then a flush that is worth it is done here, in time
  *
- * Context: any.
+ * Context: any that @gfp allows.
  */
-void span_keep_reserve(struct vmap_arena *arena)
+void span_keep_reserve(struct vmap_arena *arena, gfp_t gfp)
 {
-	if (likely(READ_ONCE(arena->tree.units) >= reserve_units()))
+	if (likely(!span_is_low(arena)))
 		return;
 	if (wants_import(arena))
 		mod_delayed_work(arena_wq, &arena->span_work, 0);
+	else if (lazy_units(arena) > reserve_units() && gfpflags_allow_blocking(gfp))
+		purge_flush(arena);
 	else
-		queue_work(arena_wq, &arena->purge_work);
+		purge_kick(arena);
 }
 
 /* Import ahead of need; return what has been idle for a while. */
@@ -300,6 +312,6 @@ void span_work(struct work_struct *work)
 	struct vmap_arena *arena = container_of(work, struct vmap_arena, span_work.work);
 
 	if (wants_import(arena))
-		span_import(arena, span_size, READ_ONCE(arena->imports));
+		span_import(arena, span_size, data_race(arena->imports));
 	span_return_idle(arena, span_size);
 }

@@ -4,10 +4,10 @@
  *
  * The first threshold is a wish, the second (twice the first) a limit:
  *
- *   below the threshold	nobody purges; frees and allocations merge a little of what is flushed
+ *   below the threshold	nobody purges; frees and allocations merge some of what is flushed
  *   above it			a flush is asked for, and each free merges more than an allocation
  *				can undo, so that purging wins over allocating
- *   above twice it		a free waits, or is handed to the purge worker if it may not
+ *   above twice it		a free purges first, or is left to the worker if it may not sleep
  *
  * A free is let through as long as the limit is not reached yet, so lazy units never exceed the
  * limit by more than the extent of one free on each CPU.  Pure arithmetic; also compiled in user

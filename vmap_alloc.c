@@ -2,22 +2,16 @@
 /*
  * vmap_alloc.c - the front door: what callers allocate and free
  *
- * An allocation takes an extent, the lowest that fits, under the arena's lock; then, without it,
- * fills the extent with pages and notes it in its span's table of owners.  A free undoes that in
- * reverse: it takes the extent out of the table (which is also how a double free, an interior or a
- * foreign pointer is noticed), unmaps it and leaves it to purge.c.  In a range arena there are no
- * pages and nothing is lazy: a free puts the extent straight back into the tree.
+ * An allocation takes an extent, the lowest that fits (take.c); then, without a lock, fills it with
+ * pages and notes it in its span's table of owners.  A free undoes that in reverse: it takes the
+ * extent out of the table (which is also how a double free, an interior or a foreign pointer is
+ * noticed), unmaps it and leaves it to purge.c.  In a range arena there are no pages and nothing is
+ * lazy: a free puts the extent straight back into the tree.
  *
  * Before all that stands the cache (cache.c): most allocations get, and most frees leave, an extent
  * of the same size on the same CPU.
  *
  * There is no array of pages: the page-table entries say which pages an area has.
- *
- * If nothing fits, what is cached and lazy is made free, then a span is imported, and only then the
- * allocation fails.  A caller who may not sleep gets what is free or flushed already.
- *
- * Splitting needs up to two spare extents.  They are got before the lock is taken, from a pool that
- * merging fills, so that freeing never needs memory.
  *
  * Locking: see arena.h.  An extent that is busy belongs to its holder; nobody else writes it.
  */
@@ -28,233 +22,43 @@
 #include <linux/mm.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
 
 #include "arena.h"
 #include "cache.h"
-#include "throttle.h"
+#include "take.h"
 
 /* Pages allocated and mapped at a time; their pointers are on the stack. */
 #define FILL_BATCH	32
-
-/* Spares got at a time, and how many the worker leaves. */
-#define SPARES_REFILL	4
-#define SPARES_KEEP	512
 
 static struct vmap_arena *or_default(struct vmap_arena *arena)
 {
 	return arena ?: default_arena;
 }
 
-/* Others may snatch away what was imported; this often we import again. */
-#define MAX_IMPORTS	9
-
-/* Of a caller's flags, those that say how hard to try; the others are about the pages. */
-#define EFFORT_FLAGS	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_NORETRY | \
-			 __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC | __GFP_NOMEMALLOC)
-
-/* Have enough spares for one cut.  Return false if there is no memory for them. */
-static bool stock_spares(struct vmap_arena *arena, gfp_t gfp)
+/* Not inlined, so that only those calls pay for a search on the stack that need one. */
+static noinline struct vmap_extent *take_memory_hard(struct vmap_arena *arena, unsigned long size,
+						     unsigned long align, gfp_t gfp,
+						     const void *caller)
 {
-	gfp_t slab_gfp = (gfp & EFFORT_FLAGS) | __GFP_NOWARN;
-	struct extent_pool fresh = {};
-	struct vmap_extent *extent;
-	unsigned long flags;
-	bool enough;
+	struct free_search search = { .size = size, .align = align, .hi = ULONG_MAX };
 
-	if (READ_ONCE(arena->spares.count) >= FREE_TREE_SPARES)
-		return true;
-	while (fresh.count < SPARES_REFILL &&
-	       (extent = kmem_cache_alloc(extent_slab, slab_gfp)))
-		extent_pool_push(&fresh, extent);
-	raw_spin_lock_irqsave(&arena->lock, flags);
-	while ((extent = extent_pool_pop(&fresh)))
-		extent_pool_push(&arena->spares, extent);
-	enough = arena->spares.count >= FREE_TREE_SPARES;
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
-	return enough;
-}
-
-/*
- * Give back to the slab what a burst of merging left over.  A range arena keeps its extents until it
- * is destroyed, so that one freed twice can be told by a look at it.
- */
-void arena_trim_spares(struct vmap_arena *arena)
-{
-	struct vmap_extent *extent;
-	unsigned long flags;
-
-	do {
-		extent = NULL;
-		raw_spin_lock_irqsave(&arena->lock, flags);
-		if (arena->memory && arena->spares.count > SPARES_KEEP)
-			extent = extent_pool_pop(&arena->spares);
-		raw_spin_unlock_irqrestore(&arena->lock, flags);
-		if (extent)
-			kmem_cache_free(extent_slab, extent);
-	} while (extent);
-}
-
-/* Make an extent free again.  Under the arena's lock. */
-void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent)
-{
-	struct vmap_extent *next = extent_next(extent), *merged;
-	bool next_free = extent_is_free(next);
-
-	lockdep_assert_held(&arena->lock);
-	merged = free_tree_put(&arena->tree, extent, &arena->spares);
-	if (unlikely(!list_empty(&arena->walkers)) && merged != extent)
-		walk_note_merge(arena, extent, next_free ? next : NULL, merged);
-	if (unlikely(span_is_idle(merged)) && span_note_idle(arena, merged))
-		queue_delayed_work(arena_wq, &arena->span_work, HZ);
-}
-
-/* From here on the extent is busy.  Walkers may be looking. */
-static __always_inline void hand_out(struct vmap_arena *arena, struct vmap_extent *extent,
-				     const void *caller)
-{
-	WRITE_ONCE(extent->arena, arena);
-	WRITE_ONCE(extent->caller, caller);
-	WRITE_ONCE(extent->state, VMAP_BUSY);
-}
-
-/* One try to find and cut an extent. */
-static enum free_found try_take(struct vmap_arena *arena, struct free_search *search,
-				const void *caller, struct vmap_extent **extent)
-{
-	enum free_found found = FREE_AGAIN;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&arena->lock, flags);
-	if (arena->flushed)
-		purge_merge(arena, THROTTLE_MERGE_ALLOC);
-	if (arena->spares.count >= FREE_TREE_SPARES) {
-		found = free_tree_find(&arena->tree, search);
-		if (found == FREE_FOUND) {
-			if (unlikely(span_is_idle(search->extent)))
-				span_note_used(arena, search->extent);
-			*extent = free_tree_cut(&arena->tree, search, &arena->spares);
-			(*extent)->flags = 0;
-			hand_out(arena, *extent, caller);
-		}
-	}
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
-	return found;
-}
-
-/* Merge what is flushed, batch by batch, until something long enough is free. */
-static void merge_until(struct vmap_arena *arena, unsigned long size)
-{
-	unsigned long flags;
-	bool more;
-
-	do {
-		raw_spin_lock_irqsave(&arena->lock, flags);
-		more = purge_merge(arena, THROTTLE_MERGE_BATCH) &&
-		       free_tree_longest(&arena->tree) < size;
-		raw_spin_unlock_irqrestore(&arena->lock, flags);
-	} while (more);
-}
-
-/* A span of this size holds the request wherever the span begins.  vmap() maps no more than the RAM. */
-static bool import_size(const struct free_search *search, unsigned long *size)
-{
-	unsigned long slack = search->align > PMD_SIZE ? search->align - PMD_SIZE : 0;
-
-	return !check_add_overflow(search->size, slack, size) &&
-	       *size <= totalram_pages() << PAGE_SHIFT;
-}
-
-/* What a caller who may not sleep can do about lack of room. */
-static int make_room_now(struct vmap_arena *arena, struct free_search *search,
-			 unsigned int attempt)
-{
-	if (attempt)
-		return -ENOSPC;
-	if (arena->memory)
-		merge_until(arena, ULONG_MAX);
-	else
-		cache_drain_here(arena);
-	return 0;
-}
-
-/*
- * Nothing fits.  Return 0 if it is worth another try, else why not.  The first try costs little: a
- * flush, and merging until there is something; the next gives up all that is cached.
- */
-static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
-		     unsigned int attempt, unsigned long seen)
-{
-	unsigned long size;
-
-	search->reach = 0;
-	if (!gfpflags_allow_blocking(gfp))
-		return make_room_now(arena, search, attempt);
-	if (attempt == 0 && arena->memory && purge_some(arena)) {
-		merge_until(arena, search->size);
-		return 0;
-	}
-	if (attempt <= 1) {
-		cache_drain(arena);
-		if (arena->memory)
-			purge_all(arena);
-		return 0;
-	}
-	if (!arena->memory || attempt > MAX_IMPORTS || !import_size(search, &size))
-		return -ENOSPC;
-	return span_import(arena, size, seen);
-}
-
-/* Take an extent out of the arena, or say why there is none. */
-static struct vmap_extent *take(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
-				const void *caller)
-{
-	struct vmap_extent *extent = NULL;
-	unsigned int attempt = 0;
-	unsigned long seen;
-	int err;
-
-	for (;;) {
-		if (!stock_spares(arena, gfp))
-			return ERR_PTR(-ENOMEM);
-		seen = READ_ONCE(arena->imports);
-		switch (try_take(arena, search, caller, &extent)) {
-		case FREE_FOUND:
-			return extent;
-		case FREE_AGAIN:
-			if (gfpflags_allow_blocking(gfp))
-				cond_resched();
-			continue;
-		case FREE_NONE:
-			err = make_room(arena, search, gfp, attempt++, seen);
-			if (err)
-				return ERR_PTR(err);
-		}
-	}
-}
-
-static struct free_search memory_request(const struct vmap_arena *arena, unsigned long size,
-					 unsigned long align)
-{
-	return (struct free_search){
-		.size = PAGE_ALIGN(size) + arena->guard,
-		.align = max(align, PAGE_SIZE),
-		.hi = ULONG_MAX,
-	};
+	return take_hard(arena, &search, gfp, caller);
 }
 
 static struct vmap_extent *take_memory(struct vmap_arena *arena, unsigned long size,
 				       unsigned long align, gfp_t gfp, const void *caller)
 {
-	struct free_search search = memory_request(arena, size, align);
-	struct vmap_extent *extent;
+	struct vmap_extent *extent = NULL;
+	unsigned long with_guard;
 
 	if (!arena->memory || !size || size > totalram_pages() << PAGE_SHIFT ||
 	    !is_power_of_2(align))
 		return ERR_PTR(-EINVAL);
-	extent = take(arena, &search, gfp, caller);
-	span_keep_reserve(arena);
+	with_guard = PAGE_ALIGN(size) + arena->guard;
+	if (likely(align <= PAGE_SIZE))
+		extent = take_plain(arena, with_guard, caller);
+	if (unlikely(!extent))
+		extent = take_memory_hard(arena, with_guard, max(align, PAGE_SIZE), gfp, caller);
 	return extent;
 }
 
@@ -336,7 +140,7 @@ static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 			purge_defer(arena, extent);
 			return;
 		}
-		purge_wait(arena);
+		purge_make_way(arena);
 	}
 	arena_finish_free(arena, extent);
 }
@@ -379,6 +183,7 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 
 	if (IS_ERR(extent)) {
 		arena_count(arena, fails);
+		take_ahead(arena, gfp);
 		return NULL;
 	}
 	span = span_of(extent->start);
@@ -391,18 +196,25 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 	kmemleak_alloc(addr, size, 1, gfp);
 	extent->flags = is_plain(gfp, node) ? VMAP_EXTENT_PLAIN : 0;
 	publish(span, extent);
+	take_ahead(arena, gfp);
 	return addr;
 }
 
+static noinline void clear_pages(unsigned long addr, unsigned long end)
+{
+	for (; addr < end; addr += PAGE_SIZE)
+		clear_page((void *)addr);
+}
+
 /* Hand out a warm extent as if it were fresh. */
-static __always_inline void *reuse(struct vmap_arena *arena, struct vmap_extent *extent,
-				   unsigned long size, gfp_t gfp, const void *caller)
+static __always_inline void *reuse(struct vmap_extent *extent, unsigned long size, gfp_t gfp,
+				   const void *caller)
 {
 	void *addr = (void *)extent->start;
 
-	hand_out(arena, extent, caller);
+	hand_out(extent, caller);
 	if (want_init_on_alloc(gfp))
-		memset(addr, 0, PAGE_ALIGN(size));
+		clear_pages(extent->start, extent->start + PAGE_ALIGN(size));
 	kmemleak_alloc(addr, size, 1, gfp);
 	return addr;
 }
@@ -415,7 +227,7 @@ static noinline void *alloc_area_slow(struct vmap_arena *arena, unsigned long si
 	if (is_power_of_2(align) && is_plain(gfp, node)) {
 		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, align, gfp);
 		if (extent)
-			return reuse(arena, extent, size, gfp, caller);
+			return reuse(extent, size, gfp, caller);
 	}
 	return alloc_area_uncached(arena, size, align, gfp, node, caller);
 }
@@ -426,11 +238,9 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
 {
 	struct vmap_extent *extent;
 
-	if (likely(align <= PAGE_SIZE && is_power_of_2(align) && is_plain(gfp, node))) {
-		extent = cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT);
-		if (likely(extent))
-			return reuse(arena, extent, size, gfp, caller);
-	}
+	if (likely(align <= PAGE_SIZE && is_power_of_2(align) && is_plain(gfp, node) &&
+		   cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, &extent)))
+		return reuse(extent, size, gfp, caller);
 	return alloc_area_slow(arena, size, align, gfp, node, caller);
 }
 
@@ -468,8 +278,8 @@ static noinline void report_bad_free(const struct vmap_span *span, unsigned long
 }
 
 /*
- * The live extent that starts at @addr; NULL, and a report, if there is none, or if it is not of the
- * @foreign kind asked for.
+ * The live extent that starts at @addr; NULL, and a report, if there is none, or if it is not of
+ * the @foreign kind asked for.
  */
 static struct vmap_extent *find_live(const void *ptr, bool foreign, const void *caller)
 {
@@ -584,8 +394,7 @@ static __always_inline bool free_fast(const void *addr)
 		   extent->flags == VMAP_EXTENT_PLAIN)) {
 		arena = extent->arena;
 		class = class_of(arena, extent);
-		kept = likely(class <= CACHE_CLASSES) &&
-		       magazine_push(this_cpu_ptr(arena->cpu), extent, class);
+		kept = likely(class <= CACHE_CLASSES) && magazine_push(arena->cpu, extent, class);
 		/* While interrupts are off nobody can take it out again. */
 		if (kept)
 			kmemleak_free(addr);
@@ -607,7 +416,7 @@ static noinline void free_slow(const void *addr, const void *caller)
 	arena = extent->arena;
 	kmemleak_free(addr);
 	if (want_init_on_free())
-		memset((void *)addr, 0, extent_size(extent) - arena->guard);
+		clear_pages(extent->start, extent->end - arena->guard);
 	if (extent->flags == VMAP_EXTENT_PLAIN &&
 	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
@@ -622,10 +431,10 @@ static noinline void free_slow(const void *addr, const void *caller)
  * @addr: the address; NULL is fine
  *
  * Unless the memory is kept for reuse, the pages are unmapped and freed before it returns, except
- * where that is not allowed or where the caller would have to wait for a flush and may not: then the
- * purge worker does it.  An address that is not the start of a live allocation is reported with the
- * caller, and nothing is changed; only two CPUs that free the same address in the same instant may
- * both succeed.
+ * where that is not allowed or where too much is lazy and the caller may not wait for a flush: then
+ * the purge worker does it.  An address that is not the start of a live allocation is reported with
+ * the caller, and nothing is changed; only two CPUs that free the same address in the same instant
+ * may both succeed.
  *
  * Context: any but NMI.  Waits only where it may sleep.
  */
@@ -646,6 +455,8 @@ static void free_area_rcu(struct rcu_head *rcu)
 
 	kmemleak_free((void *)extent->start);
 	if (extent->flags == VMAP_EXTENT_PLAIN && !want_init_on_free()) {
+		/* The list of callbacks was where the arena is noted. */
+		WRITE_ONCE(extent->arena, arena);
 		WRITE_ONCE(*slot, extent);
 		if (cache_store(arena, extent, class_of(arena, extent)) ||
 		    cache_store_slow(arena, extent, class_of(arena, extent)))
@@ -703,6 +514,7 @@ void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 	window_map(span->window, extent->start, pages, count, prot);
 	extent->flags |= VMAP_EXTENT_FOREIGN;
 	publish(span, extent);
+	take_ahead(arena, GFP_KERNEL);
 	return (void *)extent->start;
 }
 EXPORT_SYMBOL_GPL(vmap_map_pages);
@@ -729,15 +541,16 @@ EXPORT_SYMBOL_GPL(vmap_unmap_pages);
 
 static struct vmap_extent *count_alloc(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	if (unlikely(IS_ERR(extent)))
+	if (IS_ERR(extent))
 		arena_count(arena, fails);
 	else
 		arena_count(arena, allocs);
 	return extent;
 }
 
-static struct vmap_extent *alloc_extent(struct vmap_arena *arena, struct free_search *search,
-					gfp_t gfp, const void *caller)
+static noinline struct vmap_extent *alloc_extent(struct vmap_arena *arena,
+						 struct free_search *search, gfp_t gfp,
+						 const void *caller)
 {
 	unsigned long size = search->size;
 
@@ -747,13 +560,23 @@ static struct vmap_extent *alloc_extent(struct vmap_arena *arena, struct free_se
 	search->align = max(search->align, arena->quantum);
 	if (search->size < size || search->hi - search->lo < search->size)
 		return count_alloc(arena, ERR_PTR(-ENOSPC));
-	return count_alloc(arena, take(arena, search, gfp, caller));
+	return count_alloc(arena, take_hard(arena, search, gfp, caller));
 }
 
-/* Is it a request that a cached extent of its size satisfies? */
-static __always_inline bool is_plain_range(const struct vmap_arena *arena, unsigned long align)
+/* Not inlined, so that only those calls pay for a search on the stack that need one. */
+static noinline struct vmap_extent *alloc_extent_hard(struct vmap_arena *arena,
+						      unsigned long size, unsigned long align,
+						      gfp_t gfp, const void *caller)
 {
-	return arena->caches_ranges && align <= arena->quantum && is_power_of_2(align);
+	struct free_search search = { .size = size, .align = align, .hi = ULONG_MAX };
+
+	return alloc_extent(arena, &search, gfp, caller);
+}
+
+/* Do cached extents of @size in this arena satisfy a request for @align? */
+static __always_inline bool is_cached_align(const struct vmap_arena *arena, unsigned long align)
+{
+	return align - 1 < data_race(arena->plain_align) && !(align & (align - 1));
 }
 
 static __always_inline unsigned long range_class(const struct vmap_arena *arena,
@@ -766,21 +589,26 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
 						      unsigned long size, unsigned long align,
 						      gfp_t gfp, const void *caller)
 {
-	struct vmap_extent *extent = NULL;
-	struct free_search search;
+	unsigned long rounded = ALIGN(size, arena->quantum);
+	struct vmap_extent *extent;
 
-	if (is_plain_range(arena, align))
+	if (is_cached_align(arena, align)) {
 		extent = cache_take_slow(arena, range_class(arena, size), align, gfp);
-	if (extent) {
-		hand_out(arena, extent, caller);
-		return extent;
+		if (extent) {
+			hand_out(extent, caller);
+			return extent;
+		}
 	}
-	search.size = size;
-	search.align = align;
-	search.lo = 0;
-	search.hi = ULONG_MAX;
-	search.reach = 0;
-	return alloc_extent(arena, &search, gfp, caller);
+	if (likely(!arena->memory && rounded && align - 1 < arena->quantum &&
+		   !(align & (align - 1)))) {
+		extent = take_plain(arena, rounded, caller);
+		if (likely(extent)) {
+			arena_count(arena, allocs);
+			take_ahead(arena, gfp);
+			return extent;
+		}
+	}
+	return alloc_extent_hard(arena, size, align, gfp, caller);
 }
 
 /**
@@ -800,12 +628,10 @@ struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long si
 	struct vmap_extent *extent;
 
 	arena = or_default(arena);
-	if (likely(is_plain_range(arena, align))) {
-		extent = cache_take(arena, range_class(arena, size));
-		if (likely(extent)) {
-			hand_out(arena, extent, __builtin_return_address(0));
-			return extent;
-		}
+	if (likely(is_cached_align(arena, align) &&
+		   cache_take(arena, range_class(arena, size), &extent))) {
+		hand_out(extent, __builtin_return_address(0));
+		return extent;
 	}
 	return alloc_extent_slow(arena, size, align, gfp, __builtin_return_address(0));
 }
@@ -841,37 +667,46 @@ static __always_inline bool is_busy_in(const struct vmap_extent *extent,
 	       READ_ONCE(extent->arena) == arena;
 }
 
+static noinline void report_bad_extent(const struct vmap_arena *arena,
+				       const struct vmap_extent *extent, const void *caller)
+{
+	pr_err_ratelimited("vmap_arena: bad free of extent %px by %pS: not a live one of arena %s\n",
+			   extent, caller, arena->name);
+}
+
+/* Free past this CPU's magazine. */
 static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_extent *extent,
-				      const void *caller)
+						       const void *caller)
 {
 	unsigned long flags;
 	bool good;
 
 	if (IS_ERR_OR_NULL(extent) || WARN_ON_ONCE(in_nmi()))
 		return;
-	good = !arena->memory && is_busy_in(extent, arena);
-	if (good && arena->caches_ranges &&
+	if (data_race(arena->plain_align) && is_busy_in(extent, arena) &&
 	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
 	raw_spin_lock_irqsave(&arena->lock, flags);
-	good = good && is_busy_in(extent, arena);
-	if (good)
+	good = !arena->memory && is_busy_in(extent, arena);
+	if (likely(good))
 		arena_give_back(arena, extent);
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
-	if (unlikely(!good)) {
-		pr_err_ratelimited("vmap_arena: bad free of extent %px by %pS: not a live one of arena %s\n",
-				   extent, caller, arena->name);
-		return;
-	}
-	arena_count(arena, frees);
+	if (likely(good))
+		arena_count(arena, frees);
+	else
+		report_bad_extent(arena, extent, caller);
 }
 
-/* Free into this CPU's magazine, if @extent is what it seems and there is room. */
+/*
+ * Free into this CPU's magazine, if @extent is what it seems and there is room.  If it was free,
+ * the word that names its arena would lead to its parent in the tree, so that need not be asked.
+ */
 static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	return likely(!IS_ERR_OR_NULL(extent) && arena->caches_ranges &&
-		      is_busy_in(extent, arena)) &&
-	       cache_store(arena, extent, class_of(arena, extent));
+	return !IS_ERR_OR_NULL(extent) &&
+	       likely(READ_ONCE(extent->arena) == arena &&
+		      READ_ONCE(extent->state) == VMAP_BUSY && data_race(arena->plain_align)) &&
+	       cache_store(arena, extent, extent_size(extent) >> arena->quantum_shift);
 }
 
 /**
@@ -885,9 +720,8 @@ static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vm
  */
 void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	arena = or_default(arena);
 	if (!free_extent_fast(arena, extent))
-		free_extent_slow(arena, extent, __builtin_return_address(0));
+		free_extent_slow(or_default(arena), extent, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_extent_free);
 

@@ -25,7 +25,7 @@ struct vmap_arena;
 struct vmap_extent;
 
 /* Flags of vmap_arena_create(). */
-#define VMAP_ARENA_NOCACHE	(1U << 0)	/* keep nothing for reuse: what is freed faults at once */
+#define VMAP_ARENA_NOCACHE	(1U << 0)	/* keep nothing: what is freed faults at once */
 #define VMAP_ARENA_NOGUARD	(1U << 1)	/* no unmapped page after each allocation */
 #define VMAP_ARENA_FLAGS	(VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD)
 
@@ -55,7 +55,7 @@ enum vmap_fit {
  * @merges: free neighbours joined
  * @flushes: TLB flushes on all CPUs
  * @purged: lazy extents given back to the free tree
- * @throttle_waits: frees that waited for a flush
+ * @throttle_waits: frees that first had to purge
  * @deferred: frees handed to the worker because the caller could not do them itself
  * @imports: spans imported since the arena was created
  * @warm: of what is cached, mapped pages, in bytes

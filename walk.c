@@ -3,9 +3,9 @@
  * walk.c - steps through all tiles of an arena without keeping its lock
  *
  * To print a million tiles one cannot hold the lock for the length of it.  A walker takes the lock
- * for one step, copies what the tile is, notes the tile after it, and lets go.  Tiles disappear only
- * in two ways: merged into a neighbour, or with their span.  Whoever does that moves the walkers on
- * that stand there, which costs one look at an empty list while nobody walks.
+ * for one step, copies what the tile is, notes the tile after it, and lets go.  Tiles disappear in
+ * two ways only: merged into a neighbour, or with their span.  Whoever does that moves the walkers
+ * on that stand there, which costs one look at an empty list while nobody walks.
  *
  * A walk sees each tile that is there all the while exactly once.
  *
@@ -24,13 +24,13 @@ static struct vmap_extent *first_tile(const struct vmap_arena *arena, const stru
 {
 	struct vmap_span *span = list_entry(after->next, struct vmap_span, link);
 
-	return list_is_last(after, &arena->spans) ? NULL : extent_next(&span->edge);
+	return list_is_last(after, &arena->spans) ? NULL : span->edge.next;
 }
 
 /* The tile after @extent, which may be in the next span. */
 static struct vmap_extent *following(const struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	struct vmap_extent *next = extent_next(extent);
+	struct vmap_extent *next = extent->next;
 
 	return is_edge(next) ? first_tile(arena, &container_of(next, struct vmap_span, edge)->link)
 			     : next;
@@ -95,18 +95,20 @@ void walk_end(struct tile_walk *walk)
 }
 
 /*
- * @extent and perhaps its free neighbour @next (else NULL) were merged into @merged.  Whoever was
- * about to see one of them has seen the beginning of @merged already if it lay before them.
+ * @extent is about to be free and merged with its free neighbours.  Whoever was going to see it, or
+ * the next one if that is merged, too, has seen the beginning of what it merges into if that lay
+ * before them.
  */
-void walk_note_merge(struct vmap_arena *arena, const struct vmap_extent *extent,
-		     const struct vmap_extent *next, struct vmap_extent *merged)
+void walk_note_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
+	struct vmap_extent *last = extent_is_free(extent->next) ? extent->next : extent;
+	struct vmap_extent *stop = extent_is_free(extent->prev) ? following(arena, last) : last;
 	struct tile_walk *walk;
 
 	lockdep_assert_held(&arena->lock);
 	list_for_each_entry(walk, &arena->walkers, link)
-		if (walk->next && (walk->next == extent || walk->next == next))
-			walk->next = merged == next ? merged : following(arena, merged);
+		if (walk->next == extent || walk->next == last)
+			walk->next = stop;
 }
 
 /* @span is about to go. */
@@ -116,6 +118,6 @@ void walk_note_return(struct vmap_arena *arena, struct vmap_span *span)
 
 	lockdep_assert_held(&arena->lock);
 	list_for_each_entry(walk, &arena->walkers, link)
-		if (walk->next == extent_next(&span->edge))
+		if (walk->next == span->edge.next)
 			walk->next = first_tile(arena, &span->link);
 }

@@ -7,8 +7,8 @@
  * mapping one dummy page over and over with vmap(), which reserves the range and makes the kernel
  * build each page table for it; then the tables are looked up once, from the CPU's root down, every
  * entry is cleared and the TLB flushed.  What is left is an empty range whose page tables exist and
- * stay until vunmap().  From then on mapping a page is one store into a known table: it cannot fail,
- * allocates nothing and walks nothing.
+ * stay until vunmap().  From then on mapping a page is one store into a known table: it cannot
+ * fail, allocates nothing and walks nothing.
  *
  * The range is used only from the first to the last PMD boundary in it, so that every page table a
  * window knows is its own from the first entry to the last.

@@ -3,8 +3,9 @@
  * arch/x86.h - where an x86-64 CPU keeps its page-table root, and how its TLB is flushed
  *
  * Kernel addresses are mapped alike in the page tables of every process, so the root of whatever
- * runs here will do.  INVLPG drops a global page whatever the PCID; without global pages (page-table
- * isolation) it would leave the other PCIDs' entries behind, and all of the TLB has to go.
+ * runs here will do.  INVLPG drops a global page whatever the PCID; without global pages (that is,
+ * with page-table isolation) it would leave the entries of other PCIDs behind, and all of the TLB
+ * has to go.
  */
 #ifndef ARCH_X86_H
 #define ARCH_X86_H

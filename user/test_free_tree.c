@@ -485,8 +485,8 @@ static const char *notice_each(struct twin *twin)
 	wrong = wrong ?: notice(tree, &low->end, low->start, "empty");
 	wrong = wrong ?: notice(tree, &low->end, low->end - 1, "tile");
 	wrong = wrong ?: notice(tree, &low->start, low->start - 1, "tile");
-	wrong = wrong ?: notice(tree, &extent_prev(low)->max, 8, "touch");
-	wrong = wrong ?: notice(tree, &extent_next(low)->max, 8, "touch");
+	wrong = wrong ?: notice(tree, &low->prev->max, 8, "touch");
+	wrong = wrong ?: notice(tree, &low->next->max, 8, "touch");
 	wrong = wrong ?: notice(tree, &tree->count, 4, "counts");
 	wrong = wrong ?: notice(tree, &tree->units, 24, "counts");
 	return wrong;

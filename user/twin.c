@@ -89,10 +89,10 @@ void twin_init(struct twin *twin, unsigned long grain)
 /* Free all tiles of a ring, whatever state it is in. */
 static void drop_ring(struct twin *twin, struct vmap_extent *edge)
 {
-	struct vmap_extent *tile = extent_next(edge), *next;
+	struct vmap_extent *tile = edge->next, *next;
 
 	for (; tile != edge; tile = next) {
-		next = extent_next(tile);
+		next = tile->next;
 		drop_extent(twin, tile);
 	}
 	free(edge);
@@ -149,9 +149,9 @@ bool twin_close(struct twin *twin, unsigned int index)
 		if (span->units[i].owner)
 			return false;
 	}
-	whole = extent_next(edge);
+	whole = edge->next;
 	free_tree_close(&twin->tree, whole);
-	if (!list_empty(&edge->tile))
+	if (edge->next != edge)
 		twin_fail(twin, "a closed span has tiles left");
 	drop_extent(twin, whole);
 	free(edge);
@@ -363,7 +363,7 @@ static unsigned long check_ring(struct twin *twin, unsigned int index,
 	if (edge->start != span->start + span->count || edge->end != span->start ||
 	    extent_is_free(edge) || edge->state != VMAP_EDGE)
 		twin_fail(twin, "the edge of the span at %#lx has changed", span->start);
-	for (tile = extent_next(edge); tile != edge && twin_ok(twin); tile = extent_next(tile)) {
+	for (tile = edge->next; tile != edge && twin_ok(twin); tile = tile->next) {
 		if (tile->start != at)
 			twin_fail(twin, "a tile starts at %#lx, not %#lx", tile->start, at);
 		check_tile(twin, span, tile);

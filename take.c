@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * take.c - takes extents out of an arena: what take_plain() could not do at once
+ *
+ * Most requests ask for a size only and find it at the first look (take_plain() in take.h).  The
+ * others come here: those with an alignment or bounds, whose search may go in several rounds, and
+ * those that find no room.
+ *
+ * If nothing fits, what costs least is done first: lazy extents are flushed and merged, a batch and
+ * a look at a time; then a span is imported; then all that is cached is given up; only then the
+ * allocation fails.  A caller who may not sleep gets what is free or flushed already.
+ *
+ * Splitting needs up to two spare extents.  They are got before the lock is taken, from a pool that
+ * merging fills, so that freeing never needs memory.  A worker fills it in time, so that few calls
+ * ask the slab.
+ *
+ * Locking: see arena.h.
+ */
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "cache.h"
+#include "take.h"
+
+/* Spares that a call gets at a time, and up to how many the worker fills the pool. */
+#define SPARES_REFILL	4
+#define SPARES_HIGH	256
+
+/* Others may free something behind a search that goes in rounds; this often it is repeated. */
+#define MAX_RESTARTS	8
+
+/* Others may snatch away what was imported; this often we import again. */
+#define MAX_IMPORTS	8
+
+/* Batches merged by one call before it imports, which takes as long as to merge many more. */
+#define MAX_MERGES	16
+
+/* Of a caller's flags, those that say how hard to try; the others are about the pages. */
+#define EFFORT_FLAGS	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_NORETRY | \
+			 __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC | __GFP_NOMEMALLOC)
+
+/* Put up to @count more spares into the pool.  Return how many were in it then. */
+static unsigned long add_spares(struct vmap_arena *arena, unsigned int count, gfp_t gfp)
+{
+	gfp_t slab_gfp = (gfp & EFFORT_FLAGS) | __GFP_NOWARN;
+	struct extent_pool fresh = {};
+	struct vmap_extent *extent;
+	unsigned long flags, got;
+
+	while (fresh.count < count && (extent = kmem_cache_alloc(extent_slab, slab_gfp)))
+		extent_pool_push(&fresh, extent);
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	while ((extent = extent_pool_pop(&fresh)))
+		extent_pool_push(&arena->spares, extent);
+	got = arena->spares.count;
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return got;
+}
+
+/* Have enough spares for one cut.  Return false if there is no memory for them. */
+static bool stock_spares(struct vmap_arena *arena, gfp_t gfp)
+{
+	return data_race(arena->spares.count) >= FREE_TREE_SPARES ||
+	       add_spares(arena, SPARES_REFILL, gfp) >= FREE_TREE_SPARES;
+}
+
+/* Fill the pool in time, so that few calls have to ask the slab, which may take long. */
+void arena_stock_work(struct work_struct *work)
+{
+	struct vmap_arena *arena = container_of(work, struct vmap_arena, stock_work);
+	unsigned long before, after = 0;
+
+	do {
+		before = after;
+		after = add_spares(arena, SPARES_REFILL, GFP_KERNEL);
+	} while (after > before && after < SPARES_HIGH);
+}
+
+/* Give the slab what the pool has beyond @keep, but no more than @most.  Return if that was it. */
+bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned long most)
+{
+	struct vmap_extent *extent;
+	unsigned long flags;
+
+	do {
+		extent = NULL;
+		raw_spin_lock_irqsave(&arena->lock, flags);
+		if (arena->spares.count > keep)
+			extent = extent_pool_pop(&arena->spares);
+		raw_spin_unlock_irqrestore(&arena->lock, flags);
+		if (extent)
+			kmem_cache_free(extent_slab, extent);
+	} while (extent && --most);
+	return extent;
+}
+
+/* Make an extent free again.  Under the arena's lock. */
+void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	struct vmap_extent *merged;
+
+	lockdep_assert_held(&arena->lock);
+	if (unlikely(!list_empty(&arena->walkers)))
+		walk_note_free(arena, extent);
+	merged = free_tree_put(&arena->tree, extent, &arena->spares);
+	if (unlikely(span_is_idle(merged)) && span_note_idle(arena, merged))
+		queue_delayed_work(arena_wq, &arena->span_work, HZ);
+}
+
+/* One try to find and cut an extent. */
+static enum free_found try_take(struct vmap_arena *arena, struct free_search *search,
+				const void *caller, struct vmap_extent **extent)
+{
+	enum free_found found = FREE_AGAIN;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	if (arena->flushed)
+		take_merge(arena);
+	if (arena->spares.count >= FREE_TREE_SPARES) {
+		found = free_tree_find(&arena->tree, search);
+		if (found == FREE_FOUND) {
+			if (unlikely(span_is_idle(search->extent)))
+				span_note_used(arena, search->extent);
+			*extent = free_tree_cut(&arena->tree, search, &arena->spares);
+			hand_out_new(arena, *extent, caller);
+		}
+	}
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return found;
+}
+
+/* A span of this size holds the request wherever it begins.  vmap() maps no more than the RAM. */
+static bool import_size(const struct free_search *search, unsigned long *size)
+{
+	unsigned long slack = search->align > PMD_SIZE ? search->align - PMD_SIZE : 0;
+
+	return !check_add_overflow(search->size, slack, size) &&
+	       *size <= totalram_pages() << PAGE_SHIFT;
+}
+
+/*
+ * struct effort - what a call has done so far for want of room
+ * @merges: batches merged
+ * @imports: spans imported
+ * @seen: arena->imports before the last look
+ * @drained: the cache was emptied
+ */
+struct effort {
+	unsigned int merges;
+	unsigned int imports;
+	unsigned long seen;
+	bool drained;
+};
+
+/* Merge a batch.  Return false if there is none, or if enough was merged by this call. */
+static bool merge_for_room(struct vmap_arena *arena, struct effort *effort, bool may_sleep)
+{
+	unsigned long flags;
+
+	if (!arena->memory)
+		return false;
+	if (may_sleep ? effort->merges++ >= MAX_MERGES || !purge_flush(arena)
+		      : !data_race(arena->flushed))
+		return false;
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	purge_merge(arena, THROTTLE_MERGE_BATCH);
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return true;
+}
+
+static int import_for_room(struct vmap_arena *arena, const struct free_search *search,
+			   struct effort *effort)
+{
+	unsigned long size;
+
+	if (!arena->memory || effort->imports++ >= MAX_IMPORTS || !import_size(search, &size))
+		return -ENOSPC;
+	return span_import(arena, size, effort->seen);
+}
+
+/* Give up all that is cached, as far as that is possible here. */
+static bool drain_for_room(struct vmap_arena *arena, struct effort *effort, bool may_sleep)
+{
+	if (effort->drained || (arena->memory && !may_sleep))
+		return false;
+	effort->drained = true;
+	if (!may_sleep) {
+		cache_drain_here(arena);
+	} else {
+		cache_drain(arena);
+		if (arena->memory)
+			purge_all(arena);
+	}
+	return true;
+}
+
+/* Nothing fits.  Do what costs least; return 0 if it is worth another try, else why not. */
+static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
+		     struct effort *effort)
+{
+	bool may_sleep = gfpflags_allow_blocking(gfp);
+	int err = -ENOSPC;
+
+	search->reach = 0;
+	if (merge_for_room(arena, effort, may_sleep))
+		return 0;
+	if (may_sleep)
+		err = import_for_room(arena, search, effort);
+	return err && drain_for_room(arena, effort, may_sleep) ? 0 : err;
+}
+
+/**
+ * take_hard() - take the lowest extent that fits, making room if need be
+ * @arena: the arena
+ * @search: what is asked for; reach 0
+ * @gfp: whether it may sleep, and how to get memory for the bookkeeping
+ * @caller: to be noted
+ *
+ * Context: any that @gfp allows.
+ * Return: the extent, busy, or an ERR_PTR: -ENOSPC, -ENOMEM.
+ */
+struct vmap_extent *take_hard(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
+			      const void *caller)
+{
+	struct vmap_extent *extent = NULL;
+	unsigned long changes = 0;
+	unsigned int restarts = 0;
+	struct effort effort = {};
+	int err;
+
+	for (;;) {
+		if (!stock_spares(arena, gfp))
+			return ERR_PTR(-ENOMEM);
+		effort.seen = data_race(arena->imports);
+		if (!search->reach)
+			changes = data_race(arena->tree.changes);
+		switch (try_take(arena, search, caller, &extent)) {
+		case FREE_FOUND:
+			return extent;
+		case FREE_AGAIN:
+			if (gfpflags_allow_blocking(gfp))
+				cond_resched();
+			continue;
+		case FREE_NONE:
+			if (data_race(arena->tree.changes) != changes &&
+			    restarts++ < MAX_RESTARTS) {
+				search->reach = 0;
+				continue;
+			}
+			err = make_room(arena, search, gfp, &effort);
+			if (err)
+				return ERR_PTR(err);
+		}
+	}
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * take.h - the hot path of taking an extent out of an arena
+ *
+ * See the theory statement in take.c.
+ */
+#ifndef TAKE_H
+#define TAKE_H
+
+#include "arena.h"
+#include "throttle.h"
+
+/* Spares below which a worker fills the pool. */
+#define TAKE_SPARES_LOW	128
+
+struct vmap_extent *take_hard(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
+			      const void *caller);
+
+/* From here on the extent, its arena noted, is busy.  Walkers may be looking. */
+static __always_inline void hand_out(struct vmap_extent *extent, const void *caller)
+{
+	WRITE_ONCE(extent->caller, caller);
+	WRITE_ONCE(extent->state, VMAP_BUSY);
+}
+
+static __always_inline void hand_out_new(struct vmap_arena *arena, struct vmap_extent *extent,
+					 const void *caller)
+{
+	extent->flags = 0;
+	WRITE_ONCE(extent->arena, arena);
+	hand_out(extent, caller);
+}
+
+/* Pay a little of what is flushed; more if there is hardly any room. */
+static inline void take_merge(struct vmap_arena *arena)
+{
+	purge_merge(arena, span_is_low(arena) ? THROTTLE_MERGE_FREE : THROTTLE_MERGE_ALLOC);
+}
+
+/* Cut @size from the lowest free extent that has it; NULL if none does. */
+static __always_inline struct vmap_extent *cut_lowest(struct vmap_arena *arena, unsigned long size)
+{
+	struct vmap_extent *from = free_tree_lowest(&arena->tree, size);
+
+	if (unlikely(!from))
+		return NULL;
+	if (unlikely(span_is_idle(from)))
+		span_note_used(arena, from);
+	return free_tree_cut_left(&arena->tree, from, size, &arena->spares);
+}
+
+/*
+ * Take the lowest extent of @size, which nothing else is asked of.  NULL if that takes more than
+ * one look at what is free now.
+ */
+static __always_inline struct vmap_extent *take_plain(struct vmap_arena *arena, unsigned long size,
+						       const void *caller)
+{
+	struct vmap_extent *extent = NULL;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	if (arena->flushed)
+		extent = purge_reuse(arena, size);
+	if (arena->flushed && !extent)
+		take_merge(arena);
+	if (likely(!extent && arena->spares.count >= FREE_TREE_SPARES))
+		extent = cut_lowest(arena, size);
+	if (likely(extent))
+		hand_out_new(arena, extent, caller);
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return extent;
+}
+
+/*
+ * See to it that the next calls find spares and room.  To be called last: the worker that is woken
+ * may get the CPU at once.
+ */
+static __always_inline void take_ahead(struct vmap_arena *arena, gfp_t gfp)
+{
+	if (unlikely(data_race(arena->spares.count) < TAKE_SPARES_LOW))
+		queue_work(arena_wq, &arena->stock_work);
+	if (arena->memory)
+		span_keep_reserve(arena, gfp);
+}
+
+#endif
