@@ -18,6 +18,7 @@
 #   suite:  the cheapest tests that should notice: "user" for those of user/, else a KUnit suite, or
 #           SUITE.CASE, in the debug kernel
 #   load:   parameters that vmap_arena.ko needs for it, if any
+#   boot:   words for the kernel's command line that it needs, if any
 #
 # Each is applied in a scratch copy of the tree.  First the same tests must pass without a bug, or
 # their verdict would mean nothing.  A line is printed for each bug: caught and by what, missed, or
@@ -36,6 +37,7 @@ WORK=$BUILD/mutate
 TREE=$WORK/tree
 CONTROL=no-bug
 ALWAYS=span_size=2M
+COMMON='numa=fake=2 softlockup_panic=1 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1'
 PER_BOOT=16
 names=() kind=any
 caught=0 missed=0 broken=0
@@ -223,16 +225,19 @@ test_of() {
 	echo "$(header "${1#"$CONTROL"-}" suite),$ALWAYS $(header "${1#"$CONTROL"-}" load)"
 }
 
-# boot NAME... - run these in one guest.
+boot_of() {
+	header "${1#"$CONTROL"-}" boot
+}
+
+# boot WORDS NAME... - run these in one guest.
 boot() {
 	local name told=() options=()
 
-	for name; do
+	for name in "${@:2}"; do
 		told+=("$name,$(test_of "$name")")
 		options+=(--module "$WORK/$name.arena.ko")
 	done
-	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --timeout $((180 + 90 * $#)) \
-		--append 'numa=fake=2 softlockup_panic=1 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1' \
+	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --timeout $((180 + 90 * $#)) --append "$COMMON $1" \
 		--script "$ROOT/scripts/guest/mutants.sh" --file "$ROOT/scripts/guest/kunit-lib.sh" \
 		--module "$WORK/vmap_kunit.ko" --log "$WORK/console.log" "${options[@]}" \
 		-- "${told[@]}" >"$WORK/vm.log" 2>&1 || true
@@ -268,14 +273,27 @@ controls() {
 	local name
 
 	for name; do
-		echo "$(test_of "$name"):$CONTROL-$name"
+		echo "$(test_of "$name") $(boot_of "$name"):$CONTROL-$name"
 	done | sort -t : -u -k 1,1 | sed 's/.*://'
+}
+
+# alike WORDS - those that are pending and need these words, but not too many.
+alike() {
+	local name
+
+	for name in "${pending[@]}"; do
+		[[ $(boot_of "$name") != "$1" ]] || echo "$name"
+	done | head -n "$PER_BOOT"
 }
 
 # run_pending - boot as often as needed, each time with what no boot has had a verdict for.
 run_pending() {
+	local words batch
+
 	while ((${#pending[@]})); do
-		boot "${pending[@]:0:PER_BOOT}"
+		words=$(boot_of "${pending[0]}")
+		mapfile -t batch < <(alike "$words")
+		boot "$words" "${batch[@]}"
 		judge
 	done
 }
