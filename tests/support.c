@@ -89,7 +89,7 @@ static const char *check_ring(const struct vmap_span *span, unsigned long *free)
 {
 	const struct vmap_extent *tile;
 
-	list_for_each_entry(tile, &span->edge.tile, tile) {
+	for (tile = span->edge.next; tile != &span->edge; tile = tile->next) {
 		const char *wrong = free_tree_check_tile(tile);
 
 		if (wrong)
