@@ -112,6 +112,10 @@ module_param_cb(cache_depot, &size_ops, &cache_depot, 0444);
 MODULE_PARM_DESC(cache_depot, "the most that an arena keeps for all CPUs together, in bytes, K, M or G; "
 			      "from 64K to 64G; 0: 1/32 of memory, at most 64M (default)");
 
+static bool time_lock;
+module_param(time_lock, bool, 0444);
+MODULE_PARM_DESC(time_lock, "measure how long each arena's lock is held, for its stats (default n)");
+
 #define MAX_SPAN	(64UL << 30)
 #define MIN_THRESHOLD	(64UL << 10)
 #define MAX_THRESHOLD	(64UL << 30)
@@ -172,6 +176,16 @@ int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes)
 	}
 	WRITE_ONCE(arena->threshold, bytes);
 	return 0;
+}
+
+DEFINE_STATIC_KEY_FALSE(arena_lock_timed);
+
+/* How long was the lock held that is about to be let go? */
+void arena_note_hold(struct vmap_arena *arena)
+{
+	lockdep_assert_held(&arena->lock);
+	WRITE_ONCE(arena->held_max, max(arena->held_max,
+					ktime_get_mono_fast_ns() - arena->locked_at));
 }
 
 static void free_arena(struct kref *refs)
@@ -459,7 +473,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	*stats = (struct vmap_arena_stats){};
 	add_counters(arena, stats);
 	add_cache(arena, stats);
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	stats->spans = arena->nr_spans;
 	stats->reserved = arena->reserved;
 	stats->free = arena->tree.units;
@@ -472,7 +486,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	stats->flushes = READ_ONCE(arena->flushes);
 	stats->purged = arena->purged;
 	stats->imports = arena->imports;
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_stats);
 
@@ -538,6 +552,8 @@ static int __init start(void)
 
 	if (err)
 		return err;
+	if (time_lock)
+		static_branch_enable(&arena_lock_timed);
 	set_cache_limits();
 	debugfs_init_module();
 	default_arena = create_memory("default", 0);

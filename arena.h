@@ -15,7 +15,9 @@
 #define ARENA_H
 
 #include <linux/atomic.h>
+#include <linux/jump_label.h>
 #include <linux/kref.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
@@ -123,7 +125,10 @@ struct depot {
  * @dir: its debugfs folder
  *
  * @lock: serialises the tree, the rings of all spans, the spares, and all of this group.  Held for
- *	  O(log n) steps or one fixed batch; a raw lock, since frees come from any context
+ *	  O(log n) steps or one fixed batch; a raw lock, since frees come from any context.  Taken
+ *	  by arena_lock() only
+ * @locked_at: when it was taken, if that is noted
+ * @held_max: the longest that it was held, in ns
  * @tree: the free extents of all spans
  * @spares: extents without a range, for splits
  * @spans: all of them, in order of import
@@ -175,6 +180,8 @@ struct vmap_arena {
 	struct dentry *dir;
 
 	raw_spinlock_t lock;
+	u64 locked_at;
+	u64 held_max;
 	struct free_tree tree;
 	struct extent_pool spares;
 	struct list_head spans;
@@ -220,8 +227,30 @@ extern struct mutex arena_list_lock;
 extern struct workqueue_struct *arena_wq;
 extern struct kmem_cache *extent_slab;
 extern unsigned long span_size;
+DECLARE_STATIC_KEY_FALSE(arena_lock_timed);
+void arena_note_hold(struct vmap_arena *arena);
 void arena_release(struct vmap_arena *arena);
 int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes);
+
+/* Take an arena's lock; returns the interrupt flags. */
+static __always_inline unsigned long arena_lock(struct vmap_arena *arena)
+	__acquires(&arena->lock)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	if (static_branch_unlikely(&arena_lock_timed))
+		arena->locked_at = ktime_get_mono_fast_ns();
+	return flags;
+}
+
+static __always_inline void arena_unlock(struct vmap_arena *arena, unsigned long flags)
+	__releases(&arena->lock)
+{
+	if (static_branch_unlikely(&arena_lock_timed))
+		arena_note_hold(arena);
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+}
 
 /* vmap_alloc.c */
 void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent);

@@ -135,7 +135,7 @@ static bool attach(struct vmap_arena *arena, struct magazine *magazine)
 	unsigned long flags;
 	bool attached;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	cpu = this_cpu_ptr(arena->cpu);
 	attached = !has_magazine(cpu, class) && arena->caching;
 	if (attached) {
@@ -144,7 +144,7 @@ static bool attach(struct vmap_arena *arena, struct magazine *magazine)
 		cpu->demand[class] = 0;
 		arena->depot[class].wanted = true;
 	}
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return attached;
 }
 
@@ -213,7 +213,7 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 
 	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(arena->caching))
 		return NULL;
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	cpu = this_cpu_ptr(arena->cpu);
 	wants = wants_magazine(arena, cpu, class);
 	magazine = cpu->magazine[class];
@@ -223,7 +223,7 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 		extent = magazine_pop(arena->cpu, magazine);
 	if (!extent)
 		cpu->misses++;
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	if (wants)
 		add_magazine(arena, class, gfp);
 	return extent;
@@ -247,7 +247,7 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
 
 	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(arena->depot[class].wanted))
 		return false;
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	cpu = this_cpu_ptr(arena->cpu);
 	magazine = cpu->magazine[class];
 	if (arena->caching && depot_has_room(arena, max(magazine->capacity, 1U) * class)) {
@@ -258,7 +258,7 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
 		cpu->stored++;
 		stored = true;
 	}
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return stored;
 }
 
@@ -327,13 +327,13 @@ static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, un
 	unsigned int got, i;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	for (got = 0; got < min_t(unsigned int, count, DRAIN_BATCH); got++) {
 		batch[got] = depot_pop(arena, class);
 		if (!batch[got])
 			break;
 	}
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	for (i = 0; i < got; i++)
 		arena_uncache(arena, batch[i]);
 	return got;
@@ -388,10 +388,10 @@ void cache_switch(struct vmap_arena *arena, bool on)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	WRITE_ONCE(arena->caching, on);
 	WRITE_ONCE(arena->plain_align, on && !arena->memory ? arena->quantum : 0);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	if (!on)
 		cache_drain(arena);
 }
@@ -451,10 +451,10 @@ static unsigned int unused_in_depot(struct vmap_arena *arena, unsigned int class
 	unsigned long flags;
 	unsigned int unused;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	unused = depot->unused;
 	depot->unused = depot->count - unused;
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return unused;
 }
 

@@ -121,9 +121,9 @@ static bool merge(struct vmap_arena *arena, unsigned int count)
 	unsigned long flags;
 	bool more;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	more = purge_merge(arena, count);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return more;
 }
 
@@ -136,7 +136,7 @@ static bool merge(struct vmap_arena *arena, unsigned int count)
  */
 void purge_add(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	extent->state = VMAP_LAZY;
+	WRITE_ONCE(extent->state, VMAP_LAZY);
 	llist_add(&extent->lazy, &arena->lazy_list);
 	if (!wants_purge(arena))
 		return;
@@ -195,10 +195,10 @@ static bool flush_lazy(struct vmap_arena *arena)
 	if (!batch)
 		return false;
 	flush_batch(batch);
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	arena->flushed = batch;
 	WRITE_ONCE(arena->flushes, arena->flushes + 1);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return true;
 }
 

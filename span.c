@@ -114,14 +114,14 @@ static void open_span(struct vmap_arena *arena, struct vmap_span *span, struct v
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	free_tree_open(&arena->tree, &span->edge, whole, span->start, span->end);
 	list_add_tail(&span->link, &arena->spans);
 	note_idle(arena, span);
 	arena->reserved += span->end - span->start;
 	arena->nr_spans++;
 	arena->imports++;
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 }
 
 /* Take an idle span out of the arena, if more than @keep units are idle. */
@@ -131,7 +131,7 @@ static struct vmap_span *close_idle_span(struct vmap_arena *arena, unsigned long
 	struct vmap_extent *whole;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	if (arena->idle_units > keep) {
 		span = list_first_entry(&arena->idle_spans, struct vmap_span, idle);
 		whole = span->edge.next;
@@ -143,7 +143,7 @@ static struct vmap_span *close_idle_span(struct vmap_arena *arena, unsigned long
 		arena->reserved -= span->end - span->start;
 		arena->nr_spans--;
 	}
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return span;
 }
 

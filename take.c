@@ -51,11 +51,11 @@ static unsigned long add_spares(struct vmap_arena *arena, unsigned int count, gf
 
 	while (fresh.count < count && (extent = kmem_cache_alloc(extent_slab, slab_gfp)))
 		extent_pool_push(&fresh, extent);
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	while ((extent = extent_pool_pop(&fresh)))
 		extent_pool_push(&arena->spares, extent);
 	got = arena->spares.count;
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return got;
 }
 
@@ -86,10 +86,10 @@ bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned lo
 
 	do {
 		extent = NULL;
-		raw_spin_lock_irqsave(&arena->lock, flags);
+		flags = arena_lock(arena);
 		if (arena->spares.count > keep)
 			extent = extent_pool_pop(&arena->spares);
-		raw_spin_unlock_irqrestore(&arena->lock, flags);
+		arena_unlock(arena, flags);
 		if (extent)
 			kmem_cache_free(extent_slab, extent);
 	} while (extent && --most);
@@ -116,7 +116,7 @@ static enum free_found try_take(struct vmap_arena *arena, struct free_search *se
 	enum free_found found = FREE_AGAIN;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	if (arena->flushed)
 		take_merge(arena);
 	if (arena->spares.count >= FREE_TREE_SPARES) {
@@ -128,7 +128,7 @@ static enum free_found try_take(struct vmap_arena *arena, struct free_search *se
 			hand_out_new(arena, *extent, caller);
 		}
 	}
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return found;
 }
 
@@ -165,9 +165,9 @@ static bool merge_for_room(struct vmap_arena *arena, struct effort *effort, bool
 	if (may_sleep ? effort->merges++ >= MAX_MERGES || !purge_flush(arena)
 		      : !data_race(arena->flushed))
 		return false;
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	purge_merge(arena, THROTTLE_MERGE_BATCH);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return true;
 }
 

@@ -53,13 +53,13 @@ static __always_inline struct vmap_extent *cut_lowest(struct vmap_arena *arena, 
  * Take the lowest extent of @size, which nothing else is asked of.  NULL if that takes more than
  * one look at what is free now.
  */
-static __always_inline struct vmap_extent *take_plain(struct vmap_arena *arena, unsigned long size,
-						       const void *caller)
+static __always_inline struct vmap_extent *take_plain(struct vmap_arena *arena,
+						      unsigned long size, const void *caller)
 {
 	struct vmap_extent *extent = NULL;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	if (arena->flushed)
 		extent = purge_reuse(arena, size);
 	if (arena->flushed && !extent)
@@ -68,7 +68,7 @@ static __always_inline struct vmap_extent *take_plain(struct vmap_arena *arena, 
 		extent = cut_lowest(arena, size);
 	if (likely(extent))
 		hand_out_new(arena, extent, caller);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return extent;
 }
 

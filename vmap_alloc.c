@@ -155,9 +155,9 @@ void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent)
 		free_area(arena, extent);
 		return;
 	}
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	arena_give_back(arena, extent);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 }
 
 static unsigned long class_of(const struct vmap_arena *arena, const struct vmap_extent *extent)
@@ -676,7 +676,7 @@ static noinline void report_bad_extent(const struct vmap_arena *arena,
 
 /* Free past this CPU's magazine. */
 static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_extent *extent,
-						       const void *caller)
+				      const void *caller)
 {
 	unsigned long flags;
 	bool good;
@@ -686,11 +686,11 @@ static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_exte
 	if (data_race(arena->plain_align) && is_busy_in(extent, arena) &&
 	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	good = !arena->memory && is_busy_in(extent, arena);
 	if (likely(good))
 		arena_give_back(arena, extent);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	if (likely(good))
 		arena_count(arena, frees);
 	else

@@ -41,10 +41,10 @@ void walk_begin(struct tile_walk *walk, struct vmap_arena *arena)
 	unsigned long flags;
 
 	*walk = (struct tile_walk){ .arena = arena };
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	walk->next = list_empty(&arena->spans) ? NULL : first_tile(arena, &arena->spans);
 	list_add(&walk->link, &arena->walkers);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 }
 
 static void describe(struct tile *tile, const struct vmap_extent *extent)
@@ -75,13 +75,13 @@ bool walk_step(struct tile_walk *walk)
 	struct vmap_extent *extent;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	flags = arena_lock(arena);
 	extent = walk->next;
 	if (extent) {
 		describe(&walk->tile, extent);
 		walk->next = following(arena, extent);
 	}
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	arena_unlock(arena, flags);
 	return extent;
 }
 
@@ -89,9 +89,9 @@ void walk_end(struct tile_walk *walk)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&walk->arena->lock, flags);
+	flags = arena_lock(walk->arena);
 	list_del(&walk->link);
-	raw_spin_unlock_irqrestore(&walk->arena->lock, flags);
+	arena_unlock(walk->arena, flags);
 }
 
 /*

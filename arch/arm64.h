@@ -3,8 +3,8 @@
  * arch/arm64.h - where an arm64 CPU keeps the kernel's page-table root, and how its TLB is flushed
  *
  * TTBR1_EL1 holds the physical address of the root between an ASID above and the CnP bit below.  A
- * kernel for 52-bit physical addresses puts the top four bits of the address into bits 2 to 5, which
- * the root's alignment leaves free, whether the CPU has so many or not.
+ * kernel for 52-bit physical addresses puts the top four bits of the address into bits 2 to 5,
+ * which the root's alignment leaves free, whether the CPU has so many or not.
  *
  * The TLB instructions reach all CPUs by themselves.
  */

@@ -55,6 +55,7 @@ done
 for value in 2 -1 maybe; do
 	refused vmap_arena guard "$value"
 	refused vmap_arena cache "$value"
+	refused vmap_arena time_lock "$value"
 done
 taken vmap_arena span_size 32M 33554432
 taken vmap_arena arena_limit 64M 67108864
@@ -63,6 +64,7 @@ taken vmap_arena guard 0 N
 taken vmap_arena cache 0 N
 taken vmap_arena cache_cpu 64K 65536
 taken vmap_arena cache_depot 1M 1048576
+taken vmap_arena time_lock 1 Y
 
 insmod vmap_arena.ko || not_ok "vmap_arena.ko loads"
 for pair in nr_threads=1025 nr_threads=-1 nr_threads=abc nr_threads=99999999999999999999 \
