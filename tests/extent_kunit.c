@@ -7,6 +7,8 @@
  * uncached allocation promises the lowest address, so caching is switched off where that is tested.
  */
 #include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 
 #include "vmap_kunit.h"
@@ -286,6 +288,98 @@ static void the_lowest_fit_at_the_top(struct kunit *test)
 	run_model(test, exact_range(test, ULONG_MAX - 2 * UNITS + 1, ULONG_MAX - UNITS + 1, 1));
 }
 
+#define PLACE	16
+#define HOLES	160
+
+/**
+ * struct places - two places where a request fits; one is taken, and in turn the other
+ * @arena: the arena
+ * @start: where they are: the first units of it, and the last
+ * @held: the one that is taken
+ */
+struct places {
+	struct vmap_arena *arena;
+	unsigned long start[2];
+	struct vmap_extent *held;
+};
+
+static struct vmap_extent *take_place(struct places *places, unsigned int which)
+{
+	unsigned long start = places->start[which];
+
+	return vmap_extent_alloc_range(places->arena, PLACE, PLACE, start, start + PLACE,
+				       GFP_KERNEL);
+}
+
+/* At no time are both taken by this thread. */
+static int swap_places(void *data)
+{
+	struct places *places = data;
+	unsigned int which = 0;
+
+	while (!kthread_should_stop()) {
+		vmap_extent_free(places->arena, places->held);
+		which = !which;
+		do {
+			cond_resched();
+			places->held = take_place(places, which);
+		} while (IS_ERR(places->held) && !kthread_should_stop());
+		usleep_range(50, 100);
+	}
+	return 0;
+}
+
+/* Between the two lie holes as long, but not aligned: a search for the second takes a while. */
+static void make_holes(struct kunit *test, struct places *places, struct vmap_extent **wall)
+{
+	unsigned long end = PLACE + PLACE / 4;
+	unsigned int i;
+
+	wall[0] = expect_at(test, places->arena, PLACE / 4, 1, PLACE, end, PLACE);
+	for (i = 1; i <= HOLES; i++) {
+		end += PLACE + PLACE / 2;
+		wall[i] = expect_at(test, places->arena, PLACE / 2, 1, end - PLACE / 2, end,
+				    end - PLACE / 2);
+	}
+	places->start[1] = ALIGN(end, PLACE);
+	wall[i] = expect_at(test, places->arena, places->start[1] - end, 1, end, places->start[1],
+			    end);
+}
+
+/*
+ * A search that others may interrupt must not take what it passed for gone: at any time one of the
+ * two places is free, though never the one that was free when the search began.
+ */
+static void a_fit_is_found_whatever_others_do(struct kunit *test)
+{
+	struct vmap_arena *arena = exact_range(test, 0, 2 * PLACE * HOLES, 1);
+	struct places places = { .arena = arena };
+	struct vmap_extent *wall[HOLES + 2], *last;
+	struct task_struct *swapper;
+	unsigned int i, failed = 0;
+
+	make_holes(test, &places, wall);
+	i = places.start[1] + PLACE;
+	last = expect_at(test, arena, 2 * PLACE * HOLES - i, 1, i, ULONG_MAX, i);
+	places.held = take_place(&places, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, places.held);
+	swapper = kthread_run(swap_places, &places, "kunit-swapper");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(swapper));
+	for (i = 0; i < 10 * kt_loops; i++) {
+		struct vmap_extent *extent = vmap_extent_alloc(arena, PLACE, PLACE, GFP_KERNEL);
+
+		failed += IS_ERR(extent);
+		vmap_extent_free(arena, extent);
+		cond_resched();
+	}
+	kthread_stop(swapper);
+	KUNIT_EXPECT_EQ(test, failed, 0);
+	vmap_extent_free(arena, places.held);
+	vmap_extent_free(arena, last);
+	for (i = 0; i < ARRAY_SIZE(wall); i++)
+		vmap_extent_free(arena, wall[i]);
+}
+
 static struct kunit_case extent_cases[] = {
 	KUNIT_CASE(bad_requests_are_refused),
 	KUNIT_CASE(what_cannot_fit_is_no_space),
@@ -297,6 +391,7 @@ static struct kunit_case extent_cases[] = {
 	KUNIT_CASE(bounds_off_the_quantum_are_kept),
 	KUNIT_CASE(the_lowest_fit_against_a_model),
 	KUNIT_CASE(the_lowest_fit_at_the_top),
+	KUNIT_CASE(a_fit_is_found_whatever_others_do),
 	{}
 };
 

@@ -8,10 +8,12 @@
 #include <linux/mm.h>
 
 #include "vmap_kunit.h"
+#include "../throttle.h"
 
 #define SMALL_THRESHOLD	(64UL << 10)
 #define FREERS		4
 #define LARGEST		8
+#define BACKLOG		4000
 
 static void frees_are_lazy_until_a_purge(struct kunit *test)
 {
@@ -107,6 +109,65 @@ static void lazy_room_is_found(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).imports, 1);
 }
 
+/* Have @count areas of a page each freed and flushed, but hardly any of them merged yet. */
+static bool flush_backlog(struct kunit *test, struct vmap_arena *arena, unsigned long count)
+{
+	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
+	unsigned long end = jiffies + 10 * HZ, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	WRITE_ONCE(arena->threshold, 1UL << 40);
+	for (i = 0; i < count; i++)
+		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
+	for (i = 0; i < count - 1; i++)
+		vmap_free(addr[i]);
+	/* Above the threshold, so that the next free asks for a flush; below the limit. */
+	WRITE_ONCE(arena->threshold, (count << PAGE_SHIFT) / 3 * 2);
+	vmap_free(addr[i]);
+	while (!kt_stats(arena).flushes && time_before(jiffies, end))
+		cond_resched();
+	return kt_stats(arena).flushes;
+}
+
+/* Make a call and return how many extents were merged meanwhile, by whomever. */
+static unsigned long merged_during(struct vmap_arena *arena, bool alloc, void **addr)
+{
+	unsigned long before;
+
+	preempt_disable();
+	before = READ_ONCE(arena->purged);
+	if (alloc)
+		*addr = kt_pages(arena, 1, GFP_ATOMIC);
+	else
+		vmap_free(*addr);
+	before = READ_ONCE(arena->purged) - before;
+	preempt_enable();
+	return before;
+}
+
+/*
+ * While thousands wait to be merged, a call merges a few of them, and the worker a batch now and
+ * then.  The worker may be at it during a call, but not during each of ten.
+ */
+static void no_call_pays_for_a_backlog(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	unsigned long by_alloc = ULONG_MAX, by_free = ULONG_MAX, enough = BACKLOG / 4 << PAGE_SHIFT;
+	unsigned int calls;
+	void *addr;
+
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	KUNIT_ASSERT_TRUE(test, flush_backlog(test, arena, BACKLOG));
+	for (calls = 0; calls < 10 && kt_stats(arena).lazy > enough; calls++) {
+		by_alloc = min(by_alloc, merged_during(arena, true, &addr));
+		by_free = min(by_free, merged_during(arena, false, &addr));
+	}
+	KUNIT_EXPECT_EQ_MSG(test, calls, 10, "somebody has merged it all");
+	KUNIT_EXPECT_LE(test, by_alloc, THROTTLE_MERGE_BATCH);
+	KUNIT_EXPECT_LE(test, by_free, THROTTLE_MERGE_BATCH);
+}
+
 struct flood {
 	struct vmap_arena *arena;
 	struct task_struct *freer[FREERS];
@@ -192,6 +253,7 @@ static struct kunit_case purge_cases[] = {
 	KUNIT_CASE(flushes_are_shared),
 	KUNIT_CASE(the_threshold_asks_for_a_purge),
 	KUNIT_CASE(lazy_room_is_found),
+	KUNIT_CASE(no_call_pays_for_a_backlog),
 	KUNIT_CASE(lazy_is_bounded),
 	{}
 };
