@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: sparse, clang with W=1, checkpatch, kernel-doc and coccinelle find nothing in the sources
-# deep: -
+# kernels: -
 
 # shellcheck source=scripts/check-lib.sh
 . "$(dirname "$0")/../check-lib.sh"
