@@ -2,8 +2,8 @@
 /*
  * arena_kunit.c - arenas: create, destroy, names; spans imported and returned; full and drained
  *
- * Load vmap_arena.ko with span_size=2M, or these take long; with arena_limit=8M the tests of the
- * limit run, too.
+ * Load vmap_arena.ko with span_size=2M, or these take long.  With arena_limit=8M it is also seen that
+ * the parameter works; the tests that need more room take the limit off.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -155,8 +155,7 @@ static void spans_come_and_go(struct kunit *test)
 	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	if (arena->limit)
-		kunit_skip(test, "arena_limit is set");
+	WRITE_ONCE(arena->limit, 0);
 	if (count > 1000)
 		kunit_skip(test, "span_size is too large for this");
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 1);
@@ -182,8 +181,7 @@ static void idle_spans_go_by_themselves(struct kunit *test)
 	unsigned long i, size = usual_span(arena) / 2;
 	void *addr[4];
 
-	if (arena->limit)
-		kunit_skip(test, "arena_limit is set");
+	WRITE_ONCE(arena->limit, 0);
 	for (i = 0; i < ARRAY_SIZE(addr); i++)
 		addr[i] = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_EXPECT_GE(test, kt_stats(arena).spans, 2);
@@ -205,8 +203,7 @@ static void the_edge_of_a_span_does_not_thrash(struct kunit *test)
 	unsigned long imports;
 	unsigned int i;
 
-	if (arena->limit)
-		kunit_skip(test, "arena_limit is set");
+	WRITE_ONCE(arena->limit, 0);
 	base = vmap_arena_alloc(arena, usual_span(arena) - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_ASSERT_NOT_NULL(test, base);
 	addr = kt_pages(arena, 1, GFP_KERNEL);
@@ -229,8 +226,7 @@ static void large_requests_get_a_span_of_their_own(struct kunit *test)
 	unsigned long size = 3 * usual_span(arena) + PAGE_SIZE;
 	void *addr;
 
-	if (arena->limit)
-		kunit_skip(test, "arena_limit is set");
+	WRITE_ONCE(arena->limit, 0);
 	if (size >> PAGE_SHIFT > totalram_pages() / 8)
 		kunit_skip(test, "span_size is too large for this");
 	addr = vmap_arena_alloc(arena, size, 4 * PMD_SIZE, GFP_KERNEL, NUMA_NO_NODE);
@@ -253,8 +249,7 @@ static void atomic_callers_meet_room_again(struct kunit *test)
 	unsigned long misses = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	if (arena->limit)
-		kunit_skip(test, "arena_limit is set");
+	WRITE_ONCE(arena->limit, 0);
 	for (i = 0; i < count && misses < 100; ) {
 		addr[i] = kt_pages(arena, 15, GFP_ATOMIC);
 		if (addr[i]) {
@@ -272,11 +267,15 @@ static void atomic_callers_meet_room_again(struct kunit *test)
 static void the_limit_holds(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
-	unsigned long count = 0;
+	unsigned long count = 0, parameter;
 	void *addr[64] = {};
 
-	if (!arena->limit || arena->limit > 16UL << 20)
-		kunit_skip(test, "load vmap_arena.ko with arena_limit=8M for this");
+	KUNIT_EXPECT_EQ(test, kt_parameter("arena_limit", &parameter), 0);
+	KUNIT_EXPECT_EQ(test, arena->limit, parameter);
+	if (!arena->limit)
+		WRITE_ONCE(arena->limit, 4 * usual_span(arena));
+	if (arena->limit > 16UL << 20)
+		kunit_skip(test, "span_size or arena_limit is too large for this");
 	KUNIT_EXPECT_NULL(test, vmap_arena_alloc(arena, arena->limit + 1, 1, GFP_KERNEL, 0));
 	while (count < 64 && (addr[count] = kt_pages(arena, 127, GFP_KERNEL)))
 		count++;
@@ -318,12 +317,13 @@ static unsigned long fill_range(struct vmap_arena *arena, struct vmap_extent **g
 		unsigned long size = small ? 1 : 1 + prandom_u32_state(rnd) % 128;
 
 		got[count] = vmap_extent_alloc(arena, size, 1, GFP_NOWAIT);
-		if (!IS_ERR(got[count]))
+		if (!IS_ERR(got[count])) {
 			count++;
-		else if (small)
+			continue;
+		}
+		if (small)
 			break;
-		else
-			small = true;
+		small = true;
 	}
 	return count;
 }
@@ -363,38 +363,51 @@ static void a_range_full_and_drained_again_and_again(struct kunit *test)
 	after = kt_stats(arena);
 	expect_as_before(test, &before, &after);
 	KUNIT_EXPECT_EQ(test, arena->tree.count, 1);
-	KUNIT_EXPECT_LE(test, arena->spares.count, 512);
+	/* No more than a unit each and some ahead of need, however many rounds there were. */
+	KUNIT_EXPECT_LE(test, arena->spares.count, FILL_MOST + 512);
 }
 
-static unsigned long fill_memory(struct vmap_arena *arena, void **got, struct rnd_state *rnd)
+/* Random sizes until one fails, then single pages into what is left. */
+static unsigned long fill_memory(struct vmap_arena *arena, void **got, unsigned long most,
+				 struct rnd_state *rnd)
 {
 	unsigned long count = 0;
+	bool small = false;
 
-	while (count < 64) {
-		got[count] = kt_pages(arena, 16 + prandom_u32_state(rnd) % 112, GFP_ATOMIC);
-		if (!got[count])
+	while (count < most) {
+		unsigned long pages = small ? 1 : 16 + prandom_u32_state(rnd) % 112;
+
+		got[count] = kt_pages(arena, pages, GFP_KERNEL);
+		if (got[count]) {
+			count++;
+			continue;
+		}
+		if (small)
 			break;
-		count++;
+		small = true;
 	}
 	return count;
 }
 
-static void memory_full_and_drained_again_and_again(struct kunit *test)
+/* An arena limited to @spans spans is filled and drained @rounds times. */
+static void fill_and_drain(struct kunit *test, unsigned int spans, unsigned int rounds)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long count, most = spans * areas_in_span(arena, 1);
+	void **got = kunit_kcalloc(test, most, sizeof(*got), GFP_KERNEL);
 	struct vmap_arena_stats before, after;
 	struct rnd_state rnd;
-	unsigned long count;
-	void *got[64];
-	unsigned int i;
 
-	if (arena->limit > 8UL << 20 || !arena->limit)
-		kunit_skip(test, "load vmap_arena.ko with arena_limit=8M for this");
+	if (most > FILL_MOST)
+		kunit_skip(test, "span_size is too large for this");
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	WRITE_ONCE(arena->limit, spans * usual_span(arena));
 	kt_seed_random(test, &rnd);
-	vmap_arena_purge(arena);
 	before = kt_stats(arena);
-	for (i = 0; i < FILL_ROUNDS; i++) {
-		for (count = fill_memory(arena, got, &rnd); count; )
+	while (rounds--) {
+		count = fill_memory(arena, got, most, &rnd);
+		KUNIT_EXPECT_EQ(test, kt_stats(arena).reserved, arena->limit);
+		while (count)
 			vmap_free(got[--count]);
 		vmap_arena_purge(arena);
 	}
@@ -402,6 +415,18 @@ static void memory_full_and_drained_again_and_again(struct kunit *test)
 	after = kt_stats(arena);
 	expect_as_before(test, &before, &after);
 	KUNIT_EXPECT_GT(test, after.fails, 0);
+}
+
+/* Fewer rounds than for a range: each allocates and frees all the pages of a span. */
+static void memory_full_and_drained_again_and_again(struct kunit *test)
+{
+	fill_and_drain(test, 1, FILL_ROUNDS / 5);
+}
+
+/* Here each round also imports three spans and returns them. */
+static void spans_full_and_drained_again_and_again(struct kunit *test)
+{
+	fill_and_drain(test, 4, FILL_ROUNDS / 50);
 }
 
 static struct kunit_case arena_cases[] = {
@@ -422,6 +447,7 @@ static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(the_limit_holds),
 	KUNIT_CASE(a_range_full_and_drained_again_and_again),
 	KUNIT_CASE(memory_full_and_drained_again_and_again),
+	KUNIT_CASE(spans_full_and_drained_again_and_again),
 	{}
 };
 

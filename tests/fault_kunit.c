@@ -18,6 +18,10 @@
 
 #define MOST_FAULTS	5000
 
+/* Faults to be met while pages are mapped, and in how many calls at the most. */
+#define MAP_FAULTS	20
+#define MOST_MAPPED	1000
+
 /**
  * struct attempt - a call to be made again and again
  * @call: makes it, with inject() before and injected() after; gives back what it got; returns
@@ -137,21 +141,6 @@ static bool alloc_extent(struct kunit *test, const struct attempt *attempt, unsi
 	return !IS_ERR(extent);
 }
 
-static bool map_pages(struct kunit *test, const struct attempt *attempt, unsigned int nth)
-{
-	struct page *pages[4];
-	unsigned int i;
-	void *addr;
-
-	for (i = 0; i < 4; i++)
-		pages[i] = ZERO_PAGE(0);
-	inject(nth);
-	addr = vmap_map_pages(pages, 4, PAGE_KERNEL_RO);
-	happened = injected();
-	vmap_unmap_pages(addr);
-	return addr;
-}
-
 static int fault_init(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_FAULT_INJECTION))
@@ -196,11 +185,9 @@ static void importing_a_span(struct kunit *test)
 	void *base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
 
 	KUNIT_ASSERT_NOT_NULL(test, base);
-	if (!arena->limit)
-		each_fault(test, &attempt);
+	WRITE_ONCE(arena->limit, 0);
+	each_fault(test, &attempt);
 	vmap_free(base);
-	if (arena->limit)
-		kunit_skip(test, "arena_limit is set");
 }
 
 /* The spares are drunk up by the extents kept here, so that each attempt has to get new ones. */
@@ -211,26 +198,46 @@ static void splitting_extents(struct kunit *test)
 		.call = alloc_extent, .arena = arena, .size = 5, .align = 64,
 	};
 	struct vmap_extent *kept[40];
-	unsigned int i;
+	unsigned int i, faults = 0;
 
 	for (i = 0; i < ARRAY_SIZE(kept); i++) {
 		kept[i] = vmap_extent_alloc(arena, 3, 1 << (i % 7), GFP_KERNEL);
 		attempt.gfp = i & 1 ? GFP_KERNEL : GFP_ATOMIC;
 		alloc_extent(test, &attempt, 1);
+		faults += happened;
 		kt_verify(test, arena);
 	}
+	KUNIT_EXPECT_GT(test, faults, 0);
 	for (i = 0; i < ARRAY_SIZE(kept); i++)
 		vmap_extent_free(arena, kept[i]);
 }
 
+/*
+ * What is mapped stays until the end, so that the default arena, whatever the tests before have
+ * left there, soon has to get new extents and spans.
+ */
 static void mapping_pages(struct kunit *test)
 {
-	struct attempt attempt = { .call = map_pages };
-	unsigned int nth;
+	void **addr = kunit_kcalloc(test, MOST_MAPPED, sizeof(*addr), GFP_KERNEL);
+	unsigned long areas = kt_stats(NULL).areas, mapped = 0;
+	struct page *page = ZERO_PAGE(0);
+	unsigned int i, faults = 0;
 
-	for (nth = 1; nth < 40; nth++)
-		map_pages(test, &attempt, nth);
-	KUNIT_EXPECT_TRUE(test, map_pages(test, &attempt, 0));
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	for (i = 0; i < MOST_MAPPED && faults < MAP_FAULTS; i++) {
+		inject(1 + faults % 4);
+		addr[i] = vmap_map_pages(&page, 1, PAGE_KERNEL_RO);
+		faults += injected();
+		mapped += !!addr[i];
+	}
+	KUNIT_EXPECT_EQ(test, faults, MAP_FAULTS);
+	KUNIT_EXPECT_EQ(test, kt_stats(NULL).areas, areas + mapped);
+	while (i--)
+		vmap_unmap_pages(addr[i]);
+	KUNIT_EXPECT_EQ(test, kt_stats(NULL).areas, areas);
+	addr[0] = vmap_map_pages(&page, 1, PAGE_KERNEL_RO);
+	KUNIT_EXPECT_NOT_NULL(test, addr[0]);
+	vmap_unmap_pages(addr[0]);
 }
 
 static struct kunit_case fault_cases[] = {
