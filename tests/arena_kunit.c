@@ -2,8 +2,8 @@
 /*
  * arena_kunit.c - arenas: create, destroy, names; spans imported and returned; full and drained
  *
- * Load vmap_arena.ko with span_size=2M, or these take long.  With arena_limit=8M it is also seen that
- * the parameter works; the tests that need more room take the limit off.
+ * Load vmap_arena.ko with span_size=2M, or these take long.  With arena_limit=8M it is also seen
+ * that the parameter works; the tests that need more room take the limit off.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
