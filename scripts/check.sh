@@ -6,7 +6,7 @@
 # usage: scripts/check.sh [option]...
 #
 #   --quick      only what is needed in the inner loop, with shorter runs
-#   --deep       also what takes long and seldom finds anything
+#   --deep       also what runs in kernels built for it, which alone takes many minutes
 #   --jobs N     run N checks side by side, 1 to 64 (the number of CPUs, but at most 4)
 #   --only NAME  only this check (build-6.12), or all of a file's (build), deep or not; may be
 #                repeated
