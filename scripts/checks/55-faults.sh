@@ -11,9 +11,10 @@
 use_test_kernel "$1"
 need_packages gcc libc6-dev
 gcc -static -O2 -Wall -Werror -o "$CHECK_DIR/failnth" "$ROOT/scripts/guest/failnth.c"
-in_guest reload.sh --timeout 600 -- 20
-in_guest loadfaults.sh --file "$CHECK_DIR/failnth" --file "$KUNIT_GUEST_LIB" --timeout 900 -- 2000
+in_guest reload.sh --timeout 600 -- 10
+in_guest loadfaults.sh --file "$CHECK_DIR/failnth" --file "$KUNIT_GUEST_LIB" \
+	--append log_buf_len=4M --timeout 900 -- 2000
 in_guest hotplug.sh --module "$MODULES/vmap_kunit.ko" --file "$KUNIT_GUEST_LIB" \
-	--cpus 3 --timeout 900 -- 1500
+	--cpus 3 --timeout 900 -- 800
 in_kunit_guest vmap_stress --mem 320 --timeout 600 -- loops=200 span_size=2M
 finish

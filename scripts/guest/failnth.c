@@ -4,6 +4,7 @@
  *
  * usage: failnth N FILE [PARAMETER=VALUE]
  *
+ * Prints how many allocations were made, up to N.
  * Exit status: 0 loaded, no fault was left to happen; 1 not loaded, the fault happened; 2 loaded
  * all the same; 3 not loaded although no fault happened; 4 cannot try.
  */
@@ -36,6 +37,7 @@ int main(int argc, char **argv)
 	}
 	if (pwrite(fault, "0", 1, 0) < 0)
 		return 4;
+	printf("%d\n", atoi(argv[1]) - atoi(left));
 	if (atoi(left))
 		return err ? 3 : 0;
 	return err ? 1 : 2;

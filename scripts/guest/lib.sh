@@ -77,6 +77,12 @@ verify_all() {
 	[ "$VERIFIED" -gt 0 ] && [ "$verify_bad" = 0 ]
 }
 
+# reservations - how many parts of the vmalloc area are reserved as our spans are.  Who did it has no
+# name any more when the module is gone.
+reservations() {
+	grep -cw vmap /proc/vmallocinfo
+}
+
 stress_state() {
 	sed -n 's/^state: //p' "$STRESS/progress"
 }
