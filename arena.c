@@ -410,12 +410,12 @@ EXPORT_SYMBOL_GPL(vmap_arena_destroy);
  *
  * On return nothing that was freed before the call is lazy or cached.
  *
- * Context: process, may sleep; waits for a TLB flush on all CPUs.
+ * Context: process, may sleep, but no CPU hotplug callback; waits for a TLB flush on all CPUs.
  */
 void vmap_arena_purge(struct vmap_arena *arena)
 {
 	arena = arena ?: default_arena;
-	cache_drain(arena);
+	cache_drain_all(arena);
 	purge_all(arena);
 	if (arena->memory)
 		span_return_idle(arena, span_size);

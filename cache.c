@@ -36,7 +36,7 @@
  * Invariant: what is in a magazine or a depot is in state VMAP_CACHED and in no other list, what is
  * in a magazine has its arena noted, and who takes it out owns it.
  */
-#include <linux/cpuhotplug.h>
+#include <linux/cpu.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
@@ -352,7 +352,7 @@ static unsigned long empty_depots(struct vmap_arena *arena)
 }
 
 /**
- * cache_drain() - free all that is cached
+ * cache_drain() - free what is cached, but not what a CPU has that is just going offline
  * @arena: the arena
  *
  * Context: process, may sleep; interrupts all CPUs.
@@ -364,6 +364,35 @@ void cache_drain(struct vmap_arena *arena)
 	empty_detached(arena);
 	empty_depots(arena);
 	mutex_unlock(&arena->drain_lock);
+}
+
+/*
+ * CPUs that no interrupt reaches any more, though cpu_gone() was not called for them yet.  Under
+ * cpus_read_lock().
+ */
+static void detach_offline(struct vmap_arena *arena)
+{
+	int cpu;
+
+	mutex_lock(&arena->drain_lock);
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			detach_all(arena, per_cpu_ptr(arena->cpu, cpu));
+	mutex_unlock(&arena->drain_lock);
+}
+
+/**
+ * cache_drain_all() - free all that is cached
+ * @arena: the arena
+ *
+ * Context: process, may sleep; interrupts all CPUs, and keeps them from coming and going.
+ */
+void cache_drain_all(struct vmap_arena *arena)
+{
+	cpus_read_lock();
+	detach_offline(arena);
+	cache_drain(arena);
+	cpus_read_unlock();
 }
 
 /**
@@ -393,7 +422,7 @@ void cache_switch(struct vmap_arena *arena, bool on)
 	WRITE_ONCE(arena->plain_align, on && !arena->memory ? arena->quantum : 0);
 	arena_unlock(arena, flags);
 	if (!on)
-		cache_drain(arena);
+		cache_drain_all(arena);
 }
 
 /* Add what is in the magazines of a CPU, which may be at work on them.  Under rcu_read_lock(). */

@@ -132,6 +132,7 @@ void cache_exit_module(void);
 void cache_init(struct vmap_arena *arena);
 void cache_switch(struct vmap_arena *arena, bool on);
 void cache_drain(struct vmap_arena *arena);
+void cache_drain_all(struct vmap_arena *arena);
 void cache_drain_here(struct vmap_arena *arena);
 void cache_work(struct work_struct *work);
 void cache_sum(struct vmap_arena *arena, struct cache_sums *sums);
