@@ -44,7 +44,7 @@ def worst_calls($none):
 def shared_locks:
 	locks as $locks | ("range", "arena") as $peer
 	| at_most("locks an operation, hot path (one size): \($peer)";
-		  first(($locks[] | select(.peer == $peer and .sizes == "one") | .locks * 100 | round / 100
+		  first(($locks[] | select(.peer == $peer and .sizes == "one") | .locks * 10 | round / 10
 			 | fabs), null); 0);
 
 def bytes:
