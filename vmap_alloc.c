@@ -592,7 +592,7 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
 	unsigned long rounded = ALIGN(size, arena->quantum);
 	struct vmap_extent *extent;
 
-	if (is_cached_align(arena, align)) {
+	if (data_race(arena->plain_align) && is_power_of_2(align)) {
 		extent = cache_take_slow(arena, range_class(arena, size), align, gfp);
 		if (extent) {
 			hand_out(extent, caller);
