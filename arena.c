@@ -451,8 +451,8 @@ static void add_cache(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	stats->cold = arena->memory ? 0 : stats->cached;
 	stats->hits = sums.hits;
 	stats->misses = sums.misses;
-	stats->refills = READ_ONCE(arena->refills);
-	stats->drains = READ_ONCE(arena->drains);
+	stats->refills = data_race(arena->refills);
+	stats->drains = data_race(arena->drains);
 	stats->shrinks = READ_ONCE(arena->shrinks);
 }
 

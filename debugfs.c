@@ -192,7 +192,7 @@ DEFINE_SHOW_ATTRIBUTE(spans);
 /* Walk all tiles.  What they add up to means something only if nothing changed meanwhile. */
 static const char *find_violation(struct vmap_arena *arena, struct tile *where)
 {
-	unsigned long changes = READ_ONCE(arena->tree.changes);
+	unsigned long changes = data_race(arena->tree.changes);
 	unsigned long count = 0, free = 0, all = 0;
 	struct tile_walk walk;
 
@@ -207,11 +207,11 @@ static const char *find_violation(struct vmap_arena *arena, struct tile *where)
 	}
 	walk_end(&walk);
 	*where = walk.tile;
-	if (walk.tile.wrong || changes != READ_ONCE(arena->tree.changes))
+	if (walk.tile.wrong || changes != data_race(arena->tree.changes))
 		return walk.tile.wrong;
-	if (all != READ_ONCE(arena->reserved))
+	if (all != data_race(arena->reserved))
 		return "the extents do not add up to the spans";
-	if (free != READ_ONCE(arena->tree.units) || count != READ_ONCE(arena->tree.count))
+	if (free != data_race(arena->tree.units) || count != data_race(arena->tree.count))
 		return "the free extents are not those that the tree counts";
 	return NULL;
 }
