@@ -20,7 +20,7 @@
 
 /* Faults to be met while pages are mapped, and in how many calls at the most. */
 #define MAP_FAULTS	20
-#define MOST_MAPPED	1000
+#define MOST_MAPPED	100
 
 /**
  * struct attempt - a call to be made again and again
@@ -213,21 +213,39 @@ static void splitting_extents(struct kunit *test)
 }
 
 /*
- * What is mapped stays until the end, so that the default arena, whatever the tests before have
- * left there, soon has to get new extents and spans.
+ * Map @page so often that no free space of the default arena has the room: it takes a new span, and
+ * the @nth allocation for that fails, unless @nth is 0.
+ */
+static void *map_beyond(struct kunit *test, struct page *page, unsigned int nth)
+{
+	unsigned long count = (kt_stats(NULL).largest_free >> PAGE_SHIFT) + 1, i;
+	struct page **pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	void *addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (i = 0; i < count; i++)
+		pages[i] = page;
+	inject(nth);
+	addr = vmap_map_pages(pages, count, PAGE_KERNEL_RO);
+	happened = nth && injected();
+	kvfree(pages);
+	return addr;
+}
+
+/*
+ * What is mapped stays until the end.  Each call needs a span of its own, for in all else a worker
+ * sees to it that a call has to allocate nothing.
  */
 static void mapping_pages(struct kunit *test)
 {
 	void **addr = kunit_kcalloc(test, MOST_MAPPED, sizeof(*addr), GFP_KERNEL);
 	unsigned long areas = kt_stats(NULL).areas, mapped = 0;
-	struct page *page = ZERO_PAGE(0);
 	unsigned int i, faults = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	for (i = 0; i < MOST_MAPPED && faults < MAP_FAULTS; i++) {
-		inject(1 + faults % 4);
-		addr[i] = vmap_map_pages(&page, 1, PAGE_KERNEL_RO);
-		faults += injected();
+		addr[i] = map_beyond(test, ZERO_PAGE(0), 1 + faults % 4);
+		faults += happened;
 		mapped += !!addr[i];
 	}
 	KUNIT_EXPECT_EQ(test, faults, MAP_FAULTS);
@@ -235,7 +253,7 @@ static void mapping_pages(struct kunit *test)
 	while (i--)
 		vmap_unmap_pages(addr[i]);
 	KUNIT_EXPECT_EQ(test, kt_stats(NULL).areas, areas);
-	addr[0] = vmap_map_pages(&page, 1, PAGE_KERNEL_RO);
+	addr[0] = map_beyond(test, ZERO_PAGE(0), 0);
 	KUNIT_EXPECT_NOT_NULL(test, addr[0]);
 	vmap_unmap_pages(addr[0]);
 }
