@@ -5,6 +5,7 @@
  * Each bad call must print one line that says what is wrong and who called, and change nothing: the
  * counters stay, and a live area keeps its address, its pages and its contents.
  */
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/ratelimit.h>
@@ -62,13 +63,36 @@ static void double_frees(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).areas, 0);
 }
 
+/* What was free and has become part of other areas, for whose extents the old ones serve again. */
+static void stale_pointers(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	void *low = kt_pages(arena, 1, GFP_KERNEL), *stale = kt_pages(arena, 3, GFP_KERNEL);
+	void *addr[8];
+	unsigned int i;
+
+	vmap_free(low);
+	vmap_free(stale);
+	vmap_arena_purge(arena);
+	for (i = 0; i < ARRAY_SIZE(addr); i++) {
+		addr[i] = kt_pages(arena, 8, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr[i]);
+	}
+	KUNIT_ASSERT_PTR_EQ(test, addr[0], low);
+	expect_report(test, vmap_free, stale, "inside an area");
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).areas, ARRAY_SIZE(addr));
+	for (i = 0; i < ARRAY_SIZE(addr); i++)
+		vmap_free(addr[i]);
+}
+
 /* With the arena's caches on: an area that is kept warm is free all the same. */
 static void double_frees_of_cached_areas(struct kunit *test)
 {
 	void *addr, *again;
 	unsigned int i;
 
-	/* What is asked for so often is kept. */
+	/* What is asked for so often is kept, by this CPU. */
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
 	for (i = 0; i < 16; i++) {
 		addr = vmap_alloc(3 * PAGE_SIZE);
 		KUNIT_ASSERT_NOT_NULL(test, addr);
@@ -177,6 +201,7 @@ static void extents(struct kunit *test)
 
 static struct kunit_case badfree_cases[] = {
 	KUNIT_CASE(double_frees),
+	KUNIT_CASE(stale_pointers),
 	KUNIT_CASE(double_frees_of_cached_areas),
 	KUNIT_CASE(interior_pointers),
 	KUNIT_CASE(foreign_pointers),

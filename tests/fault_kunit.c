@@ -8,7 +8,8 @@
  * not given back shows as memory that no pointer leads to: run kmemleak afterwards.
  *
  * In the guest, failslab and fail_page_alloc must be told to fail allocations that may sleep, and
- * single pages: see scripts/guest/kunit.sh.
+ * single pages; and fail_page_alloc to fail each of a task that asks for it: see
+ * scripts/guest/kunit-lib.sh.
  */
 #include <linux/fault-inject.h>
 #include <linux/mm.h>
@@ -53,8 +54,17 @@ static bool injected(void)
 	current->fail_nth = 0;
 	return happened;
 }
+/* Let no allocation of pages by this task succeed, or let them all. */
+static void starve(bool on)
+{
+	current->make_it_fail = on;
+}
 #else
 static void inject(unsigned int nth)
+{
+}
+
+static void starve(bool on)
 {
 }
 
@@ -173,6 +183,27 @@ static void allocating_memory(struct kunit *test)
 	}
 }
 
+/* One page that fails is asked for again.  Here none is to be had, and the extent must go back. */
+static void allocating_without_pages(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	struct vmap_arena_stats stats;
+	void *addr;
+
+	vmap_free(kt_pages(arena, 70, GFP_KERNEL));
+	vmap_arena_purge(arena);
+	starve(true);
+	addr = kt_pages(arena, 70, GFP_KERNEL | __GFP_NOWARN);
+	starve(false);
+	KUNIT_EXPECT_NULL(test, addr);
+	vmap_free(addr);
+	vmap_arena_purge(arena);
+	stats = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, stats.busy, 0);
+	KUNIT_EXPECT_EQ(test, stats.fails, 1);
+	kt_verify(test, arena);
+}
+
 /* Each attempt finds the arena full and has to import a span, which it then gives back. */
 static void importing_a_span(struct kunit *test)
 {
@@ -262,6 +293,7 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(creating_a_memory_arena),
 	KUNIT_CASE(creating_a_range_arena),
 	KUNIT_CASE(allocating_memory),
+	KUNIT_CASE(allocating_without_pages),
 	KUNIT_CASE(importing_a_span),
 	KUNIT_CASE(splitting_extents),
 	KUNIT_CASE(mapping_pages),

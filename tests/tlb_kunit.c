@@ -24,6 +24,7 @@
 #include "vmap_kunit.h"
 
 #define ROUNDS		50
+#define MOST_OTHERS	20
 #define MOST_PAGES	40
 
 /* Allocations until the address of the last round must have come back. */
@@ -183,28 +184,42 @@ static void *alloc_again(struct vmap_arena *arena, const struct hot *hot)
 	return addr;
 }
 
+static void take_others(struct vmap_arena *arena, void **other, unsigned int count)
+{
+	while (count--)
+		other[count] = kt_pages(arena, 1, GFP_KERNEL);
+}
+
+static void free_others(void **other, unsigned int count)
+{
+	while (count--)
+		vmap_free(other[count]);
+}
+
 /*
  * The rounds of areas of an arena.  A purge is asked for after each @purge_every rounds; 0: never,
  * so that the throttle makes it.
  */
-static void play(struct kunit *test, struct vmap_arena *arena, unsigned long pages,
-		 unsigned int purge_every)
+static void play_among(struct kunit *test, struct vmap_arena *arena, unsigned long pages,
+		       unsigned int purge_every, unsigned int others)
 {
 	struct hot *hot = start_reader(test, pages);
 	unsigned long round;
 	bool seen = true;
-	void *addr;
+	void *addr, *other[MOST_OTHERS];
 
 	for (round = 1; round <= ROUNDS && seen; round++) {
 		addr = alloc_again(arena, hot);
 		if (!addr)
 			break;
+		take_others(arena, other, others);
 		keep_pages(hot, addr);
 		number_pages(addr, pages, round);
 		announce(hot, addr, round);
 		seen = wait_until_seen(hot);
 		withdraw(hot);
 		vmap_free(addr);
+		free_others(other, others);
 		if (purge_every && round % purge_every == 0)
 			vmap_arena_purge(arena);
 	}
@@ -212,9 +227,27 @@ static void play(struct kunit *test, struct vmap_arena *arena, unsigned long pag
 	stop_reader(test, hot);
 }
 
+static void play(struct kunit *test, struct vmap_arena *arena, unsigned long pages,
+		 unsigned int purge_every)
+{
+	play_among(test, arena, pages, purge_every, 0);
+}
+
 static void one_page(struct kunit *test)
 {
 	play(test, kt_memory(test, VMAP_ARENA_NOCACHE), 1, 1);
+}
+
+/* A flush that ends one page too early is none, for an area that is but one page. */
+static void one_page_without_a_guard(struct kunit *test)
+{
+	play(test, kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD), 1, 1);
+}
+
+/* More than a flush looks at one by one. */
+static void one_page_among_many(struct kunit *test)
+{
+	play_among(test, kt_memory(test, VMAP_ARENA_NOCACHE), 1, 1, MOST_OTHERS);
 }
 
 /* Without a guard, a flush that ends one page too early would show. */
@@ -273,6 +306,8 @@ static void pages_of_the_callers(struct kunit *test)
 
 static struct kunit_case tlb_cases[] = {
 	KUNIT_CASE(one_page),
+	KUNIT_CASE(one_page_without_a_guard),
+	KUNIT_CASE(one_page_among_many),
 	KUNIT_CASE(some_pages_without_a_guard),
 	KUNIT_CASE(many_pages),
 	KUNIT_CASE(purged_by_the_worker),

@@ -11,7 +11,8 @@ COMPLAINTS='BUG: |WARNING: |Oops|KASAN|UBSAN|INFO: task|sleeping function|possib
 COMPLAINTS="$COMPLAINTS"'|Voluntary context|list_(add|del) corruption|Invalid wait context|stall|lockup'
 COMPLAINTS="$COMPLAINTS"'|inconsistent lock state|Objects remaining|Bad page|page dumped because'
 
-# allow_faults - injected faults may hit allocations that can sleep, and single pages; tests say when.
+# allow_faults - injected faults may hit allocations that can sleep, and single pages; tests say when,
+# or that all pages are to fail for them.
 allow_faults() {
 	for fault in failslab fail_page_alloc; do
 		fault=/sys/kernel/debug/$fault
@@ -21,6 +22,9 @@ allow_faults() {
 	done
 	echo N >"$fault/ignore-gfp-highmem"
 	echo 0 >"$fault/min-order"
+	echo Y >"$fault/task-filter"
+	echo -1 >"$fault/times"
+	echo 100 >"$fault/probability"
 }
 
 # no_leaks - prints what kmemleak finds, and fails if there is any; what was allocated by way of the
