@@ -246,8 +246,11 @@ boot() {
 
 # last_words NAME - what the guest said first of what it died of.
 last_words() {
-	sed -n "/\] mutant $1 begins/,\$p" "$WORK/console.log" |
-		grep -a -m 1 -E 'not ok|BUG|WARNING|KASAN|panic|fault|stall' || echo "it hung"
+	local said
+
+	said=$(sed -n "/\\] mutant $1 begins/,\$p" "$WORK/console.log" |
+		grep -a -m 1 -E 'not ok|BUG|WARNING|KASAN|panic|fault|stall') || true
+	echo "${said:-it hung}"
 }
 
 # judge - take the verdicts of a boot off the pending list.  A mutant that began and has none has
