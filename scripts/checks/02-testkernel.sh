@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the kernels that watch can be built with all that they are to have; early, for others wait for them
-# deep: debug kcsan
+# kernels: debug
+# deep: kcsan
 
 # shellcheck source=scripts/check-lib.sh
 . "$(dirname "$0")/../check-lib.sh"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the KUnit suites, in kernels that look for bad accesses, locks and leaks (debug), races (kcsan)
-# deep: debug kcsan
+# kernels: debug
+# deep: kcsan
 
 # shellcheck source=scripts/check-lib.sh
 . "$(dirname "$0")/../check-lib.sh"

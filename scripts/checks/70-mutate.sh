@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: bugs put into the code are noticed: all by the user-space tests, a few by KUnit if its kernel is built
+# about: bugs put into the code are noticed: all of the user-space tests', a dozen of KUnit's (debug)
 # kernels: -
 # quick: -
+# deep: debug
 
 # shellcheck source=scripts/check-lib.sh
 . "$(dirname "$0")/../check-lib.sh"
@@ -22,14 +23,11 @@ bugs() {
 		not_ok "scripts/mutate.sh $* runs to its end" "it ended with $status: see check/mutate.log"
 }
 
-if ((QUICK)); then
+if [[ $1 == debug ]]; then
+	bugs --kunit --sample=12
+elif ((QUICK)); then
 	bugs --user --sample=5
 else
 	bugs --user --all
-fi
-if ((QUICK)) || [[ ! -s $BUILD/kernels/debug/release ]]; then
-	skip "KUnit notices bugs" "no test kernel, or no time: scripts/mutate.sh --kunit --all"
-else
-	bugs --kunit --sample=12
 fi
 finish
