@@ -24,7 +24,7 @@ bugs() {
 }
 
 if [[ $1 == debug ]]; then
-	bugs --kunit --sample=12
+	bugs --kunit --sample=6
 elif ((QUICK)); then
 	bugs --user --sample=5
 else
