@@ -54,6 +54,7 @@ static bool injected(void)
 	current->fail_nth = 0;
 	return happened;
 }
+
 /* Let no allocation of pages by this task succeed, or let them all. */
 static void starve(bool on)
 {
