@@ -9,7 +9,7 @@
 #   --kernel K      6.1, 6.12, 6.1-rt, 6.12-rt, 6.1-arm64, 6.12-arm64, or the path of a boot image;
 #                   may be repeated (without it: 6.1, then 6.12)
 #   --threads N     threads that run the tests, 1 to 64 (2); the guest has two CPUs
-#   --loops N       loops of each test, 1 to 1000000 (1000)
+#   --loops N       loops of each test, 1 to 1000000 (10000)
 #   --icount        one CPU whose clock counts instructions: the same build, the same figures
 #   --append WORDS  more words for the kernel's command line
 #   --results DIR   where each kernel gets a directory for its results (build/results)
@@ -25,7 +25,7 @@ set -euo pipefail
 # shellcheck source=scripts/kernels.sh
 . "$ROOT/scripts/kernels.sh"
 
-kernels=() threads=2 loops=1000 timeout=900 append='' results_root=$BUILD/results
+kernels=() threads=2 loops=10000 timeout=900 append='' results_root=$BUILD/results
 parameters=() clock=(--cpus 2)
 
 parse() {
