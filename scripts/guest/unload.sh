@@ -51,7 +51,8 @@ expect "vmap_arena.ko can then be unloaded" rmmod vmap_arena
 expect "nothing is left after that" no_traces
 
 # The kernel keeps the page tables of all vmalloc addresses that were ever used, so a round that goes
-# where none was before costs memory.  A leak costs some in every round.
+# where none was before costs memory, and on a busy host, where purges come late, most rounds do.  A
+# leak costs some in every round, so the thrifty rounds tell.
 i=1
 while [ "$i" -le "$1" ]; do
 	expect "load, run and unload, round $i of $1" cycle
@@ -61,6 +62,6 @@ while [ "$i" -le "$1" ]; do
 	i=$((i + 1))
 done
 # shellcheck disable=SC2086 # these are words
-expect "no memory is lost in most rounds from the second on: KiB$losses" \
-	[ "$(printf '%s\n' $losses | sort -n | sed -n "$(($1 / 2))p")" -lt 128 ]
+expect "no memory is lost in a quarter of the rounds from the second on: KiB$losses" \
+	[ "$(printf '%s\n' $losses | sort -n | sed -n "$((($1 + 2) / 4))p")" -lt 64 ]
 finish
