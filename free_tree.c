@@ -69,7 +69,7 @@ static inline unsigned long longest_below(const struct rb_node *rb)
 {
 	unsigned long longest = max(max_at(rb->rb_left), max_at(rb->rb_right));
 
-	return max(longest, extent_size(to_extent(rb)));
+	return max(longest, to_extent(rb)->size);
 }
 
 /* Pass up that something of length @size came to be at @rb, as far as that is news. */
@@ -95,7 +95,7 @@ static __always_inline void pass_loss(struct rb_node *rb, struct rb_node *stop)
 			return;
 		sibling = parent->rb_left == rb ? parent->rb_right : parent->rb_left;
 		new = max(new, max_at(sibling));
-		new = max(new, extent_size(to_extent(parent)));
+		new = max(new, to_extent(parent)->size);
 		rb = parent;
 	}
 }
@@ -136,15 +136,15 @@ static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigne
 	struct rb_node *turn = NULL;
 
 	while (max_at(rb) >= size) {
-		if (to_extent(rb)->end < reach) {
+		if (extent_end(to_extent(rb)) < reach) {
 			rb = rb->rb_right;
 			continue;
 		}
-		if (extent_size(to_extent(rb)) >= size || max_at(rb->rb_right) >= size)
+		if (to_extent(rb)->size >= size || max_at(rb->rb_right) >= size)
 			turn = rb;
 		rb = rb->rb_left;
 	}
-	if (!turn || extent_size(to_extent(turn)) >= size)
+	if (!turn || to_extent(turn)->size >= size)
 		return turn ? to_extent(turn) : NULL;
 	return free_tree_lowest_at(turn->rb_right, size);
 }
@@ -155,7 +155,7 @@ static struct vmap_extent *next_reaching(const struct free_tree *tree, struct vm
 {
 	struct vmap_extent *next = free_tree_after(miss);
 
-	if (next && next->end >= reach && extent_size(next) >= size)
+	if (next && extent_end(next) >= reach && next->size >= size)
 		return next;
 	return next ? lowest_reaching(tree, size, reach) : NULL;
 }
@@ -166,16 +166,18 @@ static bool has_room(const struct vmap_extent *extent, unsigned long size, unsig
 {
 	unsigned long from = max(extent->start, lo);
 
+	unsigned long end = extent_end(extent);
+
 	*start = ALIGN(from, align);
-	return *start >= from && *start < extent->end && extent->end - *start >= size;
+	return *start >= from && *start < end && end - *start >= size;
 }
 
 /* The end of the lowest fit that can lie above @miss; 0 if that is past the top of the world. */
 static unsigned long reach_above(const struct vmap_extent *miss, const struct free_search *search)
 {
-	unsigned long start = ALIGN(miss->end, search->align);
+	unsigned long end = extent_end(miss), start = ALIGN(end, search->align);
 
-	if (start < miss->end || start + search->size < start)
+	if (start < end || start + search->size < start)
 		return 0;
 	return start + search->size;
 }
@@ -235,7 +237,7 @@ static noinline enum free_found find_among_misses(struct free_tree *tree,
 			break;
 		if (++misses == SEARCH_BATCH) {
 			if (complete)
-				remember_barren(tree, search, extent->end);
+				remember_barren(tree, search, extent_end(extent));
 			return FREE_AGAIN;
 		}
 		extent = next_reaching(tree, extent, search->size, search->reach);
@@ -267,7 +269,7 @@ enum free_found free_tree_find(struct free_tree *tree, struct free_search *searc
 static __always_inline void insert_at(struct free_tree *tree, struct vmap_extent *extent,
 				      struct rb_node *parent, struct rb_node **link)
 {
-	extent->max = extent_size(extent);
+	extent->max = extent->size;
 	pass_growth(parent, extent->max);
 	rb_link_node(&extent->node, parent, link);
 	rb_insert_augmented(&extent->node, &tree->root, &longest);
@@ -359,12 +361,12 @@ static inline void retire(struct vmap_extent *extent, struct extent_pool *spares
 }
 
 static inline struct vmap_extent *new_tile(struct extent_pool *spares, unsigned long start,
-					   unsigned long end, struct vmap_extent *prev)
+					   unsigned long size, struct vmap_extent *prev)
 {
 	struct vmap_extent *extent = extent_pool_pop(spares);
 
 	extent->start = start;
-	extent->end = end;
+	extent->size = size;
 	join_ring(extent, prev);
 	return extent;
 }
@@ -386,11 +388,11 @@ void free_tree_init(struct free_tree *tree, unsigned long grain)
 void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end)
 {
-	*edge = (struct vmap_extent){ .start = end, .end = start, .state = VMAP_EDGE };
+	*edge = (struct vmap_extent){ .start = end, .size = start - end, .state = VMAP_EDGE };
 	edge->prev = edge;
 	edge->next = edge;
 	whole->start = start;
-	whole->end = end;
+	whole->size = end - start;
 	join_ring(whole, edge);
 	insert(tree, whole);
 	tree->units += end - start;
@@ -405,7 +407,7 @@ void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vma
  */
 void free_tree_close(struct free_tree *tree, struct vmap_extent *whole)
 {
-	tree->units -= extent_size(whole);
+	tree->units -= whole->size;
 	erase(tree, whole);
 	leave_ring(whole);
 }
@@ -422,19 +424,20 @@ void free_tree_close(struct free_tree *tree, struct vmap_extent *whole)
 struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_extent *from,
 				       unsigned long size, struct extent_pool *spares)
 {
-	unsigned long start = from->start, end = start + size;
+	unsigned long start = from->start;
 
 	tree->changes++;
 	tree->units -= size;
-	if (end == from->end) {
+	if (from->size == size) {
 		tree->fits[VMAP_FIT_FULL]++;
 		erase(tree, from);
 		return from;
 	}
 	tree->fits[VMAP_FIT_LEFT]++;
-	from->start = end;
+	from->start += size;
+	from->size -= size;
 	pass_loss(&from->node, NULL);
-	return new_tile(spares, start, end, from->prev);
+	return new_tile(spares, start, size, from->prev);
 }
 
 /**
@@ -448,23 +451,24 @@ struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_exten
 struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_search *search,
 				  struct extent_pool *spares)
 {
-	unsigned long start = search->start, end = start + search->size;
+	unsigned long start = search->start, size = search->size, above;
 	struct vmap_extent *from = search->extent, *cut, *rest;
 
 	if (start == from->start)
-		return free_tree_cut_left(tree, from, search->size, spares);
+		return free_tree_cut_left(tree, from, size, spares);
 	tree->changes++;
-	tree->units -= search->size;
-	cut = new_tile(spares, start, end, from);
-	if (end == from->end) {
+	tree->units -= size;
+	above = extent_end(from) - start - size;
+	cut = new_tile(spares, start, size, from);
+	if (!above) {
 		tree->fits[VMAP_FIT_RIGHT]++;
 	} else {
 		tree->fits[VMAP_FIT_NO_EDGE]++;
-		rest = new_tile(spares, end, from->end, cut);
+		rest = new_tile(spares, start + size, above, cut);
 		/* While @from has its old length still, no maximum above is too low for @rest. */
 		insert_after(tree, rest, from);
 	}
-	from->end = start;
+	from->size = start - from->start;
 	pass_loss(&from->node, NULL);
 	return cut;
 }
@@ -494,26 +498,27 @@ struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *ex
 	struct vmap_extent *merged = extent;
 
 	tree->changes++;
-	tree->units += extent_size(extent);
+	tree->units += extent->size;
 	if (extent_is_free(prev)) {
-		unsigned long end = extent->end;
+		unsigned long size = prev->size + extent->size;
 
 		if (extent_is_free(next)) {
-			end = next->end;
+			size += next->size;
 			erase(tree, next);
 			retire(next, spares);
 			tree->merges++;
 		}
 		merged = prev;
-		prev->end = end;
+		prev->size = size;
 	} else if (extent_is_free(next)) {
 		merged = next;
 		next->start = extent->start;
+		next->size += extent->size;
 	} else {
 		insert(tree, extent);
 	}
 	if (merged != extent) {
-		pass_growth(&merged->node, extent_size(merged));
+		pass_growth(&merged->node, merged->size);
 		retire(extent, spares);
 		tree->merges++;
 	}
@@ -563,7 +568,7 @@ static const char *check_free(const struct vmap_extent *extent)
 		return "two free extents touch";
 	if (extent->max != longest_below(rb))
 		return "a recorded maximum is not exact";
-	if (after && after->start < extent->end)
+	if (after && after->start < extent_end(extent))
 		return "the tree is out of order";
 	return NULL;
 }
@@ -576,9 +581,9 @@ static const char *check_free(const struct vmap_extent *extent)
  */
 const char *free_tree_check_tile(const struct vmap_extent *extent)
 {
-	if (extent->start >= extent->end)
+	if (extent_end(extent) <= extent->start)
 		return "an extent is empty";
-	if (extent->prev->end != extent->start || extent->next->start != extent->end)
+	if (extent_end(extent->prev) != extent->start || extent->next->start != extent_end(extent))
 		return "the extents of a span do not tile it";
 	return extent_is_free(extent) ? check_free(extent) : NULL;
 }
@@ -602,7 +607,7 @@ const char *free_tree_check(const struct free_tree *tree)
 		if (wrong)
 			return wrong;
 		count++;
-		units += extent_size(extent);
+		units += extent->size;
 	}
 	if (count != tree->count || units != tree->units)
 		return "the tree holds more or fewer free extents than it counts";

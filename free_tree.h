@@ -24,9 +24,9 @@ enum vmap_state {
 };
 
 /**
- * struct vmap_extent - a range [start, end) inside a span: one cache line
+ * struct vmap_extent - a range inside a span: one cache line
  * @start: first unit
- * @end: one past the last
+ * @size: how many there are
  * @prev: the neighbour that ends where this begins, whatever it is doing
  * @next: the neighbour that begins where this ends
  * @max: length of the longest free extent at or below @node; 0 says this extent is not free
@@ -41,7 +41,7 @@ enum vmap_state {
  */
 struct vmap_extent {
 	unsigned long start;
-	unsigned long end;
+	unsigned long size;
 	struct vmap_extent *prev;
 	struct vmap_extent *next;
 	unsigned long max;
@@ -131,9 +131,10 @@ static inline bool extent_is_free(const struct vmap_extent *extent)
 	return extent->max != 0;
 }
 
-static inline unsigned long extent_size(const struct vmap_extent *extent)
+/* One past the last unit. */
+static inline unsigned long extent_end(const struct vmap_extent *extent)
 {
-	return extent->end - extent->start;
+	return extent->start + extent->size;
 }
 
 static inline void extent_pool_push(struct extent_pool *pool, struct vmap_extent *extent)
@@ -174,7 +175,7 @@ static __always_inline struct vmap_extent *free_tree_lowest_at(struct rb_node *r
 
 		if (left && rb_entry(left, struct vmap_extent, node)->max >= size)
 			rb = left;
-		else if (extent_size(extent) >= size)
+		else if (extent->size >= size)
 			return extent;
 		else
 			rb = rb->rb_right;

@@ -90,7 +90,7 @@ bool purge_merge(struct vmap_arena *arena, unsigned int count)
 	for (; count && arena->flushed; count--) {
 		extent = llist_entry(arena->flushed, struct vmap_extent, lazy);
 		arena->flushed = llist_next(arena->flushed);
-		units += extent_size(extent);
+		units += extent->size;
 		arena_give_back(arena, extent);
 		arena->purged++;
 	}
@@ -108,7 +108,7 @@ struct vmap_extent *purge_reuse(struct vmap_arena *arena, unsigned long size)
 	struct vmap_extent *extent = llist_entry(arena->flushed, struct vmap_extent, lazy);
 
 	lockdep_assert_held(&arena->lock);
-	if (!arena->caching || extent_size(extent) != size)
+	if (!arena->caching || extent->size != size)
 		return NULL;
 	arena->flushed = llist_next(arena->flushed);
 	atomic_long_sub(size, &arena->lazy_units);
@@ -169,7 +169,7 @@ static void flush_batch(struct llist_node *batch)
 
 	llist_for_each_entry(extent, batch, lazy) {
 		start = min(start, extent->start);
-		end = max(end, extent->end);
+		end = max(end, extent_end(extent));
 		if (++count > FLUSH_LOOK) {
 			start = 0;
 			end = ULONG_MAX;
@@ -243,7 +243,7 @@ static void finish_deferred(struct vmap_arena *arena)
 
 	lockdep_assert_held(&arena->purge_lock);
 	llist_for_each_entry_safe(extent, following, batch, lazy) {
-		while (!purge_charge(arena, extent_size(extent))) {
+		while (!purge_charge(arena, extent->size)) {
 			if (flush_lazy(arena))
 				merge(arena, THROTTLE_MERGE_BATCH);
 			else

@@ -123,7 +123,7 @@ void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	bool foreign = extent->flags & VMAP_EXTENT_FOREIGN;
 
-	window_unmap(span_of(extent->start)->window, extent->start, extent->end, !foreign);
+	window_unmap(span_of(extent->start)->window, extent->start, extent_end(extent), !foreign);
 	purge_add(arena, extent);
 }
 
@@ -135,7 +135,7 @@ static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 		purge_defer(arena, extent);
 		return;
 	}
-	while (!purge_charge(arena, extent_size(extent))) {
+	while (!purge_charge(arena, extent->size)) {
 		if (!may_wait()) {
 			purge_defer(arena, extent);
 			return;
@@ -162,7 +162,7 @@ void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent)
 
 static unsigned long class_of(const struct vmap_arena *arena, const struct vmap_extent *extent)
 {
-	return (extent_size(extent) - arena->guard) >> arena->quantum_shift;
+	return (extent->size - arena->guard) >> arena->quantum_shift;
 }
 
 /* Pages got with these flags are not what everybody may have, nor are others good enough. */
@@ -187,7 +187,7 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 		return NULL;
 	}
 	span = span_of(extent->start);
-	if (!fill(span->window, extent->start, extent->end - arena->guard, gfp, node)) {
+	if (!fill(span->window, extent->start, extent_end(extent) - arena->guard, gfp, node)) {
 		arena_count(arena, fails);
 		free_area(arena, extent);
 		return NULL;
@@ -254,7 +254,7 @@ static bool is_interior(const struct vmap_span *span, unsigned long addr)
 		extent = READ_ONCE(*span_slot(span, at));
 		if (extent || at == span->start)
 			return extent && addr != READ_ONCE(extent->start) &&
-			       addr < READ_ONCE(extent->end) &&
+			       addr < extent_end(extent) &&
 			       READ_ONCE(extent->state) == VMAP_BUSY;
 	}
 }
@@ -416,7 +416,7 @@ static noinline void free_slow(const void *addr, const void *caller)
 	arena = extent->arena;
 	kmemleak_free(addr);
 	if (want_init_on_free())
-		clear_pages(extent->start, extent->end - arena->guard);
+		clear_pages(extent->start, extent_end(extent) - arena->guard);
 	if (extent->flags == VMAP_EXTENT_PLAIN &&
 	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
@@ -706,7 +706,7 @@ static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vm
 	return !IS_ERR_OR_NULL(extent) &&
 	       likely(READ_ONCE(extent->arena) == arena &&
 		      READ_ONCE(extent->state) == VMAP_BUSY && data_race(arena->plain_align)) &&
-	       cache_store(arena, extent, extent_size(extent) >> arena->quantum_shift);
+	       cache_store(arena, extent, extent->size >> arena->quantum_shift);
 }
 
 /**
@@ -747,6 +747,6 @@ EXPORT_SYMBOL_GPL(vmap_extent_start);
  */
 unsigned long vmap_extent_size(const struct vmap_extent *extent)
 {
-	return extent_size(extent);
+	return extent->size;
 }
 EXPORT_SYMBOL_GPL(vmap_extent_size);

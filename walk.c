@@ -54,7 +54,7 @@ static void describe(struct tile *tile, const struct vmap_extent *extent)
 
 	*tile = (struct tile){
 		.start = extent->start,
-		.end = extent->end,
+		.end = extent_end(extent),
 		.free = free,
 		.state = state,
 		.flags = free ? 0 : extent->flags,

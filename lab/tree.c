@@ -103,7 +103,7 @@ static void tree_walk(void *self, lab_visit visit, void *data)
 	const struct vmap_extent *extent;
 
 	for (extent = free_tree_first(&index->tree); extent; extent = free_tree_after(extent))
-		visit(data, extent->start, extent->end);
+		visit(data, extent->start, extent_end(extent));
 }
 
 static unsigned long tree_bytes(void *self)

@@ -94,7 +94,7 @@ static const char *check_ring(const struct vmap_span *span, unsigned long *free)
 
 		if (wrong)
 			return wrong;
-		*free += extent_is_free(tile) ? extent_size(tile) : 0;
+		*free += extent_is_free(tile) ? tile->size : 0;
 	}
 	return NULL;
 }

@@ -221,7 +221,7 @@ static void try_frees(struct twin *twin, unsigned long start)
 
 	for (i = 0; i < busy && twin_ok(twin); i++) {
 		at = twin->busy[0]->start;
-		size = extent_size(twin->busy[0]);
+		size = twin->busy[0]->size;
 		twin_free(twin, 0);
 		twin_check(twin);
 		twin_alloc_at(twin, at, size);

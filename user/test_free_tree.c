@@ -269,13 +269,13 @@ static const char *test_whole_space(void)
 	if (free_tree_check(&tree) || tree.fits[VMAP_FIT_RIGHT] != 1)
 		return "they are the right edge of the space";
 	merged = free_tree_put(&tree, tile, &pool);
-	if (free_tree_check(&tree) || merged->start || merged->end != TOP || pool.count != 2)
+	if (free_tree_check(&tree) || merged->start || merged->size != TOP || pool.count != 2)
 		return "freeing them restores the space";
 	if (free_tree_find(&tree, &most) != FREE_FOUND || most.start != 0)
 		return "all of it can be had at once";
 	tile = free_tree_cut(&tree, &most, &pool);
 	return tree.count || tree.units || tree.fits[VMAP_FIT_FULL] != 1 || pool.count != 2 ||
-	       extent_size(tile) != TOP ? "all of it is had" : NULL;
+	       tile->size != TOP ? "all of it is had" : NULL;
 }
 
 /* Free: every fourth unit's next three.  Each is long enough for 2 at 4, none has the room. */
@@ -482,8 +482,8 @@ static const char *notice_each(struct twin *twin)
 	const char *wrong = notice(tree, &low->max, 100, "maximum");
 
 	wrong = wrong ?: notice(tree, &low->max, 0, "not free");
-	wrong = wrong ?: notice(tree, &low->end, low->start, "empty");
-	wrong = wrong ?: notice(tree, &low->end, low->end - 1, "tile");
+	wrong = wrong ?: notice(tree, &low->size, 0, "empty");
+	wrong = wrong ?: notice(tree, &low->size, low->size - 1, "tile");
 	wrong = wrong ?: notice(tree, &low->start, low->start - 1, "tile");
 	wrong = wrong ?: notice(tree, &low->prev->max, 8, "touch");
 	wrong = wrong ?: notice(tree, &low->next->max, 8, "touch");

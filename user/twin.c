@@ -189,9 +189,9 @@ static void cut_out(struct twin *twin, const struct free_search *request)
 	twin->operations++;
 	twin->fits[fit]++;
 	drain_pool(twin, &pool, FREE_TREE_SPARES - spares_needed[fit]);
-	if (tile->start != request->start || extent_size(tile) != request->size)
+	if (tile->start != request->start || tile->size != request->size)
 		twin_fail(twin, "[%#lx, %#lx) was cut, not %#lx units from %#lx", tile->start,
-			  tile->end, request->size, request->start);
+			  extent_end(tile), request->size, request->start);
 	if (extent_is_free(tile))
 		twin_fail(twin, "the tile cut out at %#lx says that it is free", tile->start);
 	if (!twin_ok(twin))
@@ -219,9 +219,9 @@ static void check_place(struct twin *twin, const struct twin_search *search)
 		twin_fail(twin, "%#lx was found, but %#lx was free all along", request->start,
 			  before);
 	else if (request->start < request->extent->start ||
-		 request->start - request->extent->start >= extent_size(request->extent))
+		 request->start - request->extent->start >= request->extent->size)
 		twin_fail(twin, "%#lx was found in [%#lx, %#lx)", request->start,
-			  request->extent->start, request->extent->end);
+			  request->extent->start, extent_end(request->extent));
 }
 
 static void check_none(struct twin *twin, const struct twin_search *search)
@@ -303,7 +303,7 @@ void twin_free(struct twin *twin, unsigned int index)
 	tile = twin->busy[index];
 	twin->busy[index] = twin->busy[--twin->nr_busy];
 	start = tile->start;
-	size = extent_size(tile);
+	size = tile->size;
 	merged = free_tree_put(&twin->tree, tile, &pool);
 	model_set(&twin->model, start, size, 0);
 	run = model_run_at(&twin->model, start);
@@ -311,9 +311,9 @@ void twin_free(struct twin *twin, unsigned int index)
 	twin->merges += joined;
 	twin->changes++;
 	twin->operations++;
-	if (merged->start != run.start || merged->end != run.end || !extent_is_free(merged))
+	if (merged->start != run.start || extent_end(merged) != run.end || !extent_is_free(merged))
 		twin_fail(twin, "freeing %#lx units from %#lx gave [%#lx, %#lx)", size, start,
-			  merged->start, merged->end);
+			  merged->start, extent_end(merged));
 	drain_pool(twin, &pool, joined);
 }
 
@@ -340,12 +340,12 @@ static void check_tile(struct twin *twin, const struct model_span *span,
 	const char *wrong = free_tree_check_tile(tile);
 
 	if (wrong) {
-		twin_fail(twin, "[%#lx, %#lx): %s", tile->start, tile->end, wrong);
+		twin_fail(twin, "[%#lx, %#lx): %s", tile->start, extent_end(tile), wrong);
 		return;
 	}
-	if (first > span->count || extent_size(tile) > span->count - first)
-		twin_fail(twin, "[%#lx, %#lx) is not inside its span", tile->start, tile->end);
-	for (i = 0; twin_ok(twin) && i < extent_size(tile); i++) {
+	if (first > span->count || tile->size > span->count - first)
+		twin_fail(twin, "[%#lx, %#lx) is not inside its span", tile->start, extent_end(tile));
+	for (i = 0; twin_ok(twin) && i < tile->size; i++) {
 		if (span->units[first + i].owner != owner)
 			twin_fail(twin, "unit %#lx is %lu's, its tile is %lu's", tile->start + i,
 				  span->units[first + i].owner, owner);
@@ -360,7 +360,7 @@ static unsigned long check_ring(struct twin *twin, unsigned int index,
 	const struct vmap_extent *edge = twin->edges[index], *tile;
 	unsigned long tiles = 0, at = span->start;
 
-	if (edge->start != span->start + span->count || edge->end != span->start ||
+	if (edge->start != span->start + span->count || extent_end(edge) != span->start ||
 	    extent_is_free(edge) || edge->state != VMAP_EDGE)
 		twin_fail(twin, "the edge of the span at %#lx has changed", span->start);
 	for (tile = edge->next; tile != edge && twin_ok(twin); tile = tile->next) {
@@ -373,7 +373,7 @@ static unsigned long check_ring(struct twin *twin, unsigned int index,
 			else
 				*free = free_tree_after(tile);
 		}
-		at = tile->end;
+		at = extent_end(tile);
 		tiles++;
 	}
 	if (at != span->start + span->count)
