@@ -17,6 +17,7 @@
 #   --log FILE      keep the console output in FILE
 #   --cpus N        virtual CPUs, 1 to 64 (2)
 #   --mem MB        memory, 128 to 65536 (1024)
+#   --low-mem MB    of it, how much lies below 4 GiB at most, 128 to 3072; amd64 only
 #   --cpu MODEL     QEMU's CPU model (qemu64; with KVM: host; arm64: max)
 #   --append WORDS  more words for the kernel's command line; may be repeated
 #   --icount        one CPU whose clock counts instructions: the same build, the same figures
@@ -42,7 +43,7 @@ SPLAT+='|inconsistent lock state|possible (recursive|circular|irq) lock|suspicio
 SPLAT+='|list_(add|del) corruption|Objects remaining|unreferenced object|kmemleak: .*new suspected'
 SPLAT+='|Out of memory|nobody cared|Voluntary context switch'
 
-kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 cpu='' append='' icount=0 accel=auto timeout=600
+kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 low_mem='' cpu='' append='' icount=0 accel=auto timeout=600
 modules=() kernel_modules=() files=() arguments=()
 
 parse() {
@@ -74,6 +75,7 @@ parse() {
 		--log) log=$2 ;;
 		--cpus) need_number "$1" "$2" 1 64 && cpus=$2 ;;
 		--mem) need_number "$1" "$2" 128 65536 && mem=$2 ;;
+		--low-mem) need_number "$1" "$2" 128 3072 && low_mem=$2 ;;
 		--cpu) cpu=$2 ;;
 		--append) append+=" $2" ;;
 		--accel) accel=$2 ;;
@@ -149,6 +151,7 @@ qemu_command() {
 		words+=" console=ttyAMA0 results=ttyS0"
 	else
 		machine=(qemu-system-x86_64 -device "isa-serial,chardev=results,index=1")
+		[[ ! $low_mem ]] || machine+=(-M "pc,max-ram-below-4g=${low_mem}M")
 		model=qemu64
 		# The kernel has 10 ms for a look whether the timer ticks; a busy host needs more.
 		words+=" console=ttyS0 results=ttyS1 tsc=reliable no_timer_check"
@@ -245,6 +248,7 @@ check_options
 need_packages busybox-static cpio kmod xz-utils
 kernel_use "$kernel"
 if [[ $KERNEL_ARCH == arm64 ]]; then
+	[[ ! $low_mem ]] || die "--low-mem is for amd64 only"
 	need_packages qemu-system-arm
 	accel=tcg
 else
