@@ -237,10 +237,10 @@ boot() {
 		told+=("$name,$(test_of "$name")")
 		options+=(--module "$WORK/$name.arena.ko")
 	done
-	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --timeout $((180 + 90 * $#)) --append "$COMMON $1" \
-		--script "$ROOT/scripts/guest/mutants.sh" --file "$ROOT/scripts/guest/kunit-lib.sh" \
-		--module "$WORK/vmap_kunit.ko" --log "$WORK/console.log" "${options[@]}" \
-		-- "${told[@]}" >"$WORK/vm.log" 2>&1 || true
+	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --low-mem 1024 --append "$COMMON $1" \
+		--timeout $((180 + 90 * $#)) --script "$ROOT/scripts/guest/mutants.sh" \
+		--file "$ROOT/scripts/guest/kunit-lib.sh" --module "$WORK/vmap_kunit.ko" \
+		--log "$WORK/console.log" "${options[@]}" -- "${told[@]}" >"$WORK/vm.log" 2>&1 || true
 	cat "$WORK/console.log" >>"$WORK/consoles.log"
 }
 

@@ -12,8 +12,11 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "vmap_kunit.h"
 #include "../cache.h"
@@ -426,22 +429,162 @@ static void special_pages_go_past_the_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.cached, before.cached);
 }
 
+typedef bool page_test_fn(struct page *page, const void *wanted);
+
+/* How many of the pages of an area pass a test. */
+static unsigned int pages_that(page_test_fn *pass, const void *addr, unsigned long pages,
+			       const void *wanted)
+{
+	unsigned int count = 0;
+
+	for (; pages--; addr += PAGE_SIZE)
+		count += pass(vmalloc_to_page(addr), wanted);
+	return count;
+}
+
+/*
+ * With plain areas kept, ask for special ones: all of their pages must pass the test, and where
+ * they were nothing may be left once they are freed, so that nobody gets them who did not ask.
+ */
+static void expect_special(struct kunit *test, struct vmap_arena *arena, gfp_t gfp, int node,
+			   page_test_fn *pass, const void *wanted)
+{
+	unsigned long cached;
+	unsigned int i;
+	void *addr[5];
+
+	cache_areas(test, arena, 3, ARRAY_SIZE(addr));
+	cached = kt_stats(arena).cached;
+	for (i = 0; i < ARRAY_SIZE(addr); i++) {
+		addr[i] = vmap_arena_alloc(arena, 3 * PAGE_SIZE, PAGE_SIZE, gfp, node);
+		KUNIT_ASSERT_NOT_NULL(test, addr[i]);
+		KUNIT_EXPECT_EQ(test, pages_that(pass, addr[i], 3, wanted), 3);
+	}
+	for (i = 0; i < ARRAY_SIZE(addr); i++) {
+		vmap_free(addr[i]);
+		KUNIT_EXPECT_NULL(test, vmalloc_to_page(addr[i]));
+	}
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, cached);
+}
+
+static bool is_on_node(struct page *page, const void *node)
+{
+	return page_to_nid(page) == *(const int *)node;
+}
+
+/* Boot with numa=fake=2 for this one.  What is kept is all on the node of this CPU. */
+static void pages_are_on_the_node_asked_for(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	int node;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "this machine has one NUMA node only");
+	for_each_online_node(node)
+		expect_special(test, arena, GFP_KERNEL, node, is_on_node, &node);
+}
+
+static bool is_not_above(struct page *page, const void *zone)
+{
+	return page_zonenum(page) <= *(const enum zone_type *)zone;
+}
+
+/* Boot with vm.sh --low-mem, and without numa=fake: this needs a CPU with memory above 4 GiB. */
+static void pages_are_of_the_zone_asked_for(struct kunit *test)
+{
+	static const gfp_t flags[] = { __GFP_DMA32, __GFP_DMA };
+	struct vmap_arena *arena = kt_memory(test, 0);
+	unsigned int i, lower = 0;
+	void *plain;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		enum zone_type zone = gfp_zone(flags[i]);
+
+		want_areas(test, arena, 3);
+		plain = kt_pages(arena, 3, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, plain);
+		lower += pages_that(is_not_above, plain, 3, &zone) == 0;
+		vmap_free(plain);
+		expect_special(test, arena, GFP_KERNEL | flags[i], NUMA_NO_NODE, is_not_above,
+			       &zone);
+		vmap_arena_purge(arena);
+	}
+	if (!lower)
+		kunit_skip(test, "the pages that anybody gets are of the lowest zone here");
+}
+
+#ifdef CONFIG_MEMCG
+static bool is_charged(struct page *page, const void *group)
+{
+	bool charged;
+
+	rcu_read_lock();
+	charged = page_memcg_check(page) == group;
+	rcu_read_unlock();
+	return charged;
+}
+
+/* Whoever runs this must have made the control group. */
+static void accounted_pages_are_charged(struct kunit *test)
+{
+	struct mem_cgroup *group, *outer;
+	struct vmap_arena *arena = kt_memory(test, 0);
+	void *plain;
+
+	if (kt_write("/sys/fs/cgroup/vmap_kunit/cgroup.procs", "0"))
+		kunit_skip(test, "there is no control group called vmap_kunit");
+	rcu_read_lock();
+	group = mem_cgroup_from_task(current);
+	rcu_read_unlock();
+	/* A kernel thread is charged only where it says for whom it works. */
+	outer = set_active_memcg(group);
+	expect_special(test, arena, GFP_KERNEL_ACCOUNT, NUMA_NO_NODE, is_charged, group);
+	plain = kt_pages(arena, 3, GFP_KERNEL);
+	set_active_memcg(outer);
+	KUNIT_ASSERT_NOT_NULL(test, plain);
+	KUNIT_EXPECT_EQ(test, pages_that(is_charged, plain, 3, NULL), 3);
+	vmap_free(plain);
+}
+#else
+static void accounted_pages_are_charged(struct kunit *test)
+{
+	kunit_skip(test, "this kernel accounts no memory to control groups");
+}
+#endif
+
+static bool is_other(struct page *page, const void *own)
+{
+	return page != own;
+}
+
+/* vmap_map_pages() maps the caller's pages though others are kept, and nobody gets them later. */
 static void areas_of_the_callers_are_not_kept(struct kunit *test)
 {
-	struct page *page = ZERO_PAGE(0);
+	struct page *own = alloc_page(GFP_KERNEL);
 	unsigned long cached;
 	unsigned int i;
 	void *addr;
 
+	KUNIT_ASSERT_NOT_NULL(test, own);
 	for (i = 0; i < MANY_MISSES; i++)
 		vmap_free(vmap_alloc(PAGE_SIZE));
 	cached = kt_stats(NULL).cached;
 	for (i = 0; i < MANY_MISSES; i++) {
-		addr = vmap_map_pages(&page, 1, PAGE_KERNEL_RO);
+		addr = vmap_map_pages(&own, 1, PAGE_KERNEL_RO);
 		KUNIT_ASSERT_NOT_NULL(test, addr);
+		KUNIT_EXPECT_EQ(test, pages_that(is_other, addr, 1, own), 0);
 		vmap_unmap_pages(addr);
+		KUNIT_EXPECT_NULL(test, vmalloc_to_page(addr));
 	}
 	KUNIT_EXPECT_LE(test, kt_stats(NULL).cached, cached);
+	for (i = 0; i < MANY_MISSES; i++) {
+		addr = vmap_alloc(PAGE_SIZE);
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		KUNIT_EXPECT_EQ(test, pages_that(is_other, addr, 1, own), 1);
+		kt_stamp(addr, PAGE_SIZE, i);
+		vmap_free(addr);
+	}
+	__free_page(own);
 }
 
 /* Boot with init_on_free=1 for this one: the page allocator cannot be told later. */
@@ -532,6 +675,9 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(cached_ranges_are_found),
 	KUNIT_CASE(cached_memory_is_found),
 	KUNIT_CASE(special_pages_go_past_the_cache),
+	KUNIT_CASE(pages_are_on_the_node_asked_for),
+	KUNIT_CASE(pages_are_of_the_zone_asked_for),
+	KUNIT_CASE(accounted_pages_are_charged),
 	KUNIT_CASE(areas_of_the_callers_are_not_kept),
 	KUNIT_CASE(init_on_free_is_honoured),
 	KUNIT_CASE(init_on_alloc_is_honoured),

@@ -27,6 +27,14 @@ allow_faults() {
 	echo 100 >"$fault/probability"
 }
 
+# make_group - a control group to which memory can be charged; where that cannot be, tests say so.
+make_group() {
+	grep -qw cgroup2 /proc/filesystems || return 0
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir /sys/fs/cgroup/vmap_kunit
+}
+
 # no_leaks - prints what kmemleak finds, and fails if there is any; what was allocated by way of the
 # function SPARED_LEAKS does not count.  kmemleak lets pass what is younger than five seconds, and what
 # changed since it looked last, so it has to look twice.

@@ -52,6 +52,7 @@ for word; do
 	esac
 done
 allow_faults
+make_group
 # shellcheck disable=SC2086 # these are words
 expect "vmap_arena.ko loads" insmod vmap_arena.ko $arena_words
 watch &

@@ -63,6 +63,7 @@ noticed() {
 }
 
 allow_faults
+make_group
 for told; do
 	name=${told%%,*}
 	told=${told#*,}
