@@ -32,6 +32,33 @@ void *kt_pages(struct vmap_arena *arena, unsigned long pages, gfp_t gfp);
 int kt_write(const char *path, const char *text);
 int kt_parameter(const char *name, unsigned long *value);
 
+/* picture.c */
+#define KT_FACTS	256
+
+/* One thing that is so in an arena. */
+struct kt_fact {
+	const char *what;
+	u64 value;
+};
+
+/**
+ * struct kt_picture - all that was in an arena
+ * @home: where its first span began; all addresses are told from there
+ * @mapped: a sum over all pages mapped, and where
+ * @count: facts
+ * @fact: them
+ */
+struct kt_picture {
+	unsigned long home;
+	u64 mapped;
+	unsigned int count;
+	struct kt_fact fact[KT_FACTS];
+};
+
+struct kt_picture *kt_picture(struct kunit *test, struct vmap_arena *arena);
+void kt_expect_same(struct kunit *test, const struct kt_picture *before,
+		    const struct kt_picture *after);
+
 /* log.c */
 
 /**
