@@ -3,7 +3,7 @@
  * arena.h - what the parts of an arena know of each other
  *
  *   vmap_alloc.c   the front door: allocation and free
- *   take.c         takes extents out of the tree, and makes room; its hot path is in take.h
+ *   take.c         takes extents out of the tree, and makes room; its hot paths are in take.h
  *   arena.c        arenas: create, destroy, statistics; the module and its parameters
  *   cache.c        extents kept for reuse; its hot paths are in cache.h
  *   purge.c        lazy extents: flush, merge, throttle
@@ -257,7 +257,6 @@ void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent);
 void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
 
 /* take.c */
-void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent);
 void arena_stock_work(struct work_struct *work);
 bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned long most);
 

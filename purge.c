@@ -35,7 +35,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#include "arena.h"
+#include "take.h"
 #include "throttle.h"
 
 /* Extents looked at to find out whether a flush can be limited to what they cover. */
@@ -91,7 +91,7 @@ bool purge_merge(struct vmap_arena *arena, unsigned int count)
 		extent = llist_entry(arena->flushed, struct vmap_extent, lazy);
 		arena->flushed = llist_next(arena->flushed);
 		units += extent->size;
-		arena_give_back(arena, extent);
+		give_back(arena, extent);
 		arena->purged++;
 	}
 	if (units)

@@ -96,19 +96,6 @@ bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned lo
 	return extent;
 }
 
-/* Make an extent free again.  Under the arena's lock. */
-void arena_give_back(struct vmap_arena *arena, struct vmap_extent *extent)
-{
-	struct vmap_extent *merged;
-
-	lockdep_assert_held(&arena->lock);
-	if (unlikely(!list_empty(&arena->walkers)))
-		walk_note_free(arena, extent);
-	merged = free_tree_put(&arena->tree, extent, &arena->spares);
-	if (unlikely(span_is_idle(merged)) && span_note_idle(arena, merged))
-		queue_delayed_work(arena_wq, &arena->span_work, HZ);
-}
-
 /* One try to find and cut an extent. */
 static enum free_found try_take(struct vmap_arena *arena, struct free_search *search,
 				const void *caller, struct vmap_extent **extent)

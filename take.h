@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * take.h - the hot path of taking an extent out of an arena
+ * take.h - the hot paths of taking an extent out of an arena and of giving it back
  *
  * See the theory statement in take.c.
  */
@@ -37,22 +37,39 @@ static inline void take_merge(struct vmap_arena *arena)
 	purge_merge(arena, span_is_low(arena) ? THROTTLE_MERGE_FREE : THROTTLE_MERGE_ALLOC);
 }
 
-/* Cut @size from the lowest free extent that has it; NULL if none does. */
-static __always_inline struct vmap_extent *cut_lowest(struct vmap_arena *arena, unsigned long size)
+/* Cut @size from the lowest free extent that has it; NULL if none does, or for want of spares. */
+static __always_inline struct vmap_extent *cut_lowest(struct vmap_arena *arena, unsigned long size,
+						      const void *caller)
 {
-	struct vmap_extent *from = free_tree_lowest(&arena->tree, size);
+	struct vmap_extent *extent = free_tree_lowest(&arena->tree, size);
 
-	if (unlikely(!from))
+	if (unlikely(!extent || arena->spares.count < FREE_TREE_SPARES))
 		return NULL;
-	if (unlikely(span_is_idle(from)))
-		span_note_used(arena, from);
-	return free_tree_cut_left(&arena->tree, from, size, &arena->spares);
+	if (unlikely(span_is_idle(extent)))
+		span_note_used(arena, extent);
+	extent = free_tree_cut_left(&arena->tree, extent, size, &arena->spares);
+	hand_out_new(arena, extent, caller);
+	return extent;
 }
 
 /*
- * Take the lowest extent of @size, which nothing else is asked of.  NULL if that takes more than
- * one look at what is free now.
+ * Take the lowest extent of @size, which nothing else is asked of, from a range arena: nothing is
+ * flushed there.  NULL if that takes more than one look at what is free now.
  */
+static __always_inline struct vmap_extent *take_plain_range(struct vmap_arena *arena,
+							    unsigned long size,
+							    const void *caller)
+{
+	struct vmap_extent *extent;
+	unsigned long flags;
+
+	flags = arena_lock(arena);
+	extent = cut_lowest(arena, size, caller);
+	arena_unlock(arena, flags);
+	return extent;
+}
+
+/* The same from a memory arena. */
 static __always_inline struct vmap_extent *take_plain(struct vmap_arena *arena,
 						      unsigned long size, const void *caller)
 {
@@ -60,16 +77,30 @@ static __always_inline struct vmap_extent *take_plain(struct vmap_arena *arena,
 	unsigned long flags;
 
 	flags = arena_lock(arena);
-	if (arena->flushed)
+	if (arena->flushed) {
 		extent = purge_reuse(arena, size);
-	if (arena->flushed && !extent)
-		take_merge(arena);
-	if (likely(!extent && arena->spares.count >= FREE_TREE_SPARES))
-		extent = cut_lowest(arena, size);
-	if (likely(extent))
-		hand_out_new(arena, extent, caller);
+		if (extent)
+			hand_out_new(arena, extent, caller);
+		else
+			take_merge(arena);
+	}
+	if (!extent)
+		extent = cut_lowest(arena, size, caller);
 	arena_unlock(arena, flags);
 	return extent;
+}
+
+/* Make an extent free again.  Under the arena's lock. */
+static __always_inline void give_back(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	struct vmap_extent *merged;
+
+	lockdep_assert_held(&arena->lock);
+	if (unlikely(!list_empty(&arena->walkers)))
+		walk_note_free(arena, extent);
+	merged = free_tree_put(&arena->tree, extent, &arena->spares);
+	if (unlikely(span_is_idle(merged)) && span_note_idle(arena, merged))
+		queue_delayed_work(arena_wq, &arena->span_work, HZ);
 }
 
 /*

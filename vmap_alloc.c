@@ -156,7 +156,7 @@ void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent)
 		return;
 	}
 	flags = arena_lock(arena);
-	arena_give_back(arena, extent);
+	give_back(arena, extent);
 	arena_unlock(arena, flags);
 }
 
@@ -601,7 +601,7 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
 	}
 	if (likely(!arena->memory && rounded && align - 1 < arena->quantum &&
 		   !(align & (align - 1)))) {
-		extent = take_plain(arena, rounded, caller);
+		extent = take_plain_range(arena, rounded, caller);
 		if (likely(extent)) {
 			arena_count(arena, allocs);
 			take_ahead(arena, gfp);
@@ -679,22 +679,21 @@ static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_exte
 				      const void *caller)
 {
 	unsigned long flags;
-	bool good;
 
-	if (IS_ERR_OR_NULL(extent) || WARN_ON_ONCE(in_nmi()))
+	if (WARN_ON_ONCE(in_nmi()))
 		return;
 	if (data_race(arena->plain_align) && is_busy_in(extent, arena) &&
 	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
 	flags = arena_lock(arena);
-	good = !arena->memory && is_busy_in(extent, arena);
-	if (likely(good))
-		arena_give_back(arena, extent);
-	arena_unlock(arena, flags);
-	if (likely(good))
-		arena_count(arena, frees);
-	else
+	if (unlikely(arena->memory || !is_busy_in(extent, arena))) {
+		arena_unlock(arena, flags);
 		report_bad_extent(arena, extent, caller);
+		return;
+	}
+	give_back(arena, extent);
+	arena_unlock(arena, flags);
+	arena_count(arena, frees);
 }
 
 /*
@@ -703,8 +702,7 @@ static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_exte
  */
 static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	return !IS_ERR_OR_NULL(extent) &&
-	       likely(READ_ONCE(extent->arena) == arena &&
+	return likely(READ_ONCE(extent->arena) == arena &&
 		      READ_ONCE(extent->state) == VMAP_BUSY && data_race(arena->plain_align)) &&
 	       cache_store(arena, extent, extent->size >> arena->quantum_shift);
 }
@@ -720,6 +718,8 @@ static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vm
  */
 void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
+	if (unlikely(IS_ERR_OR_NULL(extent)))
+		return;
 	if (!free_extent_fast(arena, extent))
 		free_extent_slow(or_default(arena), extent, __builtin_return_address(0));
 }
