@@ -34,9 +34,9 @@
  * size alone inlined and without a struct for it; 771 with sizes in place of ends, growth told to
  * the top first and a sibling found without a jump.  A tree for each size up to 16 units, which has
  * no maxima to pass on, took 13 more than one tree then did: a place must be looked up from a root,
- * and to merge is to change trees.  Most of what is left is max itself: seven tenths of all cuts take
- * an extent of just the size asked for, the longest below its next five ancestors, and the others
- * pass up eight.
+ * and to merge is to change trees.  Most of what is left is max itself: seven tenths of all cuts
+ * take an extent of just the size asked for, the longest below its next five ancestors, and the
+ * others pass up eight.
  *
  * Alignment.  A long enough extent may still miss if no aligned address in it leaves room.  After a
  * miss the search goes on with the first extent that reaches an aligned address and the size beyond
@@ -77,8 +77,8 @@ static inline unsigned long longest_below(const struct rb_node *rb)
 }
 
 /*
- * Pass up that something of length @size came to be at @rb, as far as that is news.  The top is told
- * first, so that the walk ends there at the latest.
+ * Pass up that something of length @size came to be at @rb, as far as that is news.  The top is
+ * told first, so that the walk ends there at the latest.
  */
 static __always_inline void pass_growth(struct free_tree *tree, struct rb_node *rb,
 					unsigned long size)
