@@ -154,7 +154,8 @@ static void add_magazine(struct vmap_arena *arena, unsigned int class, gfp_t gfp
 	unsigned int capacity = capacity_of(arena, class);
 	struct magazine *magazine;
 
-	magazine = kmalloc(struct_size(magazine, slot, capacity), effort | __GFP_NOWARN);
+	magazine = kmalloc(struct_size(magazine, slot, capacity),
+			   effort | __GFP_NORETRY | __GFP_NOWARN);
 	if (!magazine)
 		return;
 	*magazine = (struct magazine){ .capacity = capacity, .class = class, .used = true };

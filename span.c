@@ -57,7 +57,8 @@ static int map_span(struct vmap_span *span)
 	unsigned long addr;
 
 	for (addr = span->start; addr < span->end; addr += PMD_SIZE) {
-		int err = xa_err(xa_store(&span_map, addr >> PMD_SHIFT, span, GFP_KERNEL));
+		int err = xa_err(xa_store(&span_map, addr >> PMD_SHIFT, span,
+					  gfp_may_fail(GFP_KERNEL)));
 
 		if (err) {
 			unmap_span(span, addr);
@@ -78,12 +79,13 @@ static void free_span(struct vmap_span *span)
 
 static struct vmap_span *new_span(struct vmap_arena *arena, unsigned long size)
 {
-	struct vmap_span *span = kzalloc(sizeof(*span), GFP_KERNEL);
+	struct vmap_span *span = kzalloc(sizeof(*span), gfp_may_fail(GFP_KERNEL));
 
 	if (!span)
 		return NULL;
 	span->arena = arena;
-	span->owner = kvcalloc(size >> PAGE_SHIFT, sizeof(*span->owner), GFP_KERNEL);
+	span->owner = kvcalloc(size >> PAGE_SHIFT, sizeof(*span->owner),
+			       gfp_may_fail(GFP_KERNEL));
 	span->window = span->owner ? window_open(size) : NULL;
 	if (!span->window) {
 		free_span(span);
@@ -177,7 +179,7 @@ static int import(struct vmap_arena *arena, unsigned long size)
 	/* vmap() would refuse, but only after its bookkeeping has eaten much of that memory. */
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return -ENOMEM;
-	whole = kmem_cache_alloc(extent_slab, GFP_KERNEL);
+	whole = kmem_cache_alloc(extent_slab, gfp_may_fail(GFP_KERNEL));
 	span = whole ? new_span(arena, size) : NULL;
 	if (!span || map_span(span)) {
 		if (span)

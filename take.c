@@ -44,7 +44,7 @@
 /* Put up to @count more spares into the pool.  Return how many were in it then. */
 static unsigned long add_spares(struct vmap_arena *arena, unsigned int count, gfp_t gfp)
 {
-	gfp_t slab_gfp = (gfp & EFFORT_FLAGS) | __GFP_NOWARN;
+	gfp_t slab_gfp = gfp_may_fail(gfp & EFFORT_FLAGS);
 	struct extent_pool fresh = {};
 	struct vmap_extent *extent;
 	unsigned long flags, got;

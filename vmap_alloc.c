@@ -82,12 +82,10 @@ static bool fill(struct vmap_window *window, unsigned long addr, unsigned long e
 {
 	struct page *pages[FILL_BATCH];
 
-	/* One failed area is better than somebody else's process killed. */
-	if (!(gfp & (__GFP_NOFAIL | __GFP_NORETRY)))
-		gfp |= __GFP_RETRY_MAYFAIL;
+	gfp = gfp_may_fail(gfp);
 	while (addr < end) {
 		unsigned int want = min_t(unsigned long, FILL_BATCH, (end - addr) >> PAGE_SHIFT);
-		unsigned int got = get_pages(pages, want, gfp | __GFP_NOWARN, node);
+		unsigned int got = get_pages(pages, want, gfp, node);
 
 		window_map(window, addr, pages, got, PAGE_KERNEL);
 		if (got < want)
@@ -718,7 +716,7 @@ static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vm
  */
 void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	if (unlikely(IS_ERR_OR_NULL(extent)))
+	if (IS_ERR_OR_NULL(extent))
 		return;
 	if (!free_extent_fast(arena, extent))
 		free_extent_slow(or_default(arena), extent, __builtin_return_address(0));

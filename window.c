@@ -42,6 +42,9 @@
 /* Reserved on top of a window's size, so that a PMD boundary to start it at is within. */
 #define WINDOW_SLACK	(PMD_SIZE - PAGE_SIZE)
 
+/* Pages taken by others between our look whether vmap() will find some, and its own. */
+#define VMAP_SPARE	64
+
 /* Why windows cannot be had on this machine; NULL if they can. */
 const char *window_refusal(void)
 {
@@ -89,15 +92,37 @@ static bool find_tables(struct vmap_window *window, struct page *dummy)
 	return true;
 }
 
+/*
+ * Will vmap() get the pages to map @count ones: its tables, and KASAN's shadow?  It asks in a way
+ * that calls the OOM killer, or waits for ever, if there are none.  We can only look before.
+ * @pages is room for them, all NULL.
+ */
+static bool vmap_finds_pages(struct page **pages, unsigned long count)
+{
+	unsigned long need = count / PTRS_PER_PTE + VMAP_SPARE, got = 0, before, i;
+
+	if (IS_ENABLED(CONFIG_KASAN_VMALLOC))
+		need += count / 8;
+	do {
+		before = got;
+		got = alloc_pages_bulk_node(gfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
+	} while (got > before && got < need);
+	for (i = 0; i < got; i++)
+		__free_page(pages[i]);
+	return got == need;
+}
+
 /* Map @dummy @count times: that is all vmap() can be asked to reserve address space by. */
 static void *reserve(struct page *dummy, unsigned long count)
 {
-	struct page **pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	struct page **pages = kvcalloc(count, sizeof(*pages), gfp_may_fail(GFP_KERNEL));
 	unsigned long i;
 	void *addr;
 
-	if (!pages)
+	if (!pages || !vmap_finds_pages(pages, count)) {
+		kvfree(pages);
 		return NULL;
+	}
 	for (i = 0; i < count; i++)
 		pages[i] = dummy;
 	addr = vmap(pages, count, VM_MAP, PAGE_KERNEL);
@@ -153,10 +178,10 @@ struct vmap_window *window_open(unsigned long size)
 	struct vmap_window *window;
 	struct page *dummy;
 
-	window = kvzalloc(struct_size(window, table, size >> PMD_SHIFT), GFP_KERNEL);
+	window = kvzalloc(struct_size(window, table, size >> PMD_SHIFT), gfp_may_fail(GFP_KERNEL));
 	if (!window)
 		return NULL;
-	dummy = alloc_page(GFP_KERNEL);
+	dummy = alloc_page(gfp_may_fail(GFP_KERNEL));
 	if (!dummy || !fill_window(window, size, dummy)) {
 		kvfree(window);
 		window = NULL;

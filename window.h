@@ -24,6 +24,13 @@ struct vmap_window {
 	pte_t *table[];
 };
 
+/* Ask so that the request fails when there is no memory, and has no process killed for it. */
+static inline gfp_t gfp_may_fail(gfp_t gfp)
+{
+	return gfp | __GFP_NOWARN |
+	       (gfp & (__GFP_NOFAIL | __GFP_NORETRY) ? 0 : __GFP_RETRY_MAYFAIL);
+}
+
 const char *window_refusal(void);
 struct vmap_window *window_open(unsigned long size);
 void window_close(struct vmap_window *window);
