@@ -530,10 +530,14 @@ static int module_goes(struct notifier_block *nb, unsigned long action, void *da
 
 static struct notifier_block module_notifier = { .notifier_call = module_goes };
 
+/*
+ * kmemleak does not look into extents: each has the address of its area, which would therefore
+ * never count as lost.  They lead to nothing else; a lost one shows when the slab is destroyed.
+ */
 static int __init make_common(void)
 {
 	extent_slab = kmem_cache_create("vmap_extent", sizeof(struct vmap_extent),
-					sizeof(struct vmap_extent), 0, NULL);
+					sizeof(struct vmap_extent), SLAB_NOLEAKTRACE, NULL);
 	arena_wq = alloc_workqueue("vmap_arena", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
 	return extent_slab && arena_wq ? 0 : -ENOMEM;
 }

@@ -20,6 +20,7 @@
  *
  * Locking: import_lock covers import; the arena's lock covers the lists and sums.
  */
+#include <linux/kmemleak.h>
 #include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -93,6 +94,8 @@ static struct vmap_span *new_span(struct vmap_arena *arena, unsigned long size)
 	}
 	span->start = span->window->start;
 	span->end = span->window->end;
+	/* The addresses before are no pointers to the area that begins there. */
+	kmemleak_scan_area(&span->link, SIZE_MAX, GFP_KERNEL);
 	return span;
 }
 

@@ -21,6 +21,7 @@
  * Which CPU register holds the root and how a TLB is flushed is in arch/.
  */
 #include <linux/gfp.h>
+#include <linux/kmemleak.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -186,6 +187,8 @@ struct vmap_window *window_open(unsigned long size)
 		kvfree(window);
 		window = NULL;
 	} else {
+		/* Its addresses are no pointers to the area that begins there. */
+		kmemleak_no_scan(window);
 		empty_window(window);
 	}
 	if (dummy)
