@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/umh.h>
 #include <linux/vmalloc.h>
 
 #include "vmap_kunit.h"
@@ -207,20 +208,38 @@ int kt_write(const char *path, const char *text)
 	return written == strlen(text) ? 0 : -EIO;
 }
 
+/* And read one.  Return how much of @text, zeroed before, was filled, or an error. */
+ssize_t kt_read(const char *path, char *text, size_t size)
+{
+	struct file *file = filp_open(path, O_RDONLY, 0);
+	ssize_t got;
+	loff_t pos = 0;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	got = kernel_read(file, text, size, &pos);
+	filp_close(file, NULL);
+	return got;
+}
+
 /* What vmap_arena.ko was loaded with.  Return 0 or an error. */
 int kt_parameter(const char *name, unsigned long *value)
 {
 	char path[64], text[24] = {};
-	struct file *file;
-	loff_t pos = 0;
+	ssize_t got;
 
 	snprintf(path, sizeof(path), "/sys/module/vmap_arena/parameters/%s", name);
-	file = filp_open(path, O_RDONLY, 0);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	kernel_read(file, text, sizeof(text) - 1, &pos);
-	filp_close(file, NULL);
-	return kstrtoul(text, 0, value);
+	got = kt_read(path, text, sizeof(text) - 1);
+	return got < 0 ? got : kstrtoul(text, 0, value);
+}
+
+/* Run a command, which reaches files that the kernel itself does not.  Return 0 if it succeeds. */
+int kt_shell(const char *command)
+{
+	char *argv[4] = { "/bin/sh", "-c", (char *)command, NULL };
+	char *envp[2] = { "PATH=/bin", NULL };
+
+	return call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
 }
 
 MODULE_DESCRIPTION("KUnit suites for vmap_arena");

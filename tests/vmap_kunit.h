@@ -30,7 +30,9 @@ bool kt_stamped(const void *addr, unsigned long size, u64 value);
 void kt_seed_random(struct kunit *test, struct rnd_state *rnd);
 void *kt_pages(struct vmap_arena *arena, unsigned long pages, gfp_t gfp);
 int kt_write(const char *path, const char *text);
+ssize_t kt_read(const char *path, char *text, size_t size);
 int kt_parameter(const char *name, unsigned long *value);
+int kt_shell(const char *command);
 
 /* picture.c */
 #define KT_FACTS	256
