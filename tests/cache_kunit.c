@@ -473,7 +473,7 @@ static bool is_on_node(struct page *page, const void *node)
 }
 
 /* Boot with numa=fake=2 for this one.  What is kept is all on the node of this CPU. */
-static void pages_are_on_the_node_asked_for(struct kunit *test)
+static void nodes_are_obeyed(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, 0);
 	int node;
@@ -675,7 +675,7 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(cached_ranges_are_found),
 	KUNIT_CASE(cached_memory_is_found),
 	KUNIT_CASE(special_pages_go_past_the_cache),
-	KUNIT_CASE(pages_are_on_the_node_asked_for),
+	KUNIT_CASE(nodes_are_obeyed),
 	KUNIT_CASE(pages_are_of_the_zone_asked_for),
 	KUNIT_CASE(accounted_pages_are_charged),
 	KUNIT_CASE(areas_of_the_callers_are_not_kept),
