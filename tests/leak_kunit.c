@@ -3,8 +3,9 @@
  * leak_kunit.c - kmemleak knows our areas as it knows the kernel's own
  *
  * kmemleak looks for pointers in all the memory it knows, and reports what none leads to.  An area
- * must be such memory as long as it is allocated.  What is kept for reuse is not: it is nobody's,
- * and what its last holder left in it leads nowhere.
+ * must be such memory as long as it is allocated, and be reported itself when nobody can find it
+ * any more.  What is kept for reuse is neither: it is nobody's, and what its last holder left in it
+ * leads nowhere.
  *
  * kmemleak has to be asked, takes its time, and doubts only what is older than five seconds.  So
  * the suite lays out samples of everything, asks once, and each case looks at the answer.  Where a
@@ -34,6 +35,8 @@
 #define FRESH		5
 
 enum kind {
+	LOST_AREA,		/* nobody knows where it is */
+	LOST_WARM_AREA,		/* the same, and it comes from the cache */
 	KEPT_AREA,		/* freed into the cache */
 	IN_AREA,		/* an object that only a pointer in an area leads to */
 	IN_WARM_AREA,		/* the same, and the area comes from the cache */
@@ -89,6 +92,8 @@ static void lay_out(void)
 
 	warm_up();
 	for (i = 0; i < NR_SAMPLES; i++) {
+		note_sample(LOST_AREA, i, kt_pages(leaks.arena, FRESH, GFP_KERNEL));
+		note_sample(LOST_WARM_AREA, i, kt_pages(leaks.arena, WARM, GFP_KERNEL));
 		leaks.holder[2 * i] = kt_pages(leaks.arena, FRESH, GFP_KERNEL);
 		put_object(IN_AREA, i, leaks.holder[2 * i], FRESH);
 		leaks.holder[2 * i + 1] = kt_pages(leaks.arena, WARM, GFP_KERNEL);
@@ -158,6 +163,8 @@ static void clear_away(struct kunit_suite *suite)
 	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		return;
 	for (i = 0; i < NR_SAMPLES; i++) {
+		vmap_free(sample(LOST_AREA, i));
+		vmap_free(sample(LOST_WARM_AREA, i));
 		kfree(sample(IN_AREA, i));
 		kfree(sample(IN_WARM_AREA, i));
 		kfree(sample(IN_KEPT_AREA, i));
@@ -189,6 +196,12 @@ static unsigned int reported(enum kind kind)
 	return count;
 }
 
+static void an_area_that_is_lost_is_reported(struct kunit *test)
+{
+	KUNIT_EXPECT_GE(test, reported(LOST_AREA), NR_SAMPLES / 2);
+	KUNIT_EXPECT_GE(test, reported(LOST_WARM_AREA), NR_SAMPLES / 2);
+}
+
 static void what_an_area_leads_to_is_found(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, reported(IN_AREA), 0);
@@ -208,6 +221,7 @@ static void what_is_kept_for_reuse_leads_nowhere(struct kunit *test)
 }
 
 static struct kunit_case leak_cases[] = {
+	KUNIT_CASE(an_area_that_is_lost_is_reported),
 	KUNIT_CASE(what_an_area_leads_to_is_found),
 	KUNIT_CASE(what_is_kept_for_reuse_is_not_lost),
 	KUNIT_CASE(what_is_kept_for_reuse_leads_nowhere),
