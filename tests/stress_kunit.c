@@ -200,40 +200,10 @@ static void a_crowd_without_guards(struct kunit *test)
 	crowd_with(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD, 1UL << 20);
 }
 
-/* Take memory until there is none.  It must end in NULL and not in somebody else's death. */
-static void until_memory_ends(struct kunit *test)
-{
-	struct vmap_arena *arena = kt_memory(test, 0);
-	unsigned long pages = 0;
-	void *last = NULL, *addr;
-
-	if (totalram_pages() > (512UL << 20) >> PAGE_SHIFT)
-		kunit_skip(test, "boot with 512 MB or less for this");
-	while ((addr = kt_pages(arena, 64, GFP_KERNEL))) {
-		*(void **)addr = last;
-		last = addr;
-		pages += 64;
-	}
-	kunit_info(test, "%lu of %lu pages", pages, totalram_pages());
-	KUNIT_EXPECT_GT(test, pages, totalram_pages() / 4);
-	KUNIT_EXPECT_GT(test, kt_stats(arena).fails, 0);
-	kt_verify(test, arena);
-	for (; last; last = addr) {
-		addr = *(void **)last;
-		vmap_free(last);
-	}
-	kt_settle(test, arena);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).areas, 0);
-	addr = kt_pages(arena, 64, GFP_KERNEL);
-	KUNIT_EXPECT_NOT_NULL(test, addr);
-	vmap_free(addr);
-}
-
 static struct kunit_case stress_cases[] = {
 	KUNIT_CASE(a_crowd),
 	KUNIT_CASE(a_crowd_against_the_throttle),
 	KUNIT_CASE(a_crowd_without_guards),
-	KUNIT_CASE(until_memory_ends),
 	{}
 };
 
