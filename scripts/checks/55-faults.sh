@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: too little memory, allocations that fail in turn, CPUs that go and come, loads while being read
-# deep: debug
+# kernels: debug
 
 # shellcheck source=scripts/check-lib.sh
 . "$(dirname "$0")/../check-lib.sh"
