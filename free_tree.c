@@ -32,11 +32,13 @@
  * losses passed up only to the first ancestor that is longer by another child, and with a ring of
  * plain pointers instead of a list_head, whose checks cost a call each; 857 with the search for a
  * size alone inlined and without a struct for it; 771 with sizes in place of ends, growth told to
- * the top first and a sibling found without a jump.  A tree for each size up to 16 units, which has
- * no maxima to pass on, took 13 more than one tree then did: a place must be looked up from a root,
- * and to merge is to change trees.  Most of what is left is max itself: seven tenths of all cuts
- * take an extent of just the size asked for, the longest below its next five ancestors, and the
- * others pass up eight.
+ * the top first and a sibling found without a jump.  No better were a tree for each size up to 16
+ * units, which has no maxima to pass on (13 more than one tree then: a place must be looked up from
+ * a root, and to merge is to change trees); the lowest fit of each size remembered (one search in
+ * seven finds it still there); prefetching the other child (13 more, though natively a tenth or
+ * more of the time is saved where a million extents are live).  Most of what is left is max itself:
+ * seven tenths of all cuts take an extent of just the size asked for, the longest below its next
+ * five ancestors, and the others pass up eight.
  *
  * Alignment.  A long enough extent may still miss if no aligned address in it leaves room.  After a
  * miss the search goes on with the first extent that reaches an aligned address and the size beyond
