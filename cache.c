@@ -17,9 +17,10 @@
  *              magazine.
  *
  * Which classes are worth a magazine is decided by demand: a CPU gets one after DEMAND misses of a
- * class.  How much may be cached is bounded for each CPU (a magazine is charged with all it can
- * hold when it is made) and for the depot.  What does not fit is freed the ordinary way, one extent
- * by the call that brought it: nobody pays for a backlog.
+ * class: allocations or, once another CPU has one, frees.  How much may be cached is bounded for
+ * each CPU (a magazine is charged with all it can hold when it is made) and for the depot.  What
+ * does not fit is freed the ordinary way, one extent by the call that brought it: nobody pays for a
+ * backlog.
  *
  * What was not used goes back.  Once a tick, magazines not touched since the last are taken away,
  * and of each depot as many extents as nobody needed since then.  All goes back when the arena is
@@ -230,6 +231,12 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 	return extent;
 }
 
+/* May a free, which comes from any context, ask for a magazine?  It does not matter if it fails. */
+static bool may_ask_slab(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
+}
+
 /**
  * cache_store_slow() - keep an extent when this CPU's magazine had no room
  * @arena: the arena
@@ -244,12 +251,13 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
 	struct magazine *magazine;
 	struct arena_cpu *cpu;
 	unsigned long flags;
-	bool stored = false;
+	bool stored = false, wants;
 
 	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(arena->depot[class].wanted))
 		return false;
 	flags = arena_lock(arena);
 	cpu = this_cpu_ptr(arena->cpu);
+	wants = wants_magazine(arena, cpu, class);
 	magazine = cpu->magazine[class];
 	if (arena->caching && depot_has_room(arena, max(magazine->capacity, 1U) * class)) {
 		if (magazine->count)
@@ -260,6 +268,8 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
 		stored = true;
 	}
 	arena_unlock(arena, flags);
+	if (wants && may_ask_slab())
+		add_magazine(arena, class, GFP_NOWAIT);
 	return stored;
 }
 
