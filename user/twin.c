@@ -344,7 +344,8 @@ static void check_tile(struct twin *twin, const struct model_span *span,
 		return;
 	}
 	if (first > span->count || tile->size > span->count - first)
-		twin_fail(twin, "[%#lx, %#lx) is not inside its span", tile->start, extent_end(tile));
+		twin_fail(twin, "[%#lx, %#lx) is not inside its span", tile->start,
+			  extent_end(tile));
 	for (i = 0; twin_ok(twin) && i < tile->size; i++) {
 		if (span->units[first + i].owner != owner)
 			twin_fail(twin, "unit %#lx is %lu's, its tile is %lu's", tile->start + i,
