@@ -146,8 +146,6 @@ static void ask(void)
 
 static int lay_out_and_ask(struct kunit_suite *suite)
 {
-	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
-		return 0;
 	leaks.arena = vmap_arena_create(kt_name(), 0);
 	if (IS_ERR(leaks.arena))
 		return PTR_ERR(leaks.arena);
@@ -160,8 +158,6 @@ static void clear_away(struct kunit_suite *suite)
 {
 	unsigned int i;
 
-	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
-		return;
 	for (i = 0; i < NR_SAMPLES; i++) {
 		vmap_free(sample(LOST_AREA, i));
 		vmap_free(sample(LOST_WARM_AREA, i));
