@@ -230,6 +230,30 @@ static void the_depot_is_met_seldom(struct kunit *test)
 	free_extents(arena, extent, MANY);
 }
 
+/* So does a CPU that frees what another one allocated. */
+static void a_cpu_that_only_frees_meets_it_seldom(struct kunit *test)
+{
+	struct vmap_extent **extent = kunit_kcalloc(test, MANY, sizeof(*extent), GFP_KERNEL);
+	unsigned int first = cpumask_first(cpu_online_mask);
+	unsigned int other = cpumask_next(first, cpu_online_mask);
+	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
+	struct vmap_arena_stats before, after;
+
+	if (other >= nr_cpu_ids)
+		kunit_skip(test, "this machine has one CPU only");
+	KUNIT_ASSERT_NOT_NULL(test, extent);
+	want_extents(test, arena, 4);
+	alloc_extents(test, arena, extent, MANY, 4);
+	before = kt_stats(arena);
+	stay_on(other);
+	free_extents(arena, extent, MANY);
+	stay_on(first);
+	after = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, after.cached - before.cached, MANY * 4);
+	/* It empties none as long as it has none. */
+	KUNIT_EXPECT_GT(test, after.drains, before.drains);
+}
+
 /* What the magazines of this CPU may hold, all together; and how many there are. */
 static unsigned long promised_here(struct vmap_arena *arena, unsigned int *count)
 {
@@ -666,6 +690,7 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(a_warm_area_is_aligned_as_asked),
 	KUNIT_CASE(the_cached_is_neither_busy_nor_free),
 	KUNIT_CASE(the_depot_is_met_seldom),
+	KUNIT_CASE(a_cpu_that_only_frees_meets_it_seldom),
 	KUNIT_CASE(a_cpu_keeps_to_its_share),
 	KUNIT_CASE(the_depot_keeps_to_its_share),
 	KUNIT_CASE(what_is_not_used_goes_back),
