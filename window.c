@@ -43,8 +43,11 @@
 /* Reserved on top of a window's size, so that a PMD boundary to start it at is within. */
 #define WINDOW_SLACK	(PMD_SIZE - PAGE_SIZE)
 
-/* Pages taken by others between our look whether vmap() will find some, and its own. */
-#define VMAP_SPARE	64
+/*
+ * Pages that our look whether vmap() will find some leaves to others: they take some meanwhile, and
+ * what it gives back goes to this CPU's own list, which counts for nobody else.
+ */
+#define VMAP_SPARE	256
 
 /* Why windows cannot be had on this machine; NULL if they can. */
 const char *window_refusal(void)
