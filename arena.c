@@ -204,7 +204,7 @@ void arena_release(struct vmap_arena *arena)
 
 static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 {
-	struct vmap_arena *arena = kzalloc(sizeof(*arena), GFP_KERNEL);
+	struct vmap_arena *arena = kzalloc(sizeof(*arena), gfp_may_fail(GFP_KERNEL));
 
 	if (!arena)
 		return NULL;

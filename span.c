@@ -233,8 +233,8 @@ int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen
  */
 int span_adopt(struct vmap_arena *arena, unsigned long start, unsigned long end)
 {
-	struct vmap_extent *whole = kmem_cache_alloc(extent_slab, GFP_KERNEL);
-	struct vmap_span *span = kzalloc(sizeof(*span), GFP_KERNEL);
+	struct vmap_extent *whole = kmem_cache_alloc(extent_slab, gfp_may_fail(GFP_KERNEL));
+	struct vmap_span *span = kzalloc(sizeof(*span), gfp_may_fail(GFP_KERNEL));
 
 	if (!whole || !span) {
 		if (whole)
