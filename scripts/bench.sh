@@ -15,7 +15,8 @@
 #                  cleared   memory, with init_on_alloc=1
 #                  latency   how the cost of single calls is distributed, with 100,000 live areas
 #                  locks     how often an allocation or a free takes a lock
-#                  native    our free tree as a user program, in nanoseconds (make -C user bench)
+#                  native    our free tree, and two threads that share a range arena, as user
+#                            programs, in nanoseconds (make -C user bench)
 #                  lists     our index against the busy list of Linux 4.18 (scripts/replay.sh)
 #                  stress    the stress suite, arena and kernel (scripts/run.sh): on 6.1 and 6.12,
 #                            with init_on_alloc=0 and 1
@@ -149,7 +150,7 @@ measure_lists() {
 	done | jq -s '.' >"$dir/lists.json"
 }
 
-# measure_native - cache misses count here, which instructions do not tell.
+# measure_native - cache misses and contention count here, which instructions do not tell.
 measure_native() {
 	need_packages make gcc libc6-dev linux-source-6.12 xz-utils
 	say "measuring native"
@@ -157,6 +158,7 @@ measure_native() {
 		say "failed: see $dir/native.log"
 		status=1
 	}
+	jq -Rn -f "$ROOT/scripts/bench-native.jq" "$dir/native" >"$dir/native.json"
 }
 
 # stress - on each kernel, with and without pages being cleared.  The tests run in a fixed order on one
@@ -200,9 +202,10 @@ merge() {
 		[[ ! -e $dir/$part.json ]] || files+=("$dir/$part.json")
 	done
 	[[ -e $dir/lists.json ]] || echo '[]' >"$dir/lists.json"
+	[[ -e $dir/native.json ]] || echo '{}' >"$dir/native.json"
 	jq -s --arg kernel "$KERNEL_RELEASE" --slurpfile lists "$dir/lists.json" \
-		--slurpfile stress <(suite) \
-		'{kernel: $kernel, results: add, lists: $lists[0], stress: $stress[0]}' \
+		--slurpfile native "$dir/native.json" --slurpfile stress <(suite) \
+		'{kernel: $kernel, results: add, lists: $lists[0], native: $native[0], stress: $stress[0]}' \
 		"${files[@]}" >"$dir/bench.json"
 }
 
@@ -225,7 +228,7 @@ report() {
 	printf '\nLinux %s: %s\n' "$KERNEL_RELEASE" "$dir/bench.json"
 	filter bench.jq
 	[[ ! -s $dir/native ]] || {
-		printf '\nour free tree as a user program:\n'
+		printf '\nas user programs, in nanoseconds: our free tree; a range arena\n'
 		grep -v '^/' "$dir/native"
 	}
 	[[ $mode != all ]] || filter bench-targets.jq

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: the free tree and the throttle as user programs: model, sanitizers, fuzzers, coverage
+# about: the free tree, the throttle and two threads' magazines as user programs: model, sanitizers, fuzzers
 # kernels: -
 # quick: -
 
@@ -53,6 +53,11 @@ all_taken() {
 	grep -E "^$1: lines ([0-9]+) of \1, branches (none|([0-9]+) of \3)$" "$CHECK_DIR/coverage"
 }
 
+# threads VARIANT - two of them allocate and free, through the magazines and past them.
+threads() {
+	timeout 300 "$USER_BUILD/$1/bench_magazines" --check --operations "$operations"
+}
+
 # fuzz SECONDS ENGINE... - nothing may be found, and each must have tried something.
 fuzz() {
 	local out=$CHECK_DIR/fuzz engine
@@ -67,8 +72,8 @@ fuzz() {
 }
 
 need_packages gcc libc6-dev make xz-utils linux-source-6.12 clang libclang-rt-14-dev afl++ jq
-steps=20000 length=5 limit=8
-((QUICK == 0)) || steps=5000 length=4 limit=4
+steps=20000 length=5 limit=8 operations=10000
+((QUICK == 0)) || steps=5000 length=4 limit=4 operations=2000
 
 build gcc build
 for program in test_free_tree test_steps test_throttle; do
@@ -80,10 +85,14 @@ build clang build
 results clang test_free_tree --steps 2000
 results clang test_steps
 
-build sanitize build replay
+build sanitize build replay magazines
 results sanitize test_free_tree --steps $((steps / 10))
 results sanitize test_exhaustive --length 3
+expect "sanitize: two threads share magazines" threads sanitize
 expect "sanitize: the corpus" "$USER_BUILD/sanitize/replay" "$ROOT"/user/corpus/*
+
+build thread magazines
+expect "thread: two threads share magazines, and ThreadSanitizer finds no race" threads thread
 
 build coverage build replay
 expect "coverage is measured" coverage

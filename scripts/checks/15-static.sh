@@ -23,8 +23,9 @@ IGNORED+=,UNCOMMENTED_DEFINITION,MACRO_ARG_PRECEDENCE,UNNECESSARY_ELSE
 #   EMBEDDED_FUNCTION_NAME                      a message may hold the word cut
 #   NEW_TYPEDEFS                                stand-ins for the kernel's own types
 #   MACRO_ARG_REUSE                             swap() names its arguments twice, as the kernel's does
+#   MACRO_ARG_UNUSED                            what the kernel's macro asks for may mean nothing there
 IGNORED_IN_USER=$IGNORED,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO,AVOID_EXTERNS,CAMELCASE
-IGNORED_IN_USER+=,EMBEDDED_FUNCTION_NAME,NEW_TYPEDEFS,MACRO_ARG_REUSE
+IGNORED_IN_USER+=,EMBEDDED_FUNCTION_NAME,NEW_TYPEDEFS,MACRO_ARG_REUSE,MACRO_ARG_UNUSED
 # The semantic patches with one of these words are not applied:
 #   script:ocaml    they need that compiler; they look for a driver's data and for pointers compared
 #                   with 0, which sparse reports as well

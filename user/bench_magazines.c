@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench_magazines.c - what an extent of a range arena costs, to one thread and to two at a time
+ *
+ * usage: bench_magazines [--operations N] [--check]
+ *
+ * vmap_extent_alloc() and vmap_extent_free() as they are, with all that stands behind them in
+ * cache.c, take.c and free_tree.c; kernel.h plays the kernel.  Two threads, each on a CPU of its
+ * own, share an arena.  What they do to each other, through the lock and through cache lines that
+ * go to and fro, no count of instructions tells.
+ *
+ * Either each thread replaces some of the extents that it has, or one allocates and hands over to
+ * the other, which frees; one thread alone does both in turn.  A stranger is a thread that never
+ * allocates, so that no allocation has brought it a magazine.  Without magazines all goes through
+ * the tree.
+ *
+ * The table says what an allocation or a free takes in nanoseconds, how many of 1,000 took the
+ * arena's lock, and how many had to wait for it.  That is of the slower thread in the median of the
+ * rounds in which no thread lost its CPU: else the other would wait for that, not for its work.
+ *
+ * In the first round, which does not count, and with --check in all, each unit is noted while it
+ * is held, so that none can be handed out twice.  In the end all must come back, and the tree be
+ * whole.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "../take.h"
+#include "../cache.h"
+
+#define SPACE			(1UL << 18)
+#define LIVE			1024U
+#define BATCH			32U
+#define SIZES			4096U
+#define LARGEST_SIZE		16U
+#define ONE_SIZE		4U
+#define RING			1024U
+#define ROUNDS			31
+#define MOST_ROUNDS		200
+#define CHECKED_ROUNDS		5
+#define CACHE_LIMIT		16384UL
+#define DEFAULT_OPERATIONS	6400UL
+#define MOST			1000000000UL
+
+/* Who frees what a thread allocated. */
+enum freed_by {
+	SELF,
+	OTHER,
+	STRANGER
+};
+
+struct load {
+	const char *name;
+	bool cached;
+	bool random;
+	enum freed_by freed_by;
+};
+
+static const struct load loads[] = {
+	{ "magazines, one size", true, false, SELF },
+	{ "magazines, 1 to 16", true, true, SELF },
+	{ "magazines, one size, freed by the other", true, false, OTHER },
+	{ "magazines, 1 to 16, freed by the other", true, true, OTHER },
+	{ "magazines, one size, freed by a stranger", true, false, STRANGER },
+	{ "tree, one size", false, false, SELF },
+	{ "tree, 1 to 16", false, true, SELF },
+	{ "tree, one size, freed by the other", false, false, OTHER },
+};
+
+/* A thread, its extents, and what the last round took. */
+struct player {
+	pthread_t thread;
+	unsigned int cpu;
+	unsigned long seed;
+	unsigned int drawn;
+	unsigned char sizes[SIZES];
+	struct vmap_extent *live[LIVE];
+	double nanoseconds;
+	unsigned long locked;
+	unsigned long waited;
+	long switches;
+} __attribute__((aligned(PAGE_SIZE)));
+
+/* How far one of two threads has come; the other reads it. */
+struct progress {
+	unsigned long count;
+} __attribute__((aligned(128)));
+
+/* What one thread hands over to the other. */
+static struct {
+	struct progress filled;
+	struct progress emptied;
+	struct vmap_extent *slot[RING];
+} ring;
+
+/* What a round took, an operation. */
+struct cost {
+	double nanoseconds;
+	double locked;
+	double waited;
+	bool disturbed;
+};
+
+__thread struct this_cpu this_cpu;
+struct vmap_arena *default_arena;
+struct workqueue_struct *arena_wq;
+struct kmem_cache *extent_slab;
+struct list_head arena_list;
+struct mutex arena_list_lock;
+
+static char percpu[PLAYERS][PERCPU_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static struct vmap_arena arena;
+static struct vmap_extent edge;
+static struct player players[PLAYERS];
+static const struct load *load = loads;
+static unsigned long operations = DEFAULT_OPERATIONS;
+static unsigned int running;
+static unsigned int ready;
+static int cpus[PLAYERS];
+static bool checked;
+static bool held[SPACE];
+
+static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "bench_magazines: %s: ", load->name);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static void expect(bool holds, const char *what)
+{
+	if (!holds)
+		fail("%s", what);
+}
+
+/* What is called only where there is memory, a module, or a bad free. */
+void no_such_call(void);
+void no_such_call(void)
+{
+	fail("the arena did what a range arena never does, or refused a free");
+}
+
+bool span_note_idle(struct vmap_arena *of, struct vmap_extent *whole)
+{
+	return false;
+}
+
+void span_note_used(struct vmap_arena *of, struct vmap_extent *whole)
+{
+}
+
+/* No interrupt reaches a thread, so this one takes the part of each in turn when they are gone. */
+void on_each_cpu(void (*function)(void *argument), void *argument, int wait)
+{
+	unsigned long here = this_cpu.offset;
+	unsigned int cpu;
+
+	expect(!running, "the cache was drained while threads use it: is the space full?");
+	for_each_possible_cpu(cpu) {
+		this_cpu.offset = cpu * PERCPU_SIZE;
+		function(argument);
+	}
+	this_cpu.offset = here;
+}
+
+/* The seed is a player's own; the high bits are the random ones. */
+static unsigned long draw(struct player *player, unsigned long below)
+{
+	player->seed = player->seed * 6364136223846793005UL + 1442695040888963407UL;
+	return (player->seed >> 32) * below >> 32;
+}
+
+/* How often this thread lost its CPU so far. */
+static long switches(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nivcsw;
+}
+
+static double nanoseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * 1e9 + now.tv_nsec;
+}
+
+/* Note that an extent is held from now on, or no longer.  Before it must have been otherwise. */
+static void note(const struct vmap_extent *extent, bool hold)
+{
+	unsigned long unit;
+
+	for (unit = extent->start; unit < extent_end(extent); unit++)
+		expect(__atomic_exchange_n(&held[unit], hold, __ATOMIC_RELAXED) != hold,
+		       "a unit was handed out twice, or freed twice");
+}
+
+static struct vmap_extent *get(struct player *player)
+{
+	unsigned int size = player->sizes[player->drawn++ % SIZES];
+	struct vmap_extent *extent = vmap_extent_alloc(&arena, size, 1, GFP_KERNEL);
+
+	if (IS_ERR(extent))
+		fail("no extent of %u units: error %ld", size, PTR_ERR(extent));
+	if (checked)
+		note(extent, true);
+	return extent;
+}
+
+static void put(struct vmap_extent *extent)
+{
+	if (checked)
+		note(extent, false);
+	vmap_extent_free(&arena, extent);
+}
+
+/* Free some of the extents, and take as many. */
+static void replace(struct player *player)
+{
+	struct vmap_extent **some = &player->live[draw(player, LIVE / BATCH) * BATCH];
+	unsigned int i;
+
+	for (i = 0; i < BATCH; i++)
+		put(some[i]);
+	for (i = 0; i < BATCH; i++)
+		some[i] = get(player);
+}
+
+/* Until the other thread has come so far. */
+static void wait_for(const struct progress *other, unsigned long count)
+{
+	unsigned int tries = 0;
+
+	while ((long)(__atomic_load_n(&other->count, __ATOMIC_ACQUIRE) - count) < 0)
+		relax(&tries);
+}
+
+static void hand_over(struct player *player)
+{
+	unsigned long at = ring.filled.count, end = at + BATCH;
+
+	wait_for(&ring.emptied, end - RING);
+	for (; at < end; at++)
+		ring.slot[at % RING] = get(player);
+	__atomic_store_n(&ring.filled.count, end, __ATOMIC_RELEASE);
+}
+
+static void take_over(void)
+{
+	unsigned long at = ring.emptied.count, end = at + BATCH;
+
+	wait_for(&ring.filled, end);
+	for (; at < end; at++)
+		put(ring.slot[at % RING]);
+	__atomic_store_n(&ring.emptied.count, end, __ATOMIC_RELEASE);
+}
+
+/* A thread's part in a round; the first hands over, the last takes. */
+static void play(struct player *player)
+{
+	bool first = player == &players[0], last = player == &players[running - 1];
+	unsigned long done;
+
+	for (done = 0; done < operations;) {
+		if (load->freed_by == SELF) {
+			replace(player);
+			done += 2 * BATCH;
+			continue;
+		}
+		if (first)
+			hand_over(player);
+		if (last)
+			take_over();
+		done += (first + last) * BATCH;
+	}
+}
+
+static void *thread(void *argument)
+{
+	struct player *player = argument;
+	unsigned int tries = 0;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpus[player->cpu], &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		fail("cannot stay on CPU %d: %s", cpus[player->cpu], strerror(errno));
+	this_cpu = (struct this_cpu){ .offset = player->cpu * PERCPU_SIZE };
+	player->switches = switches();
+	__atomic_add_fetch(&ready, 1, __ATOMIC_RELAXED);
+	while (READ_ONCE(ready) < running)
+		relax(&tries);
+	player->nanoseconds = nanoseconds();
+	play(player);
+	player->nanoseconds = nanoseconds() - player->nanoseconds;
+	player->switches = switches() - player->switches;
+	player->locked = this_cpu.locked;
+	player->waited = this_cpu.waited;
+	return NULL;
+}
+
+/* All threads do their operations at the same time. */
+static struct cost play_round(unsigned int nr_threads)
+{
+	struct cost cost = { 0 };
+	struct player *player;
+
+	running = nr_threads;
+	ready = 0;
+	for (player = players; player < players + nr_threads; player++)
+		if (pthread_create(&player->thread, NULL, thread, player))
+			fail("no thread");
+	for (player = players; player < players + nr_threads; player++) {
+		pthread_join(player->thread, NULL);
+		cost.disturbed |= player->switches;
+		cost.nanoseconds = max(cost.nanoseconds, player->nanoseconds / operations);
+		cost.locked += (double)player->locked / operations / nr_threads;
+		cost.waited += (double)player->waited / operations / nr_threads;
+	}
+	running = 0;
+	return cost;
+}
+
+/* Each thread gets the extents that it has, and with them its magazines. */
+static void open_arena(unsigned int nr_threads)
+{
+	struct player *player;
+	unsigned int i;
+
+	memset(&arena, 0, sizeof(arena));
+	memset(percpu, 0, sizeof(percpu));
+	memset(held, 0, sizeof(held));
+	arena.quantum = 1;
+	arena.cpu = (struct arena_cpu *)percpu;
+	raw_spin_lock_init(&arena.lock);
+	INIT_LIST_HEAD(&arena.walkers);
+	INIT_WORK(&arena.stock_work, arena_stock_work);
+	cache_init(&arena);
+	cache_switch(&arena, load->cached);
+	free_tree_init(&arena.tree, 1);
+	free_tree_open(&arena.tree, &edge, kmem_cache_alloc(extent_slab, GFP_KERNEL), 0, SPACE);
+	for (player = players; player < players + nr_threads; player++) {
+		*player = (struct player){ .cpu = player - players, .seed = player - players };
+		this_cpu.offset = load->freed_by == STRANGER ? 0 : player->cpu * PERCPU_SIZE;
+		for (i = 0; i < SIZES; i++)
+			player->sizes[i] = load->random ? 1 + draw(player, LARGEST_SIZE) : ONE_SIZE;
+		for (i = 0; i < LIVE; i++)
+			player->live[i] = get(player);
+	}
+	this_cpu.offset = 0;
+}
+
+/* All comes back, from the threads and from the cache: nothing is lost, nothing there twice. */
+static void close_arena(unsigned int nr_threads)
+{
+	struct player *player;
+	struct vmap_extent *whole;
+	const char *wrong;
+	unsigned int i;
+
+	for (player = players; player < players + nr_threads; player++)
+		for (i = 0; i < LIVE; i++)
+			note(player->live[i], true);
+	for (player = players; player < players + nr_threads; player++)
+		for (i = 0; i < LIVE; i++)
+			vmap_extent_free(&arena, player->live[i]);
+	cache_switch(&arena, false);
+	wrong = free_tree_check(&arena.tree);
+	if (wrong)
+		fail("the tree is wrong: %s", wrong);
+	expect(arena.tree.count == 1 && arena.tree.units == SPACE, "something did not come back");
+	whole = free_tree_first(&arena.tree);
+	free_tree_close(&arena.tree, whole);
+	kmem_cache_free(extent_slab, whole);
+	arena_trim_spares(&arena, 0, ULONG_MAX);
+}
+
+static int by_nanoseconds(const void *a, const void *b)
+{
+	const struct cost *one = a, *other = b;
+
+	return (one->nanoseconds > other->nanoseconds) - (one->nanoseconds < other->nanoseconds);
+}
+
+/* The median of a load's good rounds; a checked one comes before them. */
+static struct cost measure(unsigned int nr_threads, bool all_checked)
+{
+	struct cost costs[ROUNDS], cost;
+	unsigned int most = all_checked ? CHECKED_ROUNDS : MOST_ROUNDS, rounds, good = 0;
+
+	checked = true;
+	open_arena(nr_threads);
+	cost = play_round(nr_threads);
+	checked = all_checked;
+	for (rounds = 0; rounds < most && good < ROUNDS; rounds++) {
+		cost = play_round(nr_threads);
+		if (!cost.disturbed)
+			costs[good++] = cost;
+	}
+	memset(held, 0, sizeof(held));
+	close_arena(nr_threads);
+	qsort(costs, good, sizeof(*costs), by_nanoseconds);
+	return good ? costs[good / 2] : cost;
+}
+
+static void measure_load(bool two, bool all_checked)
+{
+	struct cost one = measure(1, all_checked), both;
+	bool disturbed = one.disturbed;
+
+	printf("%8.1f %7.1f", one.nanoseconds, one.locked * 1000);
+	if (two) {
+		both = measure(2, all_checked);
+		disturbed |= both.disturbed;
+		printf(" %8.1f %7.1f %7.1f %7.2f", both.nanoseconds, both.locked * 1000,
+		       both.waited * 1000, both.nanoseconds / one.nanoseconds);
+	}
+	printf("  %s%s\n", load->name, disturbed ? " (disturbed)" : "");
+	fflush(stdout);
+}
+
+/* The CPUs that the threads stay on.  Return how many there are. */
+static int find_cpus(void)
+{
+	int cpu, found = 0;
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		fail("no CPU to stay on: %s", strerror(errno));
+	for (cpu = 0; cpu < CPU_SETSIZE && found < PLAYERS; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			cpus[found++] = cpu;
+	if (found == 1)
+		cpus[1] = cpus[0];
+	return found;
+}
+
+static unsigned long parse_number(const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text ? text : "", &end, 10);
+
+	if (text && *text >= '0' && *text <= '9' && !*end && value >= 2 * BATCH && value <= MOST)
+		return ALIGN(value, 2 * BATCH);
+	fprintf(stderr, "--operations: '%s' is not a whole number from %u to %lu\n",
+		text ? text : "", 2 * BATCH, MOST);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	bool all_checked = false, two;
+	int arg;
+
+	for (arg = 1; arg < argc; arg++) {
+		if (!strcmp(argv[arg], "--operations")) {
+			operations = parse_number(argv[++arg]);
+		} else if (!strcmp(argv[arg], "--check")) {
+			all_checked = true;
+		} else {
+			fprintf(stderr, "usage: bench_magazines [--operations N] [--check]\n");
+			return 2;
+		}
+	}
+	/* What two threads do wrong shows on one CPU, too; what it costs does not. */
+	two = find_cpus() == PLAYERS || all_checked;
+	cache_set_limits(CACHE_LIMIT, CACHE_LIMIT);
+	printf("\n%16s %33s\n%8s %7s %s\n", "one thread", two ? "two threads" : "", "ns", "locks",
+	       two ? "      ns   locks   waits   ratio  load" : " load");
+	for (; load < loads + sizeof(loads) / sizeof(*loads); load++)
+		measure_load(two, all_checked);
+	if (!two)
+		printf("SKIP two threads: this program may run on one CPU only\n");
+	return 0;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kernel.h - what the arena asks of the kernel, for threads of a user program
+ *
+ * Stands for each header that the Makefile lists.  A thread plays a CPU: it has a slot of its own
+ * in whatever is per CPU, and no interrupt comes, so there is nothing to turn off.  The arena's
+ * lock is a real one, and counted.  There is no worker: what is queued for at once is done on the
+ * spot, and what is for later (to give back what is not used) is not done.  What a range arena
+ * never asks for is declared only; the Makefile makes each such call end the program.
+ */
+#ifndef USER_KERNEL_H
+#define USER_KERNEL_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/align.h>
+#include <linux/compiler.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/log2.h>
+#include <linux/mm_types.h>
+#include <linux/overflow.h>
+#include <linux/types.h>
+
+/* The newest, so that compat.h has nothing to add. */
+#define KERNEL_VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
+#define LINUX_VERSION_CODE	KERNEL_VERSION(99, 0, 0)
+#define IS_ENABLED(...)		0
+
+/* Accesses that others' may meet: ThreadSanitizer takes a volatile one for a plain one. */
+#undef READ_ONCE
+#undef WRITE_ONCE
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
+#define xchg(slot, value)	__atomic_exchange_n(slot, value, __ATOMIC_SEQ_CST)
+
+#ifdef __SANITIZE_THREAD__
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+#else
+#define AnnotateIgnoreReadsBegin(file, line)	((void)0)
+#define AnnotateIgnoreReadsEnd(file, line)	((void)0)
+#endif
+
+#define data_race(expression) ({				\
+	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);		\
+	__auto_type racy = (expression);			\
+	AnnotateIgnoreReadsEnd(__FILE__, __LINE__);		\
+	racy;							\
+})
+
+/* CPUs, and what is theirs. */
+#define PLAYERS		2
+#define PERCPU_SIZE	8192UL
+#define __percpu
+
+/* How far away a thread's slots are, and how often it took a lock, or waited for one. */
+struct this_cpu {
+	unsigned long offset;
+	unsigned long locked;
+	unsigned long waited;
+};
+
+extern __thread struct this_cpu this_cpu;
+
+#define at_offset(pointer, offset)	((typeof(pointer))((char *)(pointer) + (offset)))
+#define this_cpu_ptr(pointer)		at_offset(pointer, this_cpu.offset)
+#define per_cpu_ptr(pointer, cpu)	at_offset(pointer, (cpu) * PERCPU_SIZE)
+#define __this_cpu_read(slot)		(*this_cpu_ptr(&(slot)))
+#define __this_cpu_inc(slot)		(++*this_cpu_ptr(&(slot)))
+#define this_cpu_inc(slot)		__this_cpu_inc(slot)
+#define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < PLAYERS; (cpu)++)
+#define cpu_online(cpu)			((cpu) < PLAYERS)
+void on_each_cpu(void (*function)(void *argument), void *argument, int wait);
+static inline void cpus_read_lock(void) {}
+static inline void cpus_read_unlock(void) {}
+
+/* Contexts: a thread may always sleep. */
+#define local_irq_save(flags)		((flags) = 0)
+#define local_irq_restore(flags)	((void)(flags))
+#define preemptible()			true
+#define rcu_preempt_depth()		0
+#define in_nmi()			false
+#define cond_resched()			((void)0)
+
+/* Locks.  Who came first gets a spin lock first, as in the kernel. */
+typedef struct {
+	unsigned int next;
+	unsigned int served;
+} raw_spinlock_t;
+
+static inline void raw_spin_lock_init(raw_spinlock_t *lock)
+{
+	*lock = (raw_spinlock_t){ 0 };
+}
+
+#ifdef __x86_64__
+#define cpu_relax()	__builtin_ia32_pause()
+#else
+#define cpu_relax()	barrier()
+#endif
+
+/* Wait a little for another thread, which may have no CPU now. */
+static inline void relax(unsigned int *tries)
+{
+	if (++*tries % 1024)
+		cpu_relax();
+	else
+		sched_yield();
+}
+
+static __always_inline void raw_spin_lock(raw_spinlock_t *lock)
+{
+	unsigned int ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED), tries = 0;
+
+	this_cpu.locked++;
+	while (unlikely(__atomic_load_n(&lock->served, __ATOMIC_ACQUIRE) != ticket)) {
+		this_cpu.waited += !tries;
+		relax(&tries);
+	}
+}
+
+static __always_inline void raw_spin_unlock(raw_spinlock_t *lock)
+{
+	__atomic_store_n(&lock->served, lock->served + 1, __ATOMIC_RELEASE);
+}
+
+#define raw_spin_lock_irqsave(lock, flags)	((flags) = 0, raw_spin_lock(lock))
+#define raw_spin_unlock_irqrestore(lock, flags)	((void)(flags), raw_spin_unlock(lock))
+#define lockdep_assert_held(lock)		((void)(lock))
+
+struct mutex {
+	pthread_mutex_t real;
+};
+
+#define mutex_init(mutex)	pthread_mutex_init(&(mutex)->real, NULL)
+#define mutex_lock(mutex)	pthread_mutex_lock(&(mutex)->real)
+#define mutex_trylock(mutex)	(!pthread_mutex_trylock(&(mutex)->real))
+#define mutex_unlock(mutex)	pthread_mutex_unlock(&(mutex)->real)
+
+/* Nobody reads what another frees: that is done when all threads but one are gone. */
+#define rcu_head			callback_head
+#define rcu_read_lock()			((void)0)
+#define rcu_read_unlock()		((void)0)
+#define kfree_rcu(pointer, head)	kfree(pointer)
+
+void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
+
+/* Lists that are pushed to and emptied without a lock. */
+struct llist_head {
+	struct llist_node *first;
+};
+
+static inline void init_llist_head(struct llist_head *list)
+{
+	list->first = NULL;
+}
+
+static inline void llist_add(struct llist_node *node, struct llist_head *list)
+{
+	node->next = READ_ONCE(list->first);
+	while (!__atomic_compare_exchange_n(&list->first, &node->next, node, false,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+static inline struct llist_node *llist_del_all(struct llist_head *list)
+{
+	return __atomic_exchange_n(&list->first, NULL, __ATOMIC_ACQUIRE);
+}
+
+#define llist_entry(node, each, member) ({					\
+	struct llist_node *linked = (node);					\
+	linked ? container_of(linked, typeof(*(each)), member) : NULL;		\
+})
+
+#define llist_for_each_entry_safe(each, following, first, member)		\
+	for ((each) = llist_entry(first, each, member);				\
+	     (each) && ((following) = llist_entry((each)->member.next, each, member), true); \
+	     (each) = (following))
+
+/* Memory. */
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	(1UL << PAGE_SHIFT)
+#define PAGE_MASK	(~(PAGE_SIZE - 1))
+#define PAGE_ALIGN(size)	ALIGN(size, PAGE_SIZE)
+#define PAGE_ALIGNED(addr)	IS_ALIGNED((unsigned long)(addr), PAGE_SIZE)
+#define PMD_SHIFT	21
+#define PMD_SIZE	(1UL << PMD_SHIFT)
+#define NUMA_NO_NODE	(-1)
+#define totalram_pages()	(1UL << 22)
+
+#define __GFP_HIGH		(1U << 0)
+#define __GFP_IO		(1U << 1)
+#define __GFP_FS		(1U << 2)
+#define __GFP_DIRECT_RECLAIM	(1U << 3)
+#define __GFP_RECLAIM		(1U << 4 | __GFP_DIRECT_RECLAIM)
+#define __GFP_NOWARN		(1U << 5)
+#define __GFP_NORETRY		(1U << 6)
+#define __GFP_RETRY_MAYFAIL	(1U << 7)
+#define __GFP_NOFAIL		(1U << 8)
+#define __GFP_MEMALLOC		(1U << 9)
+#define __GFP_NOMEMALLOC	(1U << 10)
+#define __GFP_ZERO		(1U << 11)
+#define __GFP_DMA		(1U << 12)
+#define __GFP_DMA32		(1U << 13)
+#define __GFP_MOVABLE		(1U << 14)
+#define __GFP_RECLAIMABLE	(1U << 15)
+#define __GFP_THISNODE		(1U << 16)
+#define __GFP_ACCOUNT		(1U << 17)
+#define GFP_NOWAIT		0
+#define GFP_NOIO		__GFP_RECLAIM
+#define GFP_KERNEL		(__GFP_RECLAIM | __GFP_IO | __GFP_FS)
+#define gfpflags_allow_blocking(gfp)	(!!((gfp) & __GFP_DIRECT_RECLAIM))
+
+#define kmalloc(size, gfp)		((void)(gfp), malloc(size))
+#define kfree(pointer)			free(pointer)
+#define kmem_cache_alloc(slab, gfp)	((void)(gfp), aligned_alloc(64, 64))
+#define kmem_cache_free(slab, object)	free(object)
+#define kmemleak_alloc(addr, size, least, gfp)	((void)0)
+#define kmemleak_free(addr)			((void)0)
+#define want_init_on_alloc(gfp)	(!!((gfp) & __GFP_ZERO))
+#define want_init_on_free()	false
+#define PAGE_KERNEL		((pgprot_t){ 0 })
+
+typedef unsigned long pte_t;
+
+void clear_page(void *page);
+struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order);
+unsigned int alloc_pages_bulk_node(gfp_t gfp, int node, unsigned int count, struct page **pages);
+
+/* Work. */
+struct work_struct {
+	void (*function)(struct work_struct *work);
+};
+
+struct delayed_work {
+	struct work_struct work;
+};
+
+#define HZ	100
+#define INIT_WORK(queued, what)			((queued)->function = (what))
+#define INIT_DELAYED_WORK(queued, what)		INIT_WORK(&(queued)->work, what)
+#define queue_work(workers, queued)		((queued)->function(queued))
+#define queue_delayed_work(workers, queued, delay)	((void)(queued))
+long schedule_timeout_idle(long timeout);
+
+/* The rest. */
+struct kref {
+	int count;
+};
+
+#define DECLARE_STATIC_KEY_FALSE(name)	extern bool name
+#define static_branch_unlikely(key)	false
+#define clamp_t(type, value, lo, hi)	((type)clamp((type)(value), (type)(lo), (type)(hi)))
+#define ktime_get_mono_fast_ns()	0
+#define WARN_ON_ONCE(condition)		(condition)
+
+void pr_err_ratelimited(const char *format, ...);
+
+enum cpuhp_state {
+	CPUHP_BP_PREPARE_DYN
+};
+
+int cpuhp_setup_state_nocalls(enum cpuhp_state state, const char *name, int (*come)(unsigned int),
+			      int (*go)(unsigned int));
+void cpuhp_remove_state_nocalls(enum cpuhp_state state);
+
+#define SHRINK_STOP	(~0UL)
+#define DEFAULT_SEEKS	2
+
+struct shrink_control {
+	unsigned long nr_to_scan;
+};
+
+struct shrinker {
+	unsigned long (*count_objects)(struct shrinker *shrinker, struct shrink_control *sc);
+	unsigned long (*scan_objects)(struct shrinker *shrinker, struct shrink_control *sc);
+	int seeks;
+};
+
+struct shrinker *shrinker_alloc(unsigned int flags, const char *name);
+void shrinker_register(struct shrinker *shrinker);
+void shrinker_free(struct shrinker *shrinker);
+
+#endif
