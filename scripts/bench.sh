@@ -205,8 +205,8 @@ merge() {
 	[[ -e $dir/native.json ]] || echo '{}' >"$dir/native.json"
 	jq -s --arg kernel "$KERNEL_RELEASE" --slurpfile lists "$dir/lists.json" \
 		--slurpfile native "$dir/native.json" --slurpfile stress <(suite) \
-		'{kernel: $kernel, results: add, lists: $lists[0], native: $native[0], stress: $stress[0]}' \
-		"${files[@]}" >"$dir/bench.json"
+		'{kernel: $kernel, results: (add // []), lists: $lists[0], native: $native[0], stress: $stress[0]}' \
+		"${files[@]}" >"$dir/bench.json" </dev/null
 }
 
 filter() {
