@@ -189,6 +189,24 @@ static int spans_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(spans);
 
+/* Do the tiles of a walk, @all units, of which @free in @count tiles are free, add up? */
+static const char *find_wrong_sum(struct vmap_arena *arena, unsigned long changes,
+				  unsigned long all, unsigned long free, unsigned long count)
+{
+	const char *wrong = NULL;
+	unsigned long flags;
+
+	flags = arena_lock(arena);
+	if (changes == arena->tree.changes) {
+		if (all != arena->reserved)
+			wrong = "the extents do not add up to the spans";
+		else if (free != arena->tree.units || count != arena->tree.count)
+			wrong = "the free extents are not those that the tree counts";
+	}
+	arena_unlock(arena, flags);
+	return wrong;
+}
+
 /* Walk all tiles.  What they add up to means something only if nothing changed meanwhile. */
 static const char *find_violation(struct vmap_arena *arena, struct tile *where)
 {
@@ -207,13 +225,7 @@ static const char *find_violation(struct vmap_arena *arena, struct tile *where)
 	}
 	walk_end(&walk);
 	*where = walk.tile;
-	if (walk.tile.wrong || changes != data_race(arena->tree.changes))
-		return walk.tile.wrong;
-	if (all != data_race(arena->reserved))
-		return "the extents do not add up to the spans";
-	if (free != data_race(arena->tree.units) || count != data_race(arena->tree.count))
-		return "the free extents are not those that the tree counts";
-	return NULL;
+	return walk.tile.wrong ?: find_wrong_sum(arena, changes, all, free, count);
 }
 
 static int verify_show(struct seq_file *m, void *unused)

@@ -419,6 +419,7 @@ void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vma
 	whole->size = end - start;
 	join_ring(whole, edge);
 	insert(tree, whole);
+	tree->changes++;
 	tree->units += end - start;
 	/* The new span may lie below what is remembered as barren. */
 	tree->barren_below = min(tree->barren_below, start);
@@ -431,6 +432,7 @@ void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vma
  */
 void free_tree_close(struct free_tree *tree, struct vmap_extent *whole)
 {
+	tree->changes++;
 	tree->units -= whole->size;
 	erase(tree, whole);
 	leave_ring(whole);

@@ -80,7 +80,7 @@ struct extent_pool {
  * @grain: all their starts and ends are multiples of this
  * @count: how many
  * @units: their lengths added up
- * @changes: cuts and puts since the start
+ * @changes: cuts and puts, and spans opened and closed, since the start
  * @merges: free neighbours joined since the start
  * @fits: cuts of each kind since the start
  * @barren_below: no extent that starts below this fits @barren_size at @barren_align

@@ -129,6 +129,7 @@ void twin_open(struct twin *twin, unsigned long start, unsigned long count)
 	memset(edge, JUNK, sizeof(*edge));
 	fill_pool(twin, &pool, 1);
 	free_tree_open(&twin->tree, edge, extent_pool_pop(&pool), start, start + count);
+	twin->changes++;
 	index = model_open(&twin->model, start, count);
 	for (i = twin->model.count - 1; i > index; i--)
 		twin->edges[i] = twin->edges[i - 1];
@@ -151,6 +152,7 @@ bool twin_close(struct twin *twin, unsigned int index)
 	}
 	whole = edge->next;
 	free_tree_close(&twin->tree, whole);
+	twin->changes++;
 	if (edge->next != edge)
 		twin_fail(twin, "a closed span has tiles left");
 	drop_extent(twin, whole);
