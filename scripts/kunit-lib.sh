@@ -23,14 +23,16 @@ kunit_cases() {
 }
 
 # kunit_report FILE - the cases of a suite's results become our tests.  What kunit.py finds wrong
-# although no case failed (none ran, the suite's own setting up) is a failure, too.  A case that is
-# skipped here, but passed in an earlier boot of the same check, was not skipped.
+# although no case failed (none ran, the suite's own setting up) is a failure, too, unless it is only
+# that all were skipped.  A case that is skipped here, but passed in an earlier boot of the same check,
+# was not skipped.
 kunit_report() {
-	local status name case good=1 failed=0 passed=$CHECK_DIR/passed
+	local status name case good=1 failed=0 ran=0 passed=$CHECK_DIR/passed
 
 	python3 "$KUNIT_PY" parse --json="$1.json" "$1" >"$1.parsed" 2>&1 || good=0
 	while IFS=$'\t' read -r status name; do
 		case=${name#*: }
+		[[ $status == SKIP ]] || ran=1
 		case $status in
 		PASS)
 			ok "$name"
@@ -47,6 +49,7 @@ kunit_report() {
 			;;
 		esac
 	done < <(kunit_cases "$1.json")
+	((ran)) || ! grep -q 'Ran [0-9]* tests: skipped' "$1.parsed" || grep -qF '[ERROR]' "$1.parsed" || good=1
 	((good || failed)) || not_ok "kunit.py is content with ${1##*/}" "$(cat "$1.parsed")"
 }
 
