@@ -22,6 +22,7 @@
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -250,6 +251,12 @@ static __always_inline void arena_unlock(struct vmap_arena *arena, unsigned long
 	if (static_branch_unlikely(&arena_lock_timed))
 		arena_note_hold(arena);
 	raw_spin_unlock_irqrestore(&arena->lock, flags);
+}
+
+/* Can pages and slab objects be got and freed here?  With PREEMPT_RT not in atomic context. */
+static inline bool may_call_mm(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
 }
 
 /* vmap_alloc.c */

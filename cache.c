@@ -231,12 +231,6 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 	return extent;
 }
 
-/* May a free, which comes from any context, ask for a magazine?  It does not matter if it fails. */
-static bool may_ask_slab(void)
-{
-	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
-}
-
 /**
  * cache_store_slow() - keep an extent when this CPU's magazine had no room
  * @arena: the arena
@@ -268,7 +262,7 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
 		stored = true;
 	}
 	arena_unlock(arena, flags);
-	if (wants && may_ask_slab())
+	if (wants && may_call_mm())
 		add_magazine(arena, class, GFP_NOWAIT);
 	return stored;
 }

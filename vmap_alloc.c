@@ -104,12 +104,6 @@ static void publish(const struct vmap_span *span, struct vmap_extent *extent)
 	arena_count(span->arena, allocs);
 }
 
-/* Can pages be freed here?  With PREEMPT_RT not where preemption is off. */
-static bool may_free_pages(void)
-{
-	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
-}
-
 /* May a free sleep here?  vmap_free() promises not to ask for more than its caller can give. */
 static bool may_wait(void)
 {
@@ -129,7 +123,7 @@ void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent)
 static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	WRITE_ONCE(extent->state, VMAP_FREEING);
-	if (!may_free_pages()) {
+	if (!may_call_mm()) {
 		purge_defer(arena, extent);
 		return;
 	}
