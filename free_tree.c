@@ -37,8 +37,8 @@
  * a root, and to merge is to change trees); the lowest fit of each size remembered (one search in
  * seven finds it still there); prefetching the other child (13 more, though natively a tenth or
  * more of the time is saved where a million extents are live).  Most of what is left is max itself:
- * seven tenths of all cuts take an extent of just the size asked for, the longest below its next
- * five ancestors, and the others pass up eight.
+ * about seven tenths of all cuts take an extent of just the size asked for and change seven maxima
+ * on the way up, the others eleven.
  *
  * Alignment.  A long enough extent may still miss if no aligned address in it leaves room.  After a
  * miss the search goes on with the first extent that reaches an aligned address and the size beyond
@@ -187,9 +187,7 @@ static struct vmap_extent *next_reaching(const struct free_tree *tree, struct vm
 static bool has_room(const struct vmap_extent *extent, unsigned long size, unsigned long align,
 		     unsigned long lo, unsigned long *start)
 {
-	unsigned long from = max(extent->start, lo);
-
-	unsigned long end = extent_end(extent);
+	unsigned long from = max(extent->start, lo), end = extent_end(extent);
 
 	*start = ALIGN(from, align);
 	return *start >= from && *start < end && end - *start >= size;

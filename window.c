@@ -44,8 +44,8 @@
 #define WINDOW_SLACK	(PMD_SIZE - PAGE_SIZE)
 
 /*
- * Pages that our look whether vmap() will find some leaves to others: they take some meanwhile, and
- * what it gives back goes to this CPU's own list, which counts for nobody else.
+ * Pages to find beyond those that vmap() needs: others take some before it asks, and what our look
+ * gives back goes to this CPU's own list, which counts for nobody else.
  */
 #define VMAP_SPARE	256
 
