@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: the tests and bugs that Documentation/testing.rst and mutations/ name are there, and none is left out
+# about: the tests and bugs that Documentation/ and mutations/ name are there, and none is left out
 # kernels: -
 # quick: -
 
@@ -8,6 +8,7 @@
 . "$(dirname "$0")/../check-lib.sh"
 
 TABLE=$ROOT/Documentation/testing.rst
+VMALLOC=$ROOT/Documentation/vmalloc.rst
 
 # kunit_cases - SUITE.CASE of each there is.
 kunit_cases() {
@@ -36,8 +37,38 @@ unknown_cases() {
 	return "$bad"
 }
 
-cases_in_table() {
-	grep -oE '\bvmap_[a-z]+\.[a-z0-9_*]+' "$TABLE" | grep -vE '\.(ko|c|h)$' | sort -u | unknown_cases
+# cases_in FILE
+cases_in() {
+	grep -oE '\bvmap_[a-z]+\.[a-z0-9_*]+' "$1" | grep -vE '\.(ko|c|h)$' | sort -u | unknown_cases
+}
+
+# named_checks - what vmalloc.rst calls a check is the file of one.
+named_checks() {
+	local name bad=0
+
+	while read -r name; do
+		compgen -G "$ROOT/scripts/checks/[0-9][0-9]-$name.sh" >/dev/null && continue
+		echo "$name"
+		bad=1
+	done < <(tr '\n' ' ' <"$VMALLOC" | grep -oE 'checks? ``[a-z]+``' | tr -d '`' | awk '{ print $2 }')
+	return "$bad"
+}
+
+# rows_without_a_test - the first line of each row of vmalloc.rst whose third cell, the last, names no test;
+# fails if there is any.
+rows_without_a_test() {
+	awk 'function judge() {
+			if (cell == 3 && last !~ /vmap_[a-z]+\.|check ``|``test_|noticed by/) {
+				print row
+				bad = 1
+			}
+			cell = 0
+		}
+		/^   \* - / { judge(); row = $0; cell = 1; next }
+		/^     - / { cell++; last = $0; next }
+		/^$/ { judge() }
+		{ last = last $0 }
+		END { judge(); exit bad }' "$VMALLOC"
 }
 
 cases_in_bugs() {
@@ -58,7 +89,10 @@ bugs() {
 	done | sort
 }
 
-expect "each KUnit case that the table names exists" cases_in_table
+expect "each KUnit case that testing.rst names exists" cases_in "$TABLE"
+expect "each KUnit case that vmalloc.rst names exists" cases_in "$VMALLOC"
+expect "each check that vmalloc.rst names exists" named_checks
+expect "each row of vmalloc.rst names a test" rows_without_a_test
 expect "each KUnit case that a bug names exists" cases_in_bugs
 expect "the table names each bug, and no other" diff <(bugs_in_table) <(bugs)
 finish
