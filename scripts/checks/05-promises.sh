@@ -46,6 +46,7 @@ cases_in() {
 named_checks() {
 	local name bad=0
 
+	# shellcheck disable=SC2016 # these are backquotes
 	while read -r name; do
 		compgen -G "$ROOT/scripts/checks/[0-9][0-9]-$name.sh" >/dev/null && continue
 		echo "$name"
