@@ -69,3 +69,41 @@ need_packages() {
 	apt_run install --no-install-recommends "${missing[@]}" ||
 		die "cannot install ${missing[*]}: see $BUILD/apt-$$.log"
 }
+
+# debian_mirror - where the machine's apt has Debian itself from.
+debian_mirror() {
+	local mirror
+
+	# shellcheck disable=SC2016 # apt puts the values in
+	mirror=$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		awk '$1 == "Debian" && $2 !~ /security/ { print $2; exit }') || true
+	echo "${mirror:-http://deb.debian.org/debian}"
+}
+
+# use_suite_apt SUITE - let apt be one that knows the packages of a Debian suite (sid, for example), for
+# both architectures, and nothing that is installed.  Their lists are fetched if there are none; fails if
+# they cannot be had.  Another may be using the same apt, so no file is ever half written.
+use_suite_apt() {
+	local dir=$BUILD/apt/$1 keys=/usr/share/keyrings/debian-archive-keyring.gpg
+
+	need_packages debian-archive-keyring
+	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+	: >>"$dir/status"
+	echo "deb [signed-by=$keys] $(debian_mirror) $1 main" >"$dir/sources.$$"
+	mv "$dir/sources.$$" "$dir/sources"
+	# A mirror that stands still is none the less good for what it has.
+	cat >"$dir/apt.conf.$$" <<-EOF
+		APT::Architectures { "amd64"; "arm64"; };
+		APT::Sandbox::User "root";
+		Acquire::Languages "none";
+		Acquire::Check-Valid-Until "false";
+		Dir::Etc::sourcelist "$dir/sources";
+		Dir::Etc::sourceparts "-";
+		Dir::State "$dir";
+		Dir::State::status "$dir/status";
+		Dir::Cache "$dir/cache";
+	EOF
+	mv "$dir/apt.conf.$$" "$dir/apt.conf"
+	export APT_CONFIG=$dir/apt.conf
+	compgen -G "$dir/lists/*_Packages*" >/dev/null || apt_run update --error-on=any
+}
