@@ -24,6 +24,9 @@
 STOCK_KERNELS=(6.1 6.12)
 KERNEL_MISSING=2
 
+# shellcheck source=scripts/suites.sh
+. "$ROOT/scripts/suites.sh"
+
 # kernel_packages NAME - the meta packages of its image and headers.
 kernel_packages() {
 	case $1 in
@@ -35,24 +38,6 @@ kernel_packages() {
 	6.12-arm64) echo linux-image-6.12-arm64:arm64 linux-headers-6.12-arm64:arm64 ;;
 	*) return 1 ;;
 	esac
-}
-
-# use_foreign_apt - let apt be one that knows arm64 packages, and nothing that is installed.  Another may
-# be using it, so no file is ever half written.
-use_foreign_apt() {
-	local dir=$BUILD/kernels/apt
-
-	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	: >>"$dir/status"
-	cat >"$dir/apt.conf.$$" <<-EOF
-		APT::Architectures { "amd64"; "arm64"; };
-		Acquire::Languages "none";
-		Dir::State "$dir";
-		Dir::State::status "$dir/status";
-		Dir::Cache "$dir/cache";
-	EOF
-	mv "$dir/apt.conf.$$" "$dir/apt.conf"
-	export APT_CONFIG=$dir/apt.conf
 }
 
 # kernel_depends PACKAGE KIND - those of its dependencies that are called linux-KIND-*.
@@ -174,7 +159,7 @@ kernel_use() {
 		mkdir -p "$BUILD/kernels"
 		(
 			flock 9
-			[[ $1 != *-arm64 ]] || use_foreign_apt
+			[[ $1 != *-arm64 ]] || use_own_apt apt
 			kernel_cached "$1" || kernel_fetch "$1"
 		) 9>"$BUILD/kernels/$1.lock"
 		kernel_use_made "$1"
