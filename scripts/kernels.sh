@@ -159,7 +159,7 @@ kernel_use() {
 		mkdir -p "$BUILD/kernels"
 		(
 			flock 9
-			[[ $1 != *-arm64 ]] || use_own_apt apt
+			[[ $1 != *-arm64 ]] || own_apt "$BUILD/kernels/apt"
 			kernel_cached "$1" || kernel_fetch "$1"
 		) 9>"$BUILD/kernels/$1.lock"
 		kernel_use_made "$1"

@@ -80,30 +80,48 @@ debian_mirror() {
 	echo "${mirror:-http://deb.debian.org/debian}"
 }
 
-# use_suite_apt SUITE - let apt be one that knows the packages of a Debian suite (sid, for example), for
-# both architectures, and nothing that is installed.  Their lists are fetched if there are none; fails if
-# they cannot be had.  Another may be using the same apt, so no file is ever half written.
-use_suite_apt() {
-	local dir=$BUILD/apt/$1 keys=/usr/share/keyrings/debian-archive-keyring.gpg
+# suite_source SUITE - a line of sources.list for a Debian suite.
+suite_source() {
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $1 main"
+}
 
-	need_packages debian-archive-keyring
+# own_apt DIR [LINE]... - let apt be one that keeps its lists in DIR, knows the packages of both
+# architectures, and nothing that is installed; the lines go into its configuration.  It looks up and
+# downloads, and can install nothing, whatever it is told: knowing of no package that the machine has it
+# would replace the machine's C library without a question, so its dpkg is a program that only fails.
+# Another may be using the same one, so no file is ever half written.
+own_apt() {
+	local dir
+
+	dir=$(realpath -m "$1")
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
 	: >>"$dir/status"
-	echo "deb [signed-by=$keys] $(debian_mirror) $1 main" >"$dir/sources.$$"
-	mv "$dir/sources.$$" "$dir/sources"
 	# A mirror that stands still is none the less good for what it has.
 	cat >"$dir/apt.conf.$$" <<-EOF
 		APT::Architectures { "amd64"; "arm64"; };
 		APT::Sandbox::User "root";
 		Acquire::Languages "none";
 		Acquire::Check-Valid-Until "false";
-		Dir::Etc::sourcelist "$dir/sources";
-		Dir::Etc::sourceparts "-";
 		Dir::State "$dir";
 		Dir::State::status "$dir/status";
 		Dir::Cache "$dir/cache";
+		Dir::Bin::dpkg "/bin/false";
+		$(printf '%s\n' "${@:2}")
 	EOF
 	mv "$dir/apt.conf.$$" "$dir/apt.conf"
 	export APT_CONFIG=$dir/apt.conf
+}
+
+# use_suite_apt SUITE - let apt be one of our own that knows a Debian suite (sid, for example), and no
+# other.  Its lists are fetched if there are none; fails if they cannot be had.
+use_suite_apt() {
+	local dir
+
+	need_packages debian-archive-keyring
+	dir=$(realpath -m "$BUILD/kernels/suites/$1")
+	mkdir -p "$dir"
+	suite_source "$1" >"$dir/sources.$$"
+	mv "$dir/sources.$$" "$dir/sources"
+	own_apt "$dir" "Dir::Etc::sourcelist \"$dir/sources\";" 'Dir::Etc::sourceparts "-";'
 	compgen -G "$dir/lists/*_Packages*" >/dev/null || apt_run update --error-on=any
 }

@@ -1,16 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# suites.sh - packages of Debian suites that the machine does not run.  Sourced, after lib.sh.
+# suites.sh - trees of Debian suites that the machine does not run.  Sourced, after lib.sh.
 #
-#   use_own_apt NAME [SUITE]     from here on apt is one of our own, with lists of its own: those of the
-#                                suite, or of the machine's sources for a further architecture
 #   suite_tree SUITE PACKAGE...  make a Debian tree of the suite that has the packages; sets SUITE_ENTER
 #                                to the program that runs a command in the tree
-#
-# The packages come from the mirror that the machine's own sources name.  An apt of our own looks up and
-# downloads; it can install nothing, whatever it is told: its dpkg is a program that only fails, for it
-# knows of no package that the machine has, and would replace its C library without a question.
 #
 # A tree is made at most once a suite, below build/kernels/suites/, and gets further packages when they
 # are asked for.  A command in it sees all of the machine's directories that are not part of a
@@ -18,54 +12,6 @@
 # suite_tree returns 1, after saying why, where a tree cannot be had.
 
 SUITES=$BUILD/kernels/suites
-
-# machine_source - mirror and signing key (or a trusted=yes) of what the machine's suite comes from.
-machine_source() {
-	local codename uri entry key
-
-	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-	read -r uri entry < <(apt-get indextargets --format "\$(REPO_URI) \$(SOURCESENTRY) \$(RELEASE)" \
-		'Created-By: Packages' 'Component: main' "Release: $codename") || return
-	key=$(grep -ihoE 'signed-by[=:] *[^] ]+|trusted[=:] *yes' "${entry%:*}" | head -n 1 | tr -d ' ')
-	echo "${uri%/} ${key/:/=}"
-}
-
-# suite_source SUITE - a line for sources.list.
-suite_source() {
-	local uri key
-
-	read -r uri key < <(machine_source) || {
-		say "apt has no source of the machine's own Debian suite, whose mirror has $1"
-		return 1
-	}
-	echo "deb ${key:+[${key,,}] }$uri $1 main"
-}
-
-# use_own_apt NAME [SUITE] - others may be using the same one, so no file is ever half written.
-use_own_apt() {
-	local dir=$BUILD/kernels/$1 source=''
-
-	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	: >>"$dir/status"
-	if (($# > 1)); then
-		source=$(suite_source "$2") || return
-		echo "$source" >"$dir/sources.list.$$"
-		mv "$dir/sources.list.$$" "$dir/sources.list"
-		source="Dir::Etc { sourcelist \"$dir/sources.list\"; sourceparts \"/dev/null\"; };"
-	fi
-	cat >"$dir/apt.conf.$$" <<-END
-		APT::Architectures { "amd64"; "arm64"; };
-		Acquire::Languages "none";
-		Acquire::Check-Valid-Until "false";
-		Dir::State "$dir";
-		Dir::State::status "$dir/status";
-		Dir::Cache "$dir/cache";
-		Dir::Bin::dpkg "/bin/false";
-		$source
-	END
-	mv "$dir/apt.conf.$$" "$dir/apt.conf"
-	export APT_CONFIG=$dir/apt.conf
-}
 
 # tree_lacks TREE PACKAGE... - those that it does not have.
 tree_lacks() {
@@ -80,17 +26,16 @@ tree_lacks() {
 
 # make_tree DIR SUITE PACKAGE... - DIR/tree, or nothing.
 make_tree() {
-	local dir=$1 suite=$2 source packages
+	local dir=$1 suite=$2 packages
 
 	shift 2
-	source=$(suite_source "$suite") || return
-	need_packages mmdebstrap
+	need_packages mmdebstrap debian-archive-keyring
 	say "making a Debian tree of $suite: some minutes"
 	packages=$*
 	rm -rf "$dir/tree.new"
 	mmdebstrap --mode=root --variant=apt --include="${packages// /,}" \
 		--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Sandbox::User "root"' \
-		"$suite" "$dir/tree.new" "$source" >"$dir/log" 2>&1 </dev/null || {
+		"$suite" "$dir/tree.new" "$(suite_source "$suite")" >"$dir/log" 2>&1 </dev/null || {
 		say "cannot make a tree of $suite: see $dir/log"
 		return 1
 	}
