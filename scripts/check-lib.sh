@@ -42,8 +42,9 @@ in_guest() {
 # find_kernel NAME - make it the one in use; where one of another kind than the machine's cannot be had,
 # what was to run in it is skipped.
 find_kernel() {
-	[[ $1 != *-rt && $1 != *-arm64 ]] || KERNEL_MISSING=77
+	[[ $1 != *-rt && $1 != *-arm64* && ! $(kernel_suite "$1") ]] || KERNEL_MISSING=77
 	kernel_use "$1"
+	kernel_toolchain
 }
 
 # use_kernel NAME - make it the one in use, with our modules built for it.

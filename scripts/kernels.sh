@@ -6,10 +6,12 @@
 # A kernel has a name (6.1) or is the path of an image.  A named one is a stock Debian kernel: its
 # image and its headers are downloaded together, so that they are of one version, and unpacked in
 # build/kernels/NAME/.  Neither is installed, because the 6.12 headers would pull in an image and
-# touch the host's /boot.  A cached kernel is fetched anew when apt knows of another version.
+# touch the host's /boot.  A cached kernel is fetched anew when apt knows of another version of it.
 #
-# Packages of another architecture are looked up with an apt of our own, so that the machine's dpkg is
-# told of none.  The build tools beside foreign headers are native ones.
+# Packages of another architecture, or of another suite than the machine's, are looked up with an apt
+# of our own, so that the machine's dpkg is told of none.  The build tools beside foreign headers are
+# native ones.  Those of another suite run, with that suite's compiler, in a tree of it (suites.sh): the
+# Makefile of such headers goes there by itself, whoever calls it.
 #
 # kernel_use sets, for the kernel it is given:
 #   KERNEL_NAME     what its build directories are called
@@ -18,6 +20,7 @@
 #   KERNEL_HEADERS  the directory to build modules against; empty if there is none
 #   KERNEL_ROOT     the directory that holds lib/modules/RELEASE; for a foreign kernel bin/busybox, too
 #   KERNEL_ARCH     amd64 or arm64
+#   KERNEL_SUITE    the Debian suite whose compiler its modules want; empty: the machine's will do
 # Where a named kernel cannot be had it exits with KERNEL_MISSING.
 
 # shellcheck disable=SC2034 # for the scripts that source this file
@@ -27,17 +30,50 @@ KERNEL_MISSING=2
 # shellcheck source=scripts/suites.sh
 . "$ROOT/scripts/suites.sh"
 
-# kernel_packages NAME - the meta packages of its image and headers.
+KERNEL_NAMES=(6.1 6.12 7.2 7.3 6.1-rt 6.12-rt 7.2-rt 6.1-arm64 6.12-arm64 7.2-arm64 6.12-arm64-16k
+	7.2-arm64-16k)
+
+# kernel_packages NAME - the meta packages of its image and headers, and the suite that has them if that
+# is not the machine's.
 kernel_packages() {
 	case $1 in
 	6.1) echo linux-image-amd64 linux-headers-amd64 ;;
 	6.12) echo linux-image-6.12-amd64 linux-headers-6.12-amd64 ;;
+	7.2) echo linux-image-amd64 linux-headers-amd64 sid ;;
+	7.3) echo linux-image-amd64 linux-headers-amd64 experimental ;;
 	6.1-rt) echo linux-image-rt-amd64 linux-headers-rt-amd64 ;;
 	6.12-rt) echo linux-image-6.12-rt-amd64 linux-headers-6.12-rt-amd64 ;;
+	7.2-rt) echo linux-image-rt-amd64 linux-headers-rt-amd64 sid ;;
 	6.1-arm64) echo linux-image-arm64:arm64 linux-headers-arm64:arm64 ;;
 	6.12-arm64) echo linux-image-6.12-arm64:arm64 linux-headers-6.12-arm64:arm64 ;;
+	7.2-arm64) echo linux-image-arm64:arm64 linux-headers-arm64:arm64 sid ;;
+	6.12-arm64-16k) echo linux-image-arm64-16k:arm64 linux-headers-arm64-16k:arm64 trixie ;;
+	7.2-arm64-16k) echo linux-image-arm64-16k:arm64 linux-headers-arm64-16k:arm64 sid ;;
 	*) return 1 ;;
 	esac
+}
+
+# kernel_suite NAME - the suite it comes from; nothing if that is the machine's.
+kernel_suite() {
+	local suite
+
+	read -r _ _ suite < <(kernel_packages "$1") || return
+	echo "$suite"
+}
+
+# kernel_use_apt NAME - let apt be the one that knows the packages of a kernel.
+kernel_use_apt() {
+	local suite
+
+	suite=$(kernel_suite "$1")
+	if [[ $suite ]]; then
+		use_suite_apt "$suite" || {
+			say "cannot have the package lists of $suite: see $BUILD/apt-$$.log"
+			exit "$KERNEL_MISSING"
+		}
+	elif [[ $1 == *-arm64* ]]; then
+		own_apt "$BUILD/kernels/apt"
+	fi
 }
 
 # kernel_depends PACKAGE KIND - those of its dependencies that are called linux-KIND-*.
@@ -50,45 +86,88 @@ kernel_candidate() {
 	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: //p'
 }
 
-# kernel_download NAME DIR - the packages of image, headers and build tools, as files in DIR.
+# kernel_image NAME - the package of the image that apt would give for it.  A suite goes on to the next
+# version some day; then what it has is not this kernel.
+kernel_image() {
+	local meta image
+
+	read -r meta _ <<<"$(kernel_packages "$1")"
+	image=$(kernel_depends "$meta" image)
+	if [[ $image != linux-image-"${1%%-*}"[.-]* ]]; then
+		say "apt knows no $1: ${meta%:*} is ${image:-nothing}"
+		return 1
+	fi
+	echo "$image"
+}
+
+# kernel_download NAME DIR - the packages of image, modules, headers and build tools, as files in DIR.
 kernel_download() {
 	local meta image headers arch='' parts
 
 	read -ra meta <<<"$(kernel_packages "$1")"
-	image=$(kernel_depends "${meta[0]}" image)
+	image=$(kernel_image "$1") || return
 	headers=$(kernel_depends "${meta[1]}" headers)
-	[[ $image && $headers && ${image#linux-image-} == "${headers#linux-headers-}" ]] || {
+	[[ ${image#linux-image-} == "${headers#linux-headers-}" ]] || {
 		say "apt knows no image and headers of one version for $1"
 		return 1
 	}
-	[[ $1 != *-arm64 ]] || arch=:arm64
-	mapfile -t parts < <(kernel_depends "$headers$arch" 'headers|kbuild')
+	[[ $1 != *-arm64* ]] || arch=:arm64
+	mapfile -t parts < <(kernel_depends "$headers$arch" 'headers|kbuild' &&
+		kernel_depends "$image$arch" 'base|binary|modules' | sed "s/$/$arch/")
 	[[ ! $arch ]] || parts+=("busybox-static$arch")
 	cd "$2" && apt_run -o APT::Sandbox::User=root download "$image$arch" "$headers$arch" "${parts[@]}"
 }
 
-# kernel_unpack DIR - what was downloaded there becomes DIR/root; its paths no longer name /usr/src.
+# kernel_enters DIRECTORY SUITE - let headers be built against in a tree of their suite.  Called outside,
+# their Makefile goes into the tree and calls itself, with all that it was told.
+kernel_enters() {
+	local makefile
+
+	makefile=$(sed "s|^KBUILD_OUTPUT *=.*|KBUILD_OUTPUT = \$(here)|" "$1/Makefile")
+	cat >"$1/Makefile" <<-END
+		here := \$(patsubst %/,%,\$(dir \$(realpath \$(lastword \$(MAKEFILE_LIST)))))
+		ifdef SUITE_ENTERED
+		$makefile
+		else
+		.DEFAULT_GOAL := modules
+		FORCE Makefile: ;
+		%: FORCE; +@\$(here)/../../../../../suites/$2/enter make -C \$(here) \$@
+		.PHONY: FORCE
+		endif
+	END
+}
+
+# kernel_unpack DIR [SUITE] - what was downloaded there becomes DIR/root; its paths no longer name
+# /usr/src.
 kernel_unpack() {
-	local package release
+	local package release image
 
 	for package in "$1"/*.deb; do
 		dpkg-deb -x "$package" "$1/root"
 	done
-	release=$(basename "$1"/root/boot/vmlinuz-*)
-	release=${release#vmlinuz-}
+	[[ -e $1/root/lib ]] || ln -s usr/lib "$1/root/lib"
+	release=$(ls "$1/root/lib/modules")
+	image=root/boot/vmlinuz-$release
+	[[ -e $1/$image ]] || image=root/lib/modules/$release/vmlinuz
 	sed -i "s|^include /usr/src/|include \$(dir \$(lastword \$(MAKEFILE_LIST)))../|" \
 		"$1/root/usr/src/linux-headers-$release/Makefile"
+	[[ ! ${2-} ]] || kernel_enters "$1/root/usr/src/linux-headers-$release" "$2"
 	find "$1/root/lib/modules/$release" -maxdepth 1 -type l -delete
-	ln -s "root/boot/vmlinuz-$release" "$1/image"
+	ln -s "$image" "$1/image"
 	ln -s "root/usr/src/linux-headers-$release" "$1/headers"
 	echo "$release" >"$1/release"
 	rm -f "$1"/*.deb
 }
 
-kernel_fetch() {
-	local dir=$BUILD/kernels/$1 new=$BUILD/kernels/.$1.new meta
+# toolchain_suite SUITE - where the compiler for its kernels is: experimental is no whole suite.
+toolchain_suite() {
+	echo "${1/experimental/sid}"
+}
 
-	read -r meta _ <<<"$(kernel_packages "$1")"
+kernel_fetch() {
+	local dir=$BUILD/kernels/$1 new=$BUILD/kernels/.$1.new meta suite
+
+	read -r meta _ suite <<<"$(kernel_packages "$1")"
 	say "fetching the Debian kernel $1"
 	rm -rf "$new"
 	mkdir -p "$new"
@@ -101,16 +180,17 @@ kernel_fetch() {
 		}
 	fi
 	kernel_candidate "$meta" >"$new/version"
-	kernel_unpack "$new"
+	kernel_unpack "$new" "$(toolchain_suite "$suite")"
 	rm -rf "$dir"
 	mv "$new" "$dir"
 }
 
-# kernel_cached NAME - is it here, and of the version that apt would give?
+# kernel_cached NAME - is it here, and of the version that apt would give, as far as its lists say?
 kernel_cached() {
 	local version=$BUILD/kernels/$1/version meta candidate
 
 	[[ -s $version ]] || return
+	kernel_image "$1" >/dev/null 2>&1 || return 0
 	read -r meta _ <<<"$(kernel_packages "$1")"
 	candidate=$(kernel_candidate "$meta")
 	[[ -z $candidate || $candidate == "$(<"$version")" ]]
@@ -126,7 +206,8 @@ kernel_use_made() {
 	KERNEL_HEADERS=$(realpath "$dir/headers")
 	KERNEL_ROOT=$dir/root
 	KERNEL_ARCH=amd64
-	[[ $1 != *-arm64 ]] || KERNEL_ARCH=arm64
+	[[ $1 != *-arm64* ]] || KERNEL_ARCH=arm64
+	KERNEL_SUITE=$(toolchain_suite "$(kernel_suite "$1" || true)")
 }
 
 # image_release FILE - the release that an x86 boot image carries (boot protocol, offset 0x20e).
@@ -149,6 +230,7 @@ kernel_use_image() {
 	KERNEL_NAME=$KERNEL_RELEASE
 	KERNEL_ARCH=amd64
 	KERNEL_ROOT=
+	KERNEL_SUITE=
 	[[ $tree != "$1" ]] || tree=/lib/modules/$KERNEL_RELEASE/build
 	KERNEL_HEADERS=$(realpath -e "$tree" 2>/dev/null) || true
 }
@@ -159,7 +241,7 @@ kernel_use() {
 		mkdir -p "$BUILD/kernels"
 		(
 			flock 9
-			[[ $1 != *-arm64 ]] || own_apt "$BUILD/kernels/apt"
+			kernel_use_apt "$1"
 			kernel_cached "$1" || kernel_fetch "$1"
 		) 9>"$BUILD/kernels/$1.lock"
 		kernel_use_made "$1"
@@ -168,8 +250,7 @@ kernel_use() {
 	elif [[ -f $1 ]]; then
 		kernel_use_image "$1"
 	else
-		die "--kernel: '$1' is none of 6.1, 6.12, 6.1-rt, 6.12-rt, 6.1-arm64, 6.12-arm64," \
-			"nor the path of an image"
+		die "--kernel: '$1' is none of ${KERNEL_NAMES[*]}, nor the path of an image"
 	fi
 }
 
@@ -185,16 +266,32 @@ link_sources() {
 		\( -name '*.[chS]' -o -name Kbuild \) -printf '%P\n')
 }
 
+# kernel_toolchain - see to it that modules can be built for the kernel in use; sets cross.  What is to be
+# entered but cannot is as good as no kernel.
+kernel_toolchain() {
+	local compiler=gcc-12
+
+	cross=()
+	[[ ! $KERNEL_SUITE ]] ||
+		compiler=$(grep -o 'gcc-[0-9]*$' "$KERNEL_HEADERS/.kernelvariables" | head -n 1)
+	if [[ $KERNEL_ARCH == arm64 ]]; then
+		cross=(CROSS_COMPILE=aarch64-linux-gnu-)
+		compiler+=-aarch64-linux-gnu
+	fi
+	if [[ $KERNEL_SUITE ]]; then
+		suite_tree "$KERNEL_SUITE" make "$compiler" libc6-dev libelf1t64 libssl3t64 pahole perl kmod ||
+			exit "$KERNEL_MISSING"
+	else
+		need_packages make gcc-12 "$compiler" perl libelf1 libssl3 pahole kmod
+	fi
+}
+
 # build_in DIR - build our modules, with all warnings, for the kernel in use.
 build_in() {
-	local cross=()
+	local cross
 
-	need_packages make gcc-12 perl libelf1 libssl3 pahole kmod
-	if [[ $KERNEL_ARCH == arm64 ]]; then
-		need_packages gcc-12-aarch64-linux-gnu
-		cross=(CROSS_COMPILE=aarch64-linux-gnu-)
-	fi
 	[[ $KERNEL_HEADERS ]] || die "no headers for $KERNEL_RELEASE: install linux-headers-$KERNEL_RELEASE"
+	kernel_toolchain
 	mkdir -p "$1"
 	{
 		flock 9

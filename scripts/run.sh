@@ -6,8 +6,9 @@
 #
 # usage: scripts/run.sh [option]... [-- PARAMETER=VALUE...]
 #
-#   --kernel K      6.1, 6.12, 6.1-rt, 6.12-rt, 6.1-arm64, 6.12-arm64, or the path of a boot image;
-#                   may be repeated (without it: 6.1, then 6.12)
+#   --kernel K      a stock kernel: 6.1, 6.12, 7.2, 7.3, 6.1-rt, 6.12-rt, 7.2-rt, 6.1-arm64,
+#                   6.12-arm64, 7.2-arm64, 6.12-arm64-16k, 7.2-arm64-16k; or the path of a boot
+#                   image; may be repeated (without it: 6.1, then 6.12)
 #   --threads N     threads that run the tests, 1 to 64 (2); the guest has two CPUs
 #   --loops N       loops of each test, 1 to 1000000 (10000)
 #   --icount        one CPU whose clock counts instructions: the same build, the same figures

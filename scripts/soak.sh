@@ -6,8 +6,7 @@
 # usage: scripts/soak.sh [option]...
 #
 #   --minutes N  how long, 1 to 10000 (10)
-#   --kernel K   6.1, 6.12 (the default), 6.1-rt, 6.12-rt, 6.1-arm64, 6.12-arm64, debug, kcsan, or the
-#                path of a boot image
+#   --kernel K   what vm.sh takes (6.12), debug, or kcsan
 #   --cpus N     virtual CPUs, 1 to 64 (4)
 #   --threads N  threads that each run all tests in an order of their own, 1 to 64 (8)
 #   --help       print this text
