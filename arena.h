@@ -100,13 +100,13 @@ struct arena_cpu {
  * @top: a stack of them
  * @count: how many
  * @unused: the fewest there were since the last tick: so many nobody needed
- * @wanted: some CPU has a magazine of this size
+ * @magazines: CPUs that have a magazine of this size; without any, nothing is put in
  */
 struct depot {
 	struct vmap_extent *top;
 	unsigned int count;
 	unsigned int unused;
-	bool wanted;
+	atomic_t magazines;
 };
 
 /**

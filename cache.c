@@ -14,16 +14,18 @@
  *   depot      the extents of one class shared by all CPUs, under the arena's lock.  A magazine
  *              that runs empty takes half its capacity from there, one that runs full leaves half
  *              there.  So a CPU that only allocates or only frees comes back once in half a
- *              magazine.
+ *              magazine.  A CPU without a magazine of the class takes and leaves one at a time.
  *
  * Which classes are worth a magazine is decided by demand: a CPU gets one after DEMAND misses of a
  * class: allocations or, once another CPU has one, frees.  How much may be cached is bounded for
- * each CPU (a magazine is charged with all it can hold when it is made) and for the depot.  What
- * does not fit is freed the ordinary way, one extent by the call that brought it: nobody pays for a
- * backlog.
+ * each CPU (a magazine is charged with all it can hold when it is made) and for the depot.  A depot
+ * takes extents as long as some CPU has a magazine of the class.  What does not fit is freed the
+ * ordinary way, one extent by the call that brought it: nobody pays for a backlog.
  *
  * What was not used goes back.  Once a tick, magazines not touched since the last are taken away,
- * and of each depot as many extents as nobody needed since then.  All goes back when the arena is
+ * and of each depot as many extents as nobody needed since then.  A tick is queued under the
+ * arena's lock by whoever makes a magazine or puts the first extent into the depots, and by each
+ * tick that leaves something; so nothing stays for ever.  All goes back when the arena is
  * purged, at a CPU's end for what it had, and, as a last resort, before an allocation fails.  Under
  * memory pressure a shrinker empties the depots first, then the magazines.
  *
@@ -87,10 +89,19 @@ static bool has_magazine(const struct arena_cpu *cpu, unsigned int class)
 	return cpu->magazine[class] != &no_magazine;
 }
 
+/* Have what is not used given back.  Under the arena's lock, and only while the arena caches. */
+static void queue_tick(struct vmap_arena *arena)
+{
+	lockdep_assert_held(&arena->lock);
+	queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
+}
+
 static void depot_push(struct vmap_arena *arena, unsigned int class, struct vmap_extent *extent)
 {
 	struct depot *depot = &arena->depot[class];
 
+	if (!arena->depot_quanta)
+		queue_tick(arena);
 	extent->under = depot->top;
 	depot->top = extent;
 	depot->count++;
@@ -143,7 +154,8 @@ static bool attach(struct vmap_arena *arena, struct magazine *magazine)
 		cpu->magazine[class] = magazine;
 		cpu->room -= magazine->capacity * class;
 		cpu->demand[class] = 0;
-		arena->depot[class].wanted = true;
+		atomic_inc(&arena->depot[class].magazines);
+		queue_tick(arena);
 	}
 	arena_unlock(arena, flags);
 	return attached;
@@ -160,9 +172,7 @@ static void add_magazine(struct vmap_arena *arena, unsigned int class, gfp_t gfp
 	if (!magazine)
 		return;
 	*magazine = (struct magazine){ .capacity = capacity, .class = class, .used = true };
-	if (attach(arena, magazine))
-		queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
-	else
+	if (!attach(arena, magazine))
 		kfree(magazine);
 }
 
@@ -194,6 +204,28 @@ static bool top_is_aligned(const struct magazine *magazine, unsigned long align)
 	return magazine->count && IS_ALIGNED(magazine->slot[magazine->count - 1]->start, align);
 }
 
+/* Take an extent for a CPU without a magazine of @class.  Under the arena's lock. */
+static struct vmap_extent *take_from_depot(struct vmap_arena *arena, struct arena_cpu *cpu,
+					   unsigned int class, unsigned long align)
+{
+	const struct vmap_extent *top = arena->depot[class].top;
+
+	lockdep_assert_held(&arena->lock);
+	if (!top || !IS_ALIGNED(top->start, align))
+		return NULL;
+	cpu->hits++;
+	return depot_pop(arena, class);
+}
+
+/* Take an extent for a CPU by way of its @magazine.  Under the arena's lock. */
+static struct vmap_extent *take_by_magazine(struct vmap_arena *arena, struct magazine *magazine,
+					    unsigned long align)
+{
+	if (!magazine->count)
+		refill(arena, magazine);
+	return top_is_aligned(magazine, align) ? magazine_pop(arena->cpu, magazine) : NULL;
+}
+
 /**
  * cache_take_slow() - take an extent from the cache when cache_take() could not
  * @arena: the arena
@@ -207,8 +239,7 @@ static bool top_is_aligned(const struct magazine *magazine, unsigned long align)
 struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,
 				    unsigned long align, gfp_t gfp)
 {
-	struct vmap_extent *extent = NULL;
-	struct magazine *magazine;
+	struct vmap_extent *extent;
 	struct arena_cpu *cpu;
 	unsigned long flags;
 	bool wants;
@@ -218,11 +249,9 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 	flags = arena_lock(arena);
 	cpu = this_cpu_ptr(arena->cpu);
 	wants = wants_magazine(arena, cpu, class);
-	magazine = cpu->magazine[class];
-	if (!magazine->count)
-		refill(arena, magazine);
-	if (top_is_aligned(magazine, align))
-		extent = magazine_pop(arena->cpu, magazine);
+	extent = has_magazine(cpu, class) ?
+			 take_by_magazine(arena, cpu->magazine[class], align) :
+			 take_from_depot(arena, cpu, class, align);
 	if (!extent)
 		cpu->misses++;
 	arena_unlock(arena, flags);
@@ -247,7 +276,7 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
 	unsigned long flags;
 	bool stored = false, wants;
 
-	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(arena->depot[class].wanted))
+	if (class - 1 >= CACHE_CLASSES || !atomic_read(&arena->depot[class].magazines))
 		return false;
 	flags = arena_lock(arena);
 	cpu = this_cpu_ptr(arena->cpu);
@@ -275,6 +304,7 @@ static void detach(struct vmap_arena *arena, struct arena_cpu *cpu, unsigned int
 	cpu->magazine[class] = &no_magazine;
 	cpu->demand[class] = 0;
 	cpu->room += magazine->capacity * class;
+	atomic_dec(&arena->depot[class].magazines);
 	llist_add(&magazine->node, &arena->detached);
 }
 

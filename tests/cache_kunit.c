@@ -12,6 +12,7 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/log2.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -41,6 +42,16 @@ static int stay_on_first(struct kunit *test)
 static struct arena_cpu *here(struct vmap_arena *arena)
 {
 	return raw_cpu_ptr(arena->cpu);
+}
+
+/* Another CPU than the first; the test is skipped if there is none. */
+static unsigned int another_cpu(struct kunit *test)
+{
+	unsigned int other = cpumask_next(cpumask_first(cpu_online_mask), cpu_online_mask);
+
+	if (other >= nr_cpu_ids)
+		kunit_skip(test, "this machine has one CPU only");
+	return other;
 }
 
 /* Ask for areas of a size until one is kept.  Nothing may be cached yet. */
@@ -234,13 +245,10 @@ static void the_depot_is_met_seldom(struct kunit *test)
 static void a_cpu_that_only_frees_meets_it_seldom(struct kunit *test)
 {
 	struct vmap_extent **extent = kunit_kcalloc(test, MANY, sizeof(*extent), GFP_KERNEL);
-	unsigned int first = cpumask_first(cpu_online_mask);
-	unsigned int other = cpumask_next(first, cpu_online_mask);
+	unsigned int first = cpumask_first(cpu_online_mask), other = another_cpu(test);
 	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
 	struct vmap_arena_stats before, after;
 
-	if (other >= nr_cpu_ids)
-		kunit_skip(test, "this machine has one CPU only");
 	KUNIT_ASSERT_NOT_NULL(test, extent);
 	want_extents(test, arena, 4);
 	alloc_extents(test, arena, extent, MANY, 4);
@@ -252,6 +260,92 @@ static void a_cpu_that_only_frees_meets_it_seldom(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.cached - before.cached, MANY * 4);
 	/* It empties none as long as it has none. */
 	KUNIT_EXPECT_GT(test, after.drains, before.drains);
+}
+
+/* Go to a CPU that has no room for a magazine, until leave_full_cpu().  Return the room it had. */
+static long enter_full_cpu(struct vmap_arena *arena, unsigned int cpu)
+{
+	long room;
+
+	stay_on(cpu);
+	room = here(arena)->room;
+	here(arena)->room = 0;
+	return room;
+}
+
+static void leave_full_cpu(struct vmap_arena *arena, long room)
+{
+	here(arena)->room = room;
+	stay_on(cpumask_first(cpu_online_mask));
+}
+
+/* What a CPU without a magazine leaves in the depot, it finds there, if that is aligned as asked. */
+static void the_depot_serves_who_has_no_magazine(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
+	unsigned int other = another_cpu(test), i, align = 1;
+	struct vmap_arena_stats before, after;
+	struct vmap_extent *extent;
+	long room;
+
+	want_extents(test, arena, 5);
+	before = kt_stats(arena);
+	room = enter_full_cpu(arena, other);
+	for (i = 0; i < MANY; i++, align = align % 8 + 1) {
+		if (!is_power_of_2(align))
+			continue;
+		extent = vmap_extent_alloc(arena, 5, align, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED(vmap_extent_start(extent), align));
+		vmap_extent_free(arena, extent);
+	}
+	after = kt_stats(arena);
+	leave_full_cpu(arena, room);
+	/* Of the four alignments, the first is met by whatever is there, the others by chance. */
+	KUNIT_EXPECT_GE(test, after.hits - before.hits, MANY / 8 - 1);
+	KUNIT_EXPECT_LE_MSG(test, after.cached - before.cached, 4 * 5,
+			    "each alignment leaves another extent there");
+	KUNIT_EXPECT_EQ(test, after.areas, 0);
+}
+
+static void wait_until_nothing_is_cached(struct kunit *test, struct vmap_arena *arena)
+{
+	unsigned int i;
+
+	for (i = 0; i < 150 && kt_stats(arena).cached; i++)
+		msleep(100);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+}
+
+/* When the last magazine of a size has gone, the size must be in demand again to be kept. */
+static void what_no_cpu_wants_any_more_is_not_kept(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
+
+	want_extents(test, arena, 5);
+	wait_until_nothing_is_cached(test, arena);
+	vmap_extent_free(arena, vmap_extent_alloc(arena, 5, 1, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+}
+
+/* Whoever looks for what to give back may just have ended when something is put into the depot. */
+static void what_is_kept_behind_the_last_tick_goes_back(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
+	unsigned int other = another_cpu(test);
+	struct vmap_extent *extent;
+	long room;
+
+	want_extents(test, arena, 5);
+	extent = vmap_extent_alloc(arena, 5, 1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
+	KUNIT_ASSERT_EQ(test, kt_stats(arena).cached, 0);
+	cancel_delayed_work_sync(&arena->cache_work);
+	room = enter_full_cpu(arena, other);
+	vmap_extent_free(arena, extent);
+	leave_full_cpu(arena, room);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 5);
+	wait_until_nothing_is_cached(test, arena);
 }
 
 /* What the magazines of this CPU may hold, all together; and how many there are. */
@@ -323,12 +417,9 @@ static void what_is_not_used_goes_back(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, 0);
 	long share = here(arena)->room;
-	unsigned int i;
 
 	cache_areas(test, arena, 2, 50);
-	for (i = 0; i < 150 && kt_stats(arena).cached; i++)
-		msleep(100);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+	wait_until_nothing_is_cached(test, arena);
 	KUNIT_EXPECT_EQ(test, here(arena)->room, share);
 }
 
@@ -691,6 +782,9 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(the_cached_is_neither_busy_nor_free),
 	KUNIT_CASE(the_depot_is_met_seldom),
 	KUNIT_CASE(a_cpu_that_only_frees_meets_it_seldom),
+	KUNIT_CASE(the_depot_serves_who_has_no_magazine),
+	KUNIT_CASE(what_no_cpu_wants_any_more_is_not_kept),
+	KUNIT_CASE(what_is_kept_behind_the_last_tick_goes_back),
 	KUNIT_CASE(a_cpu_keeps_to_its_share),
 	KUNIT_CASE(the_depot_keeps_to_its_share),
 	KUNIT_CASE(what_is_not_used_goes_back),

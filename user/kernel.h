@@ -40,6 +40,9 @@
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
 #define xchg(slot, value)	__atomic_exchange_n(slot, value, __ATOMIC_SEQ_CST)
+#define atomic_read(number)	READ_ONCE((number)->counter)
+#define atomic_inc(number)	((void)__atomic_add_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
+#define atomic_dec(number)	((void)__atomic_sub_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 
 #ifdef __SANITIZE_THREAD__
 void AnnotateIgnoreReadsBegin(const char *file, int line);
