@@ -10,8 +10,8 @@
  * stay until vunmap().  From then on mapping a page is one store into a known table: it cannot
  * fail, allocates nothing and walks nothing.
  *
- * The range is used only from the first to the last PMD boundary in it, so that every page table a
- * window knows is its own from the first entry to the last.
+ * The range is used only from the first to the last PMD boundary in it.  The tables of all of the
+ * reservation are known, those of the slack before and after it too: each is looked up once.
  *
  * Invariants:
  *   - an entry is written only by the owner of the extent it belongs to, so no lock is needed;
@@ -21,7 +21,9 @@
  * Which CPU register holds the root and how a TLB is flushed is in arch/.
  */
 #include <linux/gfp.h>
+#include <linux/irqflags.h>
 #include <linux/kmemleak.h>
+#include <linux/lockdep.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -55,18 +57,16 @@ const char *window_refusal(void)
 	return arch_refusal();
 }
 
-static inline pte_t *window_pte(const struct vmap_window *window, unsigned long addr)
+/* The walk of find_table(). */
+static pte_t *walk_to_table(unsigned long addr)
 {
-	return window->table[(addr - window->start) >> PMD_SHIFT] + pte_index(addr);
-}
-
-static pte_t *find_table(unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset_pgd(arch_kernel_root(), addr);
+	pgd_t *pgd;
 	p4d_t *p4d;
 	pud_t *pud;
 	pmd_t *pmd;
 
+	lockdep_assert_irqs_disabled();
+	pgd = pgd_offset_pgd(arch_kernel_root(), addr);
 	if (pgd_none(*pgd) || pgd_leaf(*pgd))
 		return NULL;
 	p4d = p4d_offset(pgd, addr);
@@ -78,18 +78,40 @@ static pte_t *find_table(unsigned long addr)
 	pmd = pmd_offset(pud, addr);
 	if (pmd_none(*pmd) || pmd_leaf(*pmd))
 		return NULL;
-	return pte_offset_kernel(pmd, addr);
+	return pte_offset_kernel(pmd, ALIGN_DOWN(addr, PMD_SIZE));
 }
 
-/* Learn the tables of a window that is full of @dummy, checking that they are what we think. */
+/*
+ * The page table that maps @addr.  A kernel thread runs on the root of whatever process ran here before
+ * it.  Interrupts are off from reading the root to the end of the walk: until then this CPU neither
+ * switches to another task nor answers the one that asks it to leave the root of a process that ended,
+ * so the root is not freed.
+ */
+static pte_t *find_table(unsigned long addr)
+{
+	unsigned long flags;
+	pte_t *table;
+
+	local_irq_save(flags);
+	table = walk_to_table(addr);
+	local_irq_restore(flags);
+	return table;
+}
+
+static unsigned long reservation_end(const struct vmap_window *window)
+{
+	return (unsigned long)window->reservation + window->end - window->start + WINDOW_SLACK;
+}
+
+/* Learn the tables of a reservation that is full of @dummy, checking that they are what we think. */
 static bool find_tables(struct vmap_window *window, struct page *dummy)
 {
-	unsigned long addr, i = 0;
+	unsigned long addr = (unsigned long)window->reservation, end = reservation_end(window), i = 0;
 
-	for (addr = window->start; addr < window->end; addr += PMD_SIZE) {
+	for (; addr < end; addr = ALIGN_DOWN(addr, PMD_SIZE) + PMD_SIZE) {
 		pte_t *table = find_table(addr);
 
-		if (!table || pte_pfn(ptep_get(table)) != page_to_pfn(dummy))
+		if (!table || pte_pfn(ptep_get(table + pte_index(addr))) != page_to_pfn(dummy))
 			return false;
 		window->table[i++] = table;
 	}
@@ -139,6 +161,7 @@ static bool fill_window(struct vmap_window *window, unsigned long size, struct p
 	window->reservation = reserve(dummy, (size + WINDOW_SLACK) >> PAGE_SHIFT);
 	if (!window->reservation)
 		return false;
+	window->base = ALIGN_DOWN((unsigned long)window->reservation, PMD_SIZE);
 	window->start = ALIGN((unsigned long)window->reservation, PMD_SIZE);
 	window->end = window->start + size;
 	if (find_tables(window, dummy))
@@ -149,25 +172,22 @@ static bool fill_window(struct vmap_window *window, unsigned long size, struct p
 	return false;
 }
 
-/* Unmap the dummy page in a part of the reservation that no window->table leads to. */
-static void empty_slack(unsigned long addr, unsigned long end)
-{
-	for (; addr < end; addr += PAGE_SIZE)
-		pte_clear(NULL, addr, find_table(addr));
-}
-
 static void empty_window(struct vmap_window *window)
 {
-	unsigned long reserved = (unsigned long)window->reservation;
-	unsigned long addr, reserved_end = reserved + window->end - window->start + WINDOW_SLACK;
+	unsigned long addr = (unsigned long)window->reservation, end = reservation_end(window), next;
 
-	empty_slack(reserved, window->start);
-	empty_slack(window->end, reserved_end);
-	for (addr = window->start; addr < window->end; addr += PMD_SIZE) {
-		window_unmap(window, addr, addr + PMD_SIZE, false);
+	for (; addr < end; addr = next) {
+		next = min(ALIGN_DOWN(addr, PMD_SIZE) + PMD_SIZE, end);
+		window_unmap(window, addr, next, false);
 		cond_resched();
 	}
-	window_flush(reserved, reserved_end);
+	window_flush((unsigned long)window->reservation, end);
+}
+
+/* How many tables a reservation for @size bytes has at most, wherever it begins. */
+static unsigned long most_tables(unsigned long size)
+{
+	return DIV_ROUND_UP(size + WINDOW_SLACK, PMD_SIZE) + 1;
 }
 
 /**
@@ -182,7 +202,7 @@ struct vmap_window *window_open(unsigned long size)
 	struct vmap_window *window;
 	struct page *dummy;
 
-	window = kvzalloc(struct_size(window, table, size >> PMD_SHIFT), gfp_may_fail(GFP_KERNEL));
+	window = kvzalloc(struct_size(window, table, most_tables(size)), gfp_may_fail(GFP_KERNEL));
 	if (!window)
 		return NULL;
 	dummy = alloc_page(gfp_may_fail(GFP_KERNEL));

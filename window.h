@@ -10,19 +10,25 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
-/**
- * struct vmap_window - a reserved piece of vmalloc space
- * @start: its first byte, aligned to PMD_SIZE
- * @end: one past its last, aligned to PMD_SIZE
- * @reservation: what vmap() returned, for vunmap(); holds [@start, @end)
- * @table: the page table of each PMD_SIZE of it
- */
+/* A reserved piece of vmalloc space. */
 struct vmap_window {
+	/* The first byte, aligned to PMD_SIZE. */
 	unsigned long start;
+	/* One past the last byte, aligned to PMD_SIZE. */
 	unsigned long end;
+	/* What table[0] maps begins here: the reservation's start, rounded down to PMD_SIZE. */
+	unsigned long base;
+	/* What vmap() returned, for vunmap(): it holds [start, end) and the slack around. */
 	void *reservation;
+	/* The page table of each PMD_SIZE from base to the reservation's end. */
 	pte_t *table[];
 };
+
+/* The page-table entry of an address in a reservation. */
+static inline pte_t *window_pte(const struct vmap_window *window, unsigned long addr)
+{
+	return window->table[(addr - window->base) >> PMD_SHIFT] + pte_index(addr);
+}
 
 /* Ask so that the request fails when there is no memory, and has no process killed for it. */
 static inline gfp_t gfp_may_fail(gfp_t gfp)

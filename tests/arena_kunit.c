@@ -240,6 +240,27 @@ static void large_requests_get_a_span_of_their_own(struct kunit *test)
 	KUNIT_EXPECT_LE(test, kt_stats(arena).spans, 1);
 }
 
+/*
+ * A span is part of what was reserved for it.  What lies before and after it was mapped to a page that
+ * is long free: nobody may reach that page there.
+ */
+static void around_a_span_nothing_is_mapped(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+	struct vmap_span *span = list_first_entry(&arena->spans, struct vmap_span, link);
+	unsigned long addr = (unsigned long)span->window->reservation;
+	unsigned long end = addr + span->end - span->start + PMD_SIZE - PAGE_SIZE, pages = 0;
+
+	for (; addr < end; addr += PAGE_SIZE) {
+		if (addr == span->start)
+			addr = span->end;
+		KUNIT_ASSERT_PTR_EQ(test, vmalloc_to_page((void *)addr), NULL);
+		KUNIT_ASSERT_TRUE(test, kt_faults((void *)addr));
+		pages++;
+	}
+	KUNIT_EXPECT_EQ(test, pages, PTRS_PER_PTE - 1);
+}
+
 /* Who may not sleep gets no new span, but one is on its way soon. */
 static void atomic_callers_meet_room_again(struct kunit *test)
 {
@@ -450,6 +471,7 @@ static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(idle_spans_go_by_themselves),
 	KUNIT_CASE(the_edge_of_a_span_does_not_thrash),
 	KUNIT_CASE(large_requests_get_a_span_of_their_own),
+	KUNIT_CASE(around_a_span_nothing_is_mapped),
 	KUNIT_CASE(atomic_callers_meet_room_again),
 	KUNIT_CASE(the_limit_holds),
 	KUNIT_CASE(a_range_full_and_drained_again_and_again),

@@ -34,8 +34,7 @@ static void note_tile(struct kt_picture *picture, const struct vmap_extent *tile
 /* A page that is mapped, or noted as where an area begins. */
 static void note_page(struct kt_picture *picture, const struct vmap_span *span, unsigned long addr)
 {
-	pte_t *table = span->window->table[(addr - span->start) >> PMD_SHIFT];
-	pte_t pte = ptep_get(table + pte_index(addr));
+	pte_t pte = ptep_get(window_pte(span->window, addr));
 	const struct vmap_extent *owner = *span_slot(span, addr);
 
 	if (!pte_none(pte)) {
