@@ -192,7 +192,7 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 	return addr;
 }
 
-static noinline void clear_pages(unsigned long addr, unsigned long end)
+static noinline void clear_area(unsigned long addr, unsigned long end)
 {
 	for (; addr < end; addr += PAGE_SIZE)
 		clear_page((void *)addr);
@@ -206,7 +206,7 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 
 	hand_out(extent, caller);
 	if (want_init_on_alloc(gfp))
-		clear_pages(extent->start, extent->start + PAGE_ALIGN(size));
+		clear_area(extent->start, extent->start + PAGE_ALIGN(size));
 	kmemleak_alloc(addr, size, 1, gfp);
 	return addr;
 }
@@ -408,7 +408,7 @@ static noinline void free_slow(const void *addr, const void *caller)
 	arena = extent->arena;
 	kmemleak_free(addr);
 	if (want_init_on_free())
-		clear_pages(extent->start, extent_end(extent) - arena->guard);
+		clear_area(extent->start, extent_end(extent) - arena->guard);
 	if (extent->flags == VMAP_EXTENT_PLAIN &&
 	    cache_store_slow(arena, extent, class_of(arena, extent)))
 		return;
