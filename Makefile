@@ -12,9 +12,16 @@ TRACE ?= lab/traces/boot.trace.gz
 all: headers ## build vmap_arena.ko and test_vmalloc.ko here
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-install: all ## install them where modprobe finds them
-	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_MODULE_SIG_ALL= modules_install
+install: headers ## build, and install where modprobe finds them: vmap_arena and vmap_stress
+	$(MAKE) -C $(KDIR) M=$(CURDIR) VMAP_PACKAGED=y modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) VMAP_PACKAGED=y CONFIG_MODULE_SIG_ALL= modules_install
 	depmod -b "$(INSTALL_MOD_PATH)/" "$$($(MAKE) -s -C $(KDIR) kernelrelease)"
+
+dkms: ## have DKMS build and install them, for the running kernel or KERNEL=RELEASE
+	scripts/package.sh dkms
+
+deb: ## make a Debian package, vmap-arena-dkms, for any kernel
+	scripts/package.sh deb
 
 ##@ In stock Debian kernels, in QEMU: ARGS are the script's options, ARGS=--help says which
 run: ## run the stress test on 6.1 and 6.12 and print the tables
@@ -60,4 +67,4 @@ headers:
 		echo "no kernel headers in $(KDIR): install linux-headers-$(shell uname -r)," \
 			"or give KDIR=DIRECTORY" >&2; exit 1; }
 
-.PHONY: all install run check soak mutate bench record replay rfc clean distclean help headers
+.PHONY: all install dkms deb run check soak mutate bench record replay rfc clean distclean help headers

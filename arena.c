@@ -610,4 +610,5 @@ static void __exit vmap_arena_exit(void)
 module_exit(vmap_arena_exit);
 
 MODULE_DESCRIPTION("Alternate vmalloc-area allocator");
+MODULE_VERSION(VMAP_ARENA_VERSION);
 MODULE_LICENSE("GPL");

@@ -51,6 +51,7 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
+#include "vmap_alloc.h"
 #include "stress/stress.h"
 
 #define PROGRESS_PERIOD	(2 * HZ)
@@ -199,7 +200,7 @@ static int workers_create(struct worker *workers)
 		struct task_struct *task;
 
 		worker_init(&workers[i], i);
-		task = kthread_create(worker_thread, &workers[i], "test_vmalloc/%u", i);
+		task = kthread_create(worker_thread, &workers[i], KBUILD_MODNAME "/%u", i);
 		if (IS_ERR(task)) {
 			pr_err("thread %u of %lu cannot be created: error %ld\n", i,
 			       run.settings.nr_threads, PTR_ERR(task));
@@ -325,7 +326,7 @@ static int run_start_locked(const struct stress_settings *asked)
 	workers = kvcalloc(settings.nr_threads, sizeof(*workers), GFP_KERNEL);
 	if (!workers)
 		return -ENOMEM;
-	controller = kthread_create(controller_thread, workers, "test_vmalloc");
+	controller = kthread_create(controller_thread, workers, KBUILD_MODNAME);
 	if (IS_ERR(controller)) {
 		kvfree(workers);
 		return PTR_ERR(controller);
@@ -483,4 +484,6 @@ static void __exit test_vmalloc_exit(void)
 module_init(test_vmalloc_init);
 module_exit(test_vmalloc_exit);
 MODULE_DESCRIPTION("Stress test of vmap_arena and of the kernel's own vmalloc");
+MODULE_ALIAS("test_vmalloc");	/* where it is installed by another name, see Kbuild */
+MODULE_VERSION(VMAP_ARENA_VERSION);
 MODULE_LICENSE("GPL");

@@ -21,6 +21,8 @@
 #include <linux/mm_types.h>
 #include <linux/types.h>
 
+#define VMAP_ARENA_VERSION	"0.9"	/* of the modules and packages, too */
+
 struct vmap_arena;
 struct vmap_extent;
 

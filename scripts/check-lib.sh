@@ -23,14 +23,16 @@ boots=0
 # use, with our modules; its results become ours, and a guest that dies is one that failed.
 # GUEST_OUT is where the files are that it handed back.
 in_guest() {
-	local status=0
+	local status=0 module modules=()
 
+	for module in "$MODULES"/{vmap_arena,test_vmalloc,vmap_stress,vmap_example}.ko; do
+		[[ ! -e $module ]] || modules+=(--module "$module")
+	done
 	boots=$((boots + 1))
 	GUEST_OUT=$CHECK_DIR/guest-$boots
 	mkdir "$GUEST_OUT"
 	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --script "$ROOT/scripts/guest/$1" \
-		--module "$MODULES/vmap_arena.ko" --module "$MODULES/test_vmalloc.ko" \
-		--out "$GUEST_OUT" "${@:2}" || status=$?
+		"${modules[@]}" --out "$GUEST_OUT" "${@:2}" || status=$?
 	[[ ! -e $GUEST_OUT/ktap ]] || cat "$GUEST_OUT/ktap" >>"$KTAP"
 	if ((status >= 124)); then
 		not_ok "the guest survives $1" "vm.sh ended with $status"

@@ -168,7 +168,7 @@ int stress_arena_open(struct stress_pass *pass)
 	pass->arena = NULL;
 	if (pass->target != STRESS_ARENA || pass->test->arena == STRESS_DEFAULT_ARENA)
 		return 0;
-	snprintf(name, sizeof(name), "test_vmalloc-%u", pass->thread);
+	snprintf(name, sizeof(name), KBUILD_MODNAME "-%u", pass->thread);
 	arena = vmap_arena_create(name, pass->test->arena == STRESS_OWN_UNCACHED ?
 				  VMAP_ARENA_NOCACHE : 0);
 	if (IS_ERR(arena))

@@ -10,6 +10,7 @@
 need_packages shellcheck shfmt
 cd "$ROOT"
 mapfile -t scripts < <(find scripts .ci -type f \( -name '*.sh' -o -name init -o -name run \))
+scripts+=(dkms.conf packaging/postinst packaging/prerm)
 expect "shellcheck finds nothing in ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}"
 expect "shfmt would change nothing" shfmt -d "${scripts[@]}"
 finish
