@@ -1,14 +1,23 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: load, run, unload ten times leaves nothing behind; an unload with a live user is refused
-# kernels: 6.1 6.12 6.1-rt 6.12-rt 6.1-arm64 6.12-arm64
+# about: load, run, unload again and again leaves nothing behind; an unload with a live user is refused
+# kernels: debug 6.1 6.12 6.1-rt 6.12-rt 6.1-arm64 6.12-arm64
 # quick: 6.12
 
 # shellcheck source=scripts/check-lib.sh
 . "$(dirname "$0")/../check-lib.sh"
+# shellcheck source=scripts/kunit-lib.sh
+. "$ROOT/scripts/kunit-lib.sh"
 
-use_kernel "$1"
-cycles=10
+cycles=10 watched=()
 ((QUICK == 0)) || cycles=3
-in_guest unload.sh --append slab_nomerge -- "$cycles"
+if [[ $1 == debug ]]; then
+	use_test_kernel "$1"
+	# What is left of one round is found as well as what is left of ten.
+	cycles=2 watched=(watched)
+else
+	use_kernel "$1"
+fi
+in_guest unload.sh --file "$KUNIT_GUEST_LIB" --file "$ROOT/scripts/guest/unload-lib.sh" \
+	--append "slab_nomerge page_owner=on" -- "$cycles" "${watched[@]}"
 finish
