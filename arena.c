@@ -76,6 +76,28 @@ static int get_size(char *text, const struct kernel_param *kp)
 
 static const struct kernel_param_ops size_ops = { .set = set_size, .get = get_size };
 
+/* Off, on, off, on, ... */
+static const char *const flag_words[] = {
+	"0", "1", "n", "y", "N", "Y", "no", "yes", "off", "on",
+};
+
+/* The kernel's own parser of flags looks at no more than two letters. */
+static int set_flag(const char *text, const struct kernel_param *kp)
+{
+	int word = text ? match_string(flag_words, ARRAY_SIZE(flag_words), text) : 1;
+
+	if (word < 0) {
+		pr_err("%s=%s: is not one of 0, 1, n, y, N, Y, no, yes, off, on\n", kp->name, text);
+		return -EINVAL;
+	}
+	*(bool *)kp->arg = word % 2;
+	return 0;
+}
+
+static const struct kernel_param_ops flag_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG, .set = set_flag, .get = param_get_bool,
+};
+
 unsigned long span_size = 64UL << 20;
 module_param_cb(span_size, &size_ops, &span_size, 0444);
 MODULE_PARM_DESC(span_size, "address space imported at a time, in bytes, K, M or G; "
@@ -93,11 +115,11 @@ MODULE_PARM_DESC(lazy_threshold, "lazy bytes above which purging has priority, i
 				 "else from 64K to 64G");
 
 static bool guard = true;
-module_param(guard, bool, 0444);
+module_param_cb(guard, &flag_ops, &guard, 0444);
 MODULE_PARM_DESC(guard, "leave an unmapped page after each allocation (default y)");
 
 static bool cache = true;
-module_param(cache, bool, 0444);
+module_param_cb(cache, &flag_ops, &cache, 0444);
 MODULE_PARM_DESC(cache, "keep freed extents for reuse, in a memory arena with their pages (default y)");
 
 static unsigned long cache_cpu;
@@ -113,7 +135,7 @@ MODULE_PARM_DESC(cache_depot, "the most that an arena keeps for all CPUs togethe
 			      "from 64K to 64G; 0: 1/32 of memory, at most 64M (default)");
 
 static bool time_lock;
-module_param(time_lock, bool, 0444);
+module_param_cb(time_lock, &flag_ops, &time_lock, 0444);
 MODULE_PARM_DESC(time_lock, "measure how long each arena's lock is held, for its stats (default n)");
 
 #define MAX_SPAN	(64UL << 30)

@@ -46,6 +46,19 @@ static inline void shrinker_free(struct shrinker *shrinker)
 }
 #endif
 
+#include <linux/seq_file.h>
+#ifndef DEFINE_SHOW_STORE_ATTRIBUTE
+#define DEFINE_SHOW_STORE_ATTRIBUTE(name)					\
+static int name ## _open(struct inode *inode, struct file *filp)		\
+{										\
+	return single_open(filp, name ## _show, inode->i_private);		\
+}										\
+static const struct file_operations name ## _fops = {				\
+	.owner = THIS_MODULE, .open = name ## _open, .read = seq_read,		\
+	.write = name ## _write, .llseek = seq_lseek, .release = single_release,	\
+}
+#endif
+
 /* What the symbol table calls __vmalloc_node(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define VMALLOC_NODE_SYMBOL	"__vmalloc_node"

@@ -241,49 +241,98 @@ static int verify_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(verify);
 
-static int purge_set(void *data, u64 value)
+/* Longer than any number that can be meant. */
+#define NUMBER_BYTES	32
+
+/* Read a number from what was written into the file @name, all of it: no byte is passed over. */
+static int read_number(const char *name, const char __user *user, size_t len, u64 *number)
 {
-	if (value != 1) {
-		pr_err("purge: %llu written, only 1 is allowed\n", value);
+	char text[NUMBER_BYTES + 1];
+
+	if (len > NUMBER_BYTES) {
+		pr_err("%s: %zu bytes written, a number has at most %d\n", name, len, NUMBER_BYTES);
 		return -EINVAL;
 	}
-	vmap_arena_purge(data);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(purge_fops, NULL, purge_set, "%llu\n");
-
-static int cache_get(void *data, u64 *value)
-{
-	struct vmap_arena *arena = data;
-
-	*value = READ_ONCE(arena->caching);
-	return 0;
+	if (copy_from_user(text, user, len))
+		return -EFAULT;
+	text[len] = '\0';
+	if (strlen(text) == len && !kstrtou64(text, 0, number))
+		return 0;
+	pr_err("%s: \"%*pE\" is not a whole number\n", name, (int)len, text);
+	return -EINVAL;
 }
 
-static int cache_set(void *data, u64 value)
+static ssize_t write_number(struct file *filp, const char *name, const char __user *user,
+			    size_t len, int (*set)(struct vmap_arena *arena, u64 number))
 {
-	if (value > 1) {
-		pr_err("cache: %llu written, only 0 and 1 are allowed\n", value);
+	u64 number;
+
+	return read_number(name, user, len, &number) ?:
+	       set(file_inode(filp)->i_private, number) ?: len;
+}
+
+static int set_purge(struct vmap_arena *arena, u64 number)
+{
+	if (number != 1) {
+		pr_err("purge: %llu written, only 1 is allowed\n", number);
 		return -EINVAL;
 	}
-	cache_switch(data, value);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(cache_fops, cache_get, cache_set, "%llu\n");
-
-static int threshold_get(void *data, u64 *value)
-{
-	struct vmap_arena *arena = data;
-
-	*value = READ_ONCE(arena->threshold);
+	vmap_arena_purge(arena);
 	return 0;
 }
 
-static int threshold_set(void *data, u64 value)
+static ssize_t purge_write(struct file *filp, const char __user *user, size_t len, loff_t *pos)
 {
-	return arena_set_threshold(data, value);
+	return write_number(filp, "purge", user, len, set_purge);
 }
-DEFINE_DEBUGFS_ATTRIBUTE(threshold_fops, threshold_get, threshold_set, "%llu\n");
+
+static const struct file_operations purge_fops = {
+	.owner = THIS_MODULE, .open = simple_open, .write = purge_write, .llseek = noop_llseek,
+};
+
+static int cache_show(struct seq_file *m, void *unused)
+{
+	struct vmap_arena *arena = m->private;
+
+	seq_printf(m, "%d\n", READ_ONCE(arena->caching));
+	return 0;
+}
+
+static int set_caching(struct vmap_arena *arena, u64 number)
+{
+	if (number > 1) {
+		pr_err("cache: %llu written, only 0 and 1 are allowed\n", number);
+		return -EINVAL;
+	}
+	cache_switch(arena, number);
+	return 0;
+}
+
+static ssize_t cache_write(struct file *filp, const char __user *user, size_t len, loff_t *pos)
+{
+	return write_number(filp, "cache", user, len, set_caching);
+}
+DEFINE_SHOW_STORE_ATTRIBUTE(cache);
+
+static int lazy_threshold_show(struct seq_file *m, void *unused)
+{
+	struct vmap_arena *arena = m->private;
+
+	seq_printf(m, "%lu\n", READ_ONCE(arena->threshold));
+	return 0;
+}
+
+static int set_threshold(struct vmap_arena *arena, u64 number)
+{
+	return arena_set_threshold(arena, number);
+}
+
+static ssize_t lazy_threshold_write(struct file *filp, const char __user *user, size_t len,
+				    loff_t *pos)
+{
+	return write_number(filp, "lazy_threshold", user, len, set_threshold);
+}
+DEFINE_SHOW_STORE_ATTRIBUTE(lazy_threshold);
 
 void debugfs_add_arena(struct vmap_arena *arena)
 {
@@ -294,10 +343,11 @@ void debugfs_add_arena(struct vmap_arena *arena)
 	debugfs_create_file("free", 0400, dir, arena, &free_fops);
 	debugfs_create_file("spans", 0400, dir, arena, &spans_fops);
 	debugfs_create_file("verify", 0400, dir, arena, &verify_fops);
-	debugfs_create_file_unsafe("purge", 0200, dir, arena, &purge_fops);
-	debugfs_create_file_unsafe("cache", 0600, dir, arena, &cache_fops);
+	debugfs_create_file("purge", 0200, dir, arena, &purge_fops);
+	debugfs_create_file("cache", 0600, dir, arena, &cache_fops);
 	if (arena->memory)
-		debugfs_create_file_unsafe("lazy_threshold", 0600, dir, arena, &threshold_fops);
+		debugfs_create_file("lazy_threshold", 0600, dir, arena,
+				    &lazy_threshold_fops);
 	arena->dir = dir;
 }
 

@@ -56,6 +56,7 @@
 
 #define PROGRESS_PERIOD	(2 * HZ)
 #define RUN_WRITE_MAX	512
+#define RUN_SHOWN_MAX	64	/* of what is refused, in a message */
 
 enum run_state { DONE, RUNNING, STOPPED };
 
@@ -413,9 +414,24 @@ static int progress_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(progress);
 
+static int run_command(char *text)
+{
+	char *command = strim(text);
+
+	if (!*command) {
+		pr_err("run: nothing was written; write 1, stop or key=value pairs\n");
+		return -EINVAL;
+	}
+	if (!strcmp(command, "stop")) {
+		stop_workers();
+		return wait_for_completion_killable(&run.ended);
+	}
+	return run_start(strcmp(command, "1") ? command : NULL);
+}
+
 static ssize_t run_write(struct file *file, const char __user *user, size_t len, loff_t *pos)
 {
-	char *text, *command;
+	char *text;
 	int err;
 
 	if (len > RUN_WRITE_MAX) {
@@ -425,15 +441,12 @@ static ssize_t run_write(struct file *file, const char __user *user, size_t len,
 	text = memdup_user_nul(user, len);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
-	command = strim(text);
-	if (!*command) {
-		pr_err("run: nothing was written; write 1, stop or key=value pairs\n");
+	if (strlen(text) < len) {
+		pr_err("run: \"%*pE\" has a byte 0 in it, which would hide the rest\n",
+		       (int)min_t(size_t, len, RUN_SHOWN_MAX), text);
 		err = -EINVAL;
-	} else if (!strcmp(command, "stop")) {
-		stop_workers();
-		err = wait_for_completion_killable(&run.ended);
 	} else {
-		err = run_start(strcmp(command, "1") ? command : NULL);
+		err = run_command(text);
 	}
 	kfree(text);
 	return err ?: len;

@@ -69,6 +69,11 @@ struct stress_settings stress_params = {
 	.touch = 1,
 };
 
+/* Off, on, off, on, ... */
+static const char *const flag_words[] = {
+	"0", "1", "n", "y", "N", "Y", "no", "yes", "off", "on",
+};
+
 static unsigned long *setting_field(const struct setting *s, struct stress_settings *settings)
 {
 	return (unsigned long *)((char *)settings + s->offset);
@@ -86,14 +91,14 @@ static const struct setting *setting_find(const char *name)
 
 static int setting_read(const struct setting *s, const char *text, unsigned long *value)
 {
-	bool flag;
-	int ret;
+	int word;
 
 	switch (s->kind) {
 	case FLAG:
-		ret = kstrtobool(text, &flag);
-		*value = !ret && flag;
-		return ret;
+		/* All of the word counts; kstrtobool() looks at no more than two letters. */
+		word = match_string(flag_words, ARRAY_SIZE(flag_words), text);
+		*value = word % 2;
+		return word < 0 ? word : 0;
 	case TARGET:
 		for (*value = s->min; *value <= s->max; ++*value)
 			if (sysfs_streq(text, target_words[*value]))

@@ -52,7 +52,7 @@ for name in cache_cpu cache_depot; do
 		refused vmap_arena "$name" "$value"
 	done
 done
-for value in 2 -1 maybe; do
+for value in 2 -1 maybe 0x yellow 01; do
 	refused vmap_arena guard "$value"
 	refused vmap_arena cache "$value"
 	refused vmap_arena time_lock "$value"
@@ -65,12 +65,19 @@ taken vmap_arena cache 0 N
 taken vmap_arena cache_cpu 64K 65536
 taken vmap_arena cache_depot 1M 1048576
 taken vmap_arena time_lock 1 Y
+for value in y Y yes on; do
+	taken vmap_arena guard "$value" Y
+done
+for value in n N no off; do
+	taken vmap_arena guard "$value" N
+done
 
 insmod vmap_arena.ko || not_ok "vmap_arena.ko loads"
 for pair in nr_threads=1025 nr_threads=-1 nr_threads=abc nr_threads=99999999999999999999 \
 	sequential_test_order=2 sequential_test_order=maybe test_repeat_count=0 \
 	test_repeat_count=1000001 test_loop_count=0 test_loop_count=1000000001 nr_pages=0 \
-	nr_pages=16777216 run_test_mask=0 run_test_mask=65536 target=heap seed=x touch=maybe; do
+	nr_pages=16777216 run_test_mask=0 run_test_mask=65536 target=heap target=arenas seed=x \
+	seed=1x touch=maybe touch=yellow touch=0x; do
 	refused test_vmalloc "${pair%=*}" "${pair#*=}"
 done
 taken test_vmalloc target arena arena
