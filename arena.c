@@ -319,6 +319,7 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
 	arena->memory = true;
+	arena->memory_align = PAGE_SIZE;
 	arena->flags = flags;
 	arena->guard = guard && !(flags & VMAP_ARENA_NOGUARD) ? PAGE_SIZE : 0;
 	arena->limit = arena_limit;

@@ -115,6 +115,7 @@ struct depot {
  * @flags: VMAP_ARENA_*
  * @memory: it hands out mapped memory, not bare ranges
  * @caching: frees may be kept for reuse
+ * @memory_align: memory arena: what is cached serves alignments up to this; range arena: 0
  * @plain_align: range arena: what is cached serves alignments up to this; else 0
  * @quantum: all sizes and addresses are multiples of this
  * @quantum_shift: its logarithm
@@ -170,6 +171,7 @@ struct vmap_arena {
 	unsigned int flags;
 	bool memory;
 	bool caching;
+	unsigned long memory_align;
 	unsigned long plain_align;
 	unsigned long quantum;
 	unsigned int quantum_shift;

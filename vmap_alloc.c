@@ -216,7 +216,7 @@ static noinline void *alloc_area_slow(struct vmap_arena *arena, unsigned long si
 {
 	struct vmap_extent *extent;
 
-	if (is_power_of_2(align) && is_plain(gfp, node)) {
+	if (arena->memory && is_power_of_2(align) && is_plain(gfp, node)) {
 		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, align, gfp);
 		if (extent)
 			return reuse(extent, size, gfp, caller);
@@ -224,13 +224,17 @@ static noinline void *alloc_area_slow(struct vmap_arena *arena, unsigned long si
 	return alloc_area_uncached(arena, size, align, gfp, node, caller);
 }
 
-static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long size,
-					unsigned long align, gfp_t gfp, int node,
-					const void *caller)
+/*
+ * Allocate from the cache if it serves alignments up to @cached_align: arena->memory_align, which
+ * keeps a range arena's extents from being taken for memory, or PAGE_SIZE for a known memory arena.
+ */
+static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long cached_align,
+					unsigned long size, unsigned long align, gfp_t gfp,
+					int node, const void *caller)
 {
 	struct vmap_extent *extent;
 
-	if (likely(align <= PAGE_SIZE && is_power_of_2(align) && is_plain(gfp, node) &&
+	if (likely(align <= cached_align && is_power_of_2(align) && is_plain(gfp, node) &&
 		   cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, &extent)))
 		return reuse(extent, size, gfp, caller);
 	return alloc_area_slow(arena, size, align, gfp, node, caller);
@@ -319,7 +323,9 @@ static bool claim(struct vmap_extent *extent, const void *caller)
 void *vmap_arena_alloc(struct vmap_arena *arena, unsigned long size, unsigned long align,
 		       gfp_t gfp, int node)
 {
-	return alloc_area(or_default(arena), size, align, gfp, node, __builtin_return_address(0));
+	arena = or_default(arena);
+	return alloc_area(arena, arena->memory_align, size, align, gfp, node,
+			  __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_arena_alloc);
 
@@ -332,7 +338,7 @@ EXPORT_SYMBOL_GPL(vmap_arena_alloc);
  */
 void *vmap_alloc(unsigned long size)
 {
-	return alloc_area(default_arena, size, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE,
+	return alloc_area(default_arena, PAGE_SIZE, size, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE,
 			  __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_alloc);
@@ -346,8 +352,8 @@ EXPORT_SYMBOL_GPL(vmap_alloc);
  */
 void *vmap_zalloc(unsigned long size)
 {
-	return alloc_area(default_arena, size, PAGE_SIZE, GFP_KERNEL | __GFP_ZERO, NUMA_NO_NODE,
-			  __builtin_return_address(0));
+	return alloc_area(default_arena, PAGE_SIZE, size, PAGE_SIZE, GFP_KERNEL | __GFP_ZERO,
+			  NUMA_NO_NODE, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_zalloc);
 
@@ -363,7 +369,8 @@ EXPORT_SYMBOL_GPL(vmap_zalloc);
  */
 void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node)
 {
-	return alloc_area(default_arena, size, align, gfp, node, __builtin_return_address(0));
+	return alloc_area(default_arena, PAGE_SIZE, size, align, gfp, node,
+			  __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_alloc_node);
 

@@ -134,6 +134,47 @@ static void kinds_are_not_mixed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(range).busy, 0);
 }
 
+/*
+ * The cache must not hide the kind of an arena: a number of the size, and with the alignment, of a
+ * request for memory is no address.  Requests for 1 quantum give this CPU a magazine of the class
+ * that a request for 1 page has.
+ */
+static void a_warm_range_gives_no_memory(struct kunit *test)
+{
+	static const unsigned long aligns[] = { 1, PAGE_SIZE, 2 * PAGE_SIZE, PMD_SIZE };
+	struct vmap_arena *range = kt_range(test, PMD_SIZE, 2 * PMD_SIZE, 1);
+	unsigned int i;
+
+	migrate_disable();
+	for (i = 0; i < 16; i++)
+		vmap_extent_free(range, vmap_extent_alloc(range, 1, 1, GFP_ATOMIC));
+	KUNIT_EXPECT_GT(test, kt_stats(range).hits, 0);
+	for (i = 0; i < ARRAY_SIZE(aligns); i++)
+		KUNIT_EXPECT_NULL_MSG(test, vmap_arena_alloc(range, PAGE_SIZE, aligns[i], GFP_ATOMIC,
+							     NUMA_NO_NODE),
+				      "aligned to %lu", aligns[i]);
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, kt_stats(range).fails, ARRAY_SIZE(aligns));
+	KUNIT_EXPECT_EQ(test, kt_stats(range).areas, 0);
+}
+
+/* And the other way round: neither a warm arena's free nor its allocation takes an extent for one. */
+static void a_warm_memory_arena_gives_no_extents(struct kunit *test)
+{
+	struct vmap_arena *memory = kt_memory(test, 0);
+	unsigned int i;
+
+	migrate_disable();
+	for (i = 0; i < 16; i++)
+		vmap_free(kt_pages(memory, 1, GFP_ATOMIC));
+	KUNIT_EXPECT_GT(test, kt_stats(memory).hits, 0);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_extent_alloc(memory, PAGE_SIZE, PAGE_SIZE << i,
+								GFP_ATOMIC)), -EINVAL);
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, kt_stats(memory).areas, 0);
+}
+
 /* The size of the span that an arena begins with. */
 static unsigned long usual_span(const struct vmap_arena *arena)
 {
@@ -467,6 +508,8 @@ static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(destroy_is_refused_while_busy),
 	KUNIT_CASE(destroy_right_after_frees),
 	KUNIT_CASE(kinds_are_not_mixed),
+	KUNIT_CASE(a_warm_range_gives_no_memory),
+	KUNIT_CASE(a_warm_memory_arena_gives_no_extents),
 	KUNIT_CASE(spans_come_and_go),
 	KUNIT_CASE(idle_spans_go_by_themselves),
 	KUNIT_CASE(the_edge_of_a_span_does_not_thrash),
