@@ -273,10 +273,48 @@ static void empty_arena(struct vmap_arena *arena)
 	arena_release(arena);
 }
 
+/* Of a name that is too long, so much is printed. */
+#define NAME_SHOWN	(2 * VMAP_NAME_MAX)
+
+static bool name_is_printable(const char *name)
+{
+	while (isascii(*name) && isprint(*name) && *name != '/')
+		name++;
+	return !*name;
+}
+
 static bool name_is_good(const char *name)
 {
-	return name && *name && strlen(name) < VMAP_NAME_MAX && !strchr(name, '/') &&
+	return *name && strlen(name) < VMAP_NAME_MAX && name_is_printable(name) &&
 	       strcmp(name, ".") && strcmp(name, "..");
+}
+
+/* May an arena be called @name?  If not, say why. */
+static bool check_name(const char *name)
+{
+	if (name && name_is_good(name))
+		return true;
+	pr_err("\"%*pE\" cannot be the name of an arena: must be 1 to %d printable ASCII characters but \"/\", and neither \".\" nor \"..\"\n",
+	       name ? (int)strnlen(name, NAME_SHOWN) : 0, name, VMAP_NAME_MAX - 1);
+	return false;
+}
+
+static bool check_flags(const char *name, unsigned int flags)
+{
+	if (!(flags & ~VMAP_ARENA_FLAGS))
+		return true;
+	pr_err("%s: flags %#x: only those in %#x are known\n", name, flags, VMAP_ARENA_FLAGS);
+	return false;
+}
+
+static bool check_bounds(const char *name, unsigned long start, unsigned long end,
+			 unsigned long quantum)
+{
+	if (start < end && is_power_of_2(quantum) && IS_ALIGNED(start | end, quantum))
+		return true;
+	pr_err("%s: range %#lx-%#lx, quantum %#lx: the quantum must be a power of two, and both ends multiples of it, the first below the second\n",
+	       name, start, end, quantum);
+	return false;
 }
 
 static bool name_is_taken(const char *name)
@@ -313,7 +351,7 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 	struct vmap_arena *arena;
 	int err;
 
-	if (!name_is_good(name) || flags & ~VMAP_ARENA_FLAGS)
+	if (!check_name(name) || !check_flags(name, flags))
 		return ERR_PTR(-EINVAL);
 	arena = new_arena(name, PAGE_SIZE);
 	if (!arena)
@@ -335,7 +373,7 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 
 /**
  * vmap_arena_create() - create a memory arena
- * @name: of its debugfs folder: 1 to 31 characters, no slash, not taken yet
+ * @name: of its debugfs folder: 1 to 31 printable ASCII characters, no slash, not taken yet
  * @flags: VMAP_ARENA_*, or 0
  *
  * Context: process, may sleep.
@@ -354,7 +392,7 @@ EXPORT_SYMBOL_GPL(vmap_arena_create);
 
 /**
  * vmap_arena_create_range() - create a range arena
- * @name: of its debugfs folder: 1 to 31 characters, no slash, not taken yet
+ * @name: of its debugfs folder: 1 to 31 printable ASCII characters, no slash, not taken yet
  * @start: the first unit; a multiple of @quantum
  * @end: one past the last; a multiple of @quantum
  * @quantum: all sizes are rounded up to this; a power of two
@@ -368,8 +406,7 @@ struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start
 	struct vmap_arena *arena;
 	int err;
 
-	if (!name_is_good(name) || start >= end || !is_power_of_2(quantum) ||
-	    !IS_ALIGNED(start, quantum) || !IS_ALIGNED(end, quantum))
+	if (!check_name(name) || !check_bounds(name, start, end, quantum))
 		return ERR_PTR(-EINVAL);
 	arena = new_arena(name, quantum);
 	if (!arena)
@@ -417,10 +454,15 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 	rcu_barrier();
 	if (live_areas(arena))
 		return -EBUSY;
+	/*
+	 * The folder goes before the name is free for a new arena, which could not make its own
+	 * while this one is there.  Not under arena_list_lock: debugfs_remove_arena() waits for
+	 * writers, and a write to "purge" waits for CPU hotplug, which takes arena_list_lock.
+	 */
+	debugfs_remove_arena(arena);
 	mutex_lock(&arena_list_lock);
 	list_del(&arena->link);
 	mutex_unlock(&arena_list_lock);
-	debugfs_remove_arena(arena);
 	empty_arena(arena);
 	module_put(THIS_MODULE);
 	return 0;

@@ -5,25 +5,69 @@
  * Load vmap_arena.ko with span_size=2M, or these take long.  With arena_limit=8M it is also seen
  * that the parameter works; the tests that need more room take the limit off.
  */
+#include <linux/completion.h>
+#include <linux/debugfs.h>
 #include <linux/delay.h>
+#include <linux/fs.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "vmap_kunit.h"
 
+#define ARENAS		"/sys/kernel/debug/vmap_arena"
 #define FILL_ROUNDS	1000
 #define FILL_MOST	1024
 
 static void names_are_checked(struct kunit *test)
 {
 	static const char * const names[] = {
-		NULL, "", ".", "..", "a/b", "/", "12345678901234567890123456789012",
+		NULL, "", ".", "..", "a/b", "/", "12345678901234567890123456789012", "\n", "a\n",
+		"a\nb", "\t", "\r", "\x01", "\x1b[1m", "\x7f", "\x85", "\x9b", "\xa0", "\xff",
+	};
+	struct kt_log log;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "1 to 31 printable"), 0);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(names[i], 0)), -EINVAL);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create_range(names[i], 0, 8, 1)), -EINVAL);
+	}
+	kt_log_end(&log);
+	KUNIT_EXPECT_EQ(test, log.lines, 2 * ARRAY_SIZE(names));
+}
+
+/* Of a name that breaks the line, or that is too long, the report has what can be printed. */
+static void a_bad_name_is_told(struct kunit *test)
+{
+	struct kt_log log;
+	char name[200];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[0] = '\n';
+	name[sizeof(name) - 1] = '\0';
+	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "name of an arena"), 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(name, 0)), -EINVAL);
+	kt_log_end(&log);
+	KUNIT_EXPECT_EQ(test, log.lines, 1);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, "\\nxxx"), "said: %s", log.last);
+}
+
+static void any_printable_name_is_taken(struct kunit *test)
+{
+	static const char * const names[] = {
+		"...", ".a", "-", "a b", "~!@#$%^&*()_+`-={}|[]\\:\"<>?,.;'",
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(names[i], 0)), -EINVAL);
-		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create_range(names[i], 0, 8, 1)), -EINVAL);
+		char name[VMAP_NAME_MAX];
+		struct vmap_arena *arena;
+
+		strscpy(name, names[i], sizeof(name));
+		arena = vmap_arena_create_range(name, 0, 8, 1);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, arena);
+		KUNIT_EXPECT_EQ(test, vmap_arena_destroy(arena), 0);
 	}
 }
 
@@ -58,14 +102,122 @@ static void a_name_is_free_after_destroy(struct kunit *test)
 	}
 }
 
+/* A debugfs file whose reader stays inside for as long as the test wants. */
+struct held_file {
+	struct vmap_arena *arena;
+	const char *name;
+	bool inside;
+	struct completion entered;
+	struct completion let_go;
+	struct completion read;
+	struct completion destroyed;
+	int destroy_error;
+};
+
+static ssize_t stay_inside(struct file *file, char __user *text, size_t size, loff_t *pos)
+{
+	struct held_file *held = file_inode(file)->i_private;
+
+	held->inside = true;
+	complete(&held->entered);
+	wait_for_completion(&held->let_go);
+	return 0;
+}
+
+static const struct file_operations held_fops = { .owner = THIS_MODULE, .read = stay_inside };
+
+static int read_held(void *data)
+{
+	struct held_file *held = data;
+	char command[96];
+
+	snprintf(command, sizeof(command), "cat " ARENAS "/%s/held", held->name);
+	kt_shell(command);
+	complete(&held->entered);
+	complete(&held->read);
+	return 0;
+}
+
+static int destroy_held(void *data)
+{
+	struct held_file *held = data;
+
+	held->destroy_error = vmap_arena_destroy(held->arena);
+	complete(&held->destroyed);
+	return 0;
+}
+
+/* Wait until debugfs has begun to remove the folder of an arena. */
+static bool await_removal(const struct dentry *dir)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 10000 && !IS_DEADDIR(d_inode(dir)); tries++)
+		msleep(1);
+	return tries < 10000;
+}
+
+static bool has_folder(const char *name)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "grep -q areas " ARENAS "/%s/stats", name);
+	return !kt_shell(command);
+}
+
+/*
+ * While somebody reads a file of an arena that is being destroyed its folder is still there, so no
+ * other arena may have the name.
+ */
+static void a_name_is_taken_as_long_as_its_folder(struct kunit *test)
+{
+	struct held_file *held = kunit_kzalloc(test, sizeof(*held), GFP_KERNEL);
+	const char *name = "kunit-held";
+	struct vmap_arena *again;
+
+	KUNIT_ASSERT_NOT_NULL(test, held);
+	held->arena = vmap_arena_create_range(name, 0, 8, 1);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, held->arena);
+	held->name = name;
+	init_completion(&held->entered);
+	init_completion(&held->let_go);
+	init_completion(&held->read);
+	init_completion(&held->destroyed);
+	debugfs_create_file("held", 0400, held->arena->dir, held, &held_fops);
+	kthread_run(read_held, held, "kunit-reader");
+	wait_for_completion(&held->entered);
+	KUNIT_ASSERT_TRUE(test, held->inside);
+	kthread_run(destroy_held, held, "kunit-destroyer");
+	KUNIT_EXPECT_TRUE(test, await_removal(held->arena->dir));
+	again = vmap_arena_create_range(name, 0, 8, 1);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(again), -EEXIST);
+	complete(&held->let_go);
+	wait_for_completion(&held->read);
+	wait_for_completion(&held->destroyed);
+	KUNIT_EXPECT_EQ(test, held->destroy_error, 0);
+	if (!IS_ERR(again))
+		vmap_arena_destroy(again);
+	again = vmap_arena_create_range(name, 0, 8, 1);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, again);
+	KUNIT_EXPECT_TRUE(test, has_folder(name));
+	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(again), 0);
+	KUNIT_EXPECT_FALSE(test, has_folder(name));
+}
+
 static void flags_are_checked(struct kunit *test)
 {
-	unsigned int bit;
+	struct kt_log log;
+	unsigned int bit, bad = 0;
 
-	for (bit = 0; bit < 32; bit++)
-		if (!(VMAP_ARENA_FLAGS & 1U << bit))
-			KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(kt_name(), 1U << bit)),
-					-EINVAL);
+	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "flags"), 0);
+	for (bit = 0; bit < 32; bit++) {
+		if (VMAP_ARENA_FLAGS & 1U << bit)
+			continue;
+		bad++;
+		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(kt_name(), 1U << bit)), -EINVAL);
+	}
+	kt_log_end(&log);
+	KUNIT_EXPECT_EQ(test, log.lines, bad);
 }
 
 static void ranges_are_checked(struct kunit *test)
@@ -75,12 +227,16 @@ static void ranges_are_checked(struct kunit *test)
 		{ 0, 8, 3 }, { 4, 16, 8 }, { 8, 20, 8 }, { 0, ULONG_MAX, 2 }, { 0, 8, 1UL << 63 },
 		{ 0, 8, ULONG_MAX },
 	};
+	struct kt_log log;
 	unsigned int i;
 
+	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "quantum must be"), 0);
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		KUNIT_EXPECT_EQ_MSG(test, PTR_ERR(vmap_arena_create_range(kt_name(), bad[i][0],
 									  bad[i][1], bad[i][2])),
 				    -EINVAL, "row %u", i);
+	kt_log_end(&log);
+	KUNIT_EXPECT_EQ(test, log.lines, ARRAY_SIZE(bad));
 }
 
 static void destroy_is_refused_while_busy(struct kunit *test)
@@ -500,9 +656,12 @@ static void spans_full_and_drained_again_and_again(struct kunit *test)
 
 static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(names_are_checked),
+	KUNIT_CASE(a_bad_name_is_told),
+	KUNIT_CASE(any_printable_name_is_taken),
 	KUNIT_CASE(the_longest_name_is_taken),
 	KUNIT_CASE(a_name_is_taken_once),
 	KUNIT_CASE(a_name_is_free_after_destroy),
+	KUNIT_CASE(a_name_is_taken_as_long_as_its_folder),
 	KUNIT_CASE(flags_are_checked),
 	KUNIT_CASE(ranges_are_checked),
 	KUNIT_CASE(destroy_is_refused_while_busy),
