@@ -245,6 +245,7 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 	INIT_LIST_HEAD(&arena->spans);
 	INIT_LIST_HEAD(&arena->idle_spans);
 	INIT_LIST_HEAD(&arena->walkers);
+	mutex_init(&arena->walk_lock);
 	INIT_WORK(&arena->stock_work, arena_stock_work);
 	mutex_init(&arena->import_lock);
 	INIT_DELAYED_WORK(&arena->span_work, span_work);

@@ -135,13 +135,16 @@ struct depot {
  * @spares: extents without a range, for splits
  * @spans: all of them, in order of import
  * @idle_spans: those all of which is free
- * @walkers: who is stepping through the tiles
+ * @walkers: who is stepping through the tiles: @readers, and perhaps one from end to end
+ * @readers: how many of @walkers do so for somebody who reads a file
  * @flushed: lazy extents that no TLB holds any more, to be merged
  * @reserved: units in all spans
  * @nr_spans: how many
  * @idle_units: units in those on @idle_spans
  * @imports: spans imported since the start
  * @purged: lazy extents merged since the start
+ *
+ * @walk_lock: one walk from end to end at a time; held as long as it lasts
  *
  * @stock_work: fills @spares
  *
@@ -190,12 +193,15 @@ struct vmap_arena {
 	struct list_head spans;
 	struct list_head idle_spans;
 	struct list_head walkers;
+	unsigned int readers;
 	struct llist_node *flushed;
 	unsigned long reserved;
 	unsigned long nr_spans;
 	unsigned long idle_units;
 	unsigned long imports;
 	unsigned long purged;
+
+	struct mutex walk_lock;
 
 	struct work_struct stock_work;
 
@@ -329,6 +335,12 @@ void purge_all(struct vmap_arena *arena);
 
 /* walk.c */
 
+/*
+ * Readers that walk through an arena at a time.  Each costs a free through the tree some ten
+ * instructions; all together cost less than that free takes by itself, which is several hundred.
+ */
+#define WALK_READERS	16
+
 /* One tile as it was when the walk came by. */
 struct tile {
 	unsigned long start;
@@ -355,8 +367,10 @@ struct tile_walk {
 };
 
 void walk_begin(struct tile_walk *walk, struct vmap_arena *arena);
+int walk_join(struct tile_walk *walk, struct vmap_arena *arena);
 bool walk_step(struct tile_walk *walk);
 void walk_end(struct tile_walk *walk);
+void walk_leave(struct tile_walk *walk);
 void walk_note_free(struct vmap_arena *arena, struct vmap_extent *extent);
 void walk_note_return(struct vmap_arena *arena, struct vmap_span *span);
 

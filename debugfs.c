@@ -14,7 +14,9 @@
  *   verify          read: checks the invariants; "ok" or the first violation
  *
  * What lists tiles does so by a walk (see walk.c), one tile at a time, and prints without the lock.
- * An open file holds a reference to its arena.
+ * An open file holds a reference to its arena.  A file that lists areas or free extents walks from
+ * the first read to the end of the list, or until it is closed, not while it is merely open; when
+ * so many walk that the next would be one too many, its read fails with EBUSY and may be repeated.
  */
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
@@ -55,29 +57,52 @@ static int stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
-/* A walk as a seq_file iterator: what is shown is what the last step saw. */
+/**
+ * struct tile_file - a walk as a seq_file iterator: what is shown is what the last step saw
+ * @arena: whose tiles
+ * @walk: through them, while @walking
+ * @walking: @walk has begun and is not over
+ * @pos: how many steps were made after the first; -1 before that
+ */
 struct tile_file {
+	struct vmap_arena *arena;
 	struct tile_walk walk;
+	bool walking;
 	loff_t pos;
-	bool more;
 };
+
+static void stop_walking(struct tile_file *file)
+{
+	if (file->walking)
+		walk_leave(&file->walk);
+	file->walking = false;
+}
+
+static void step(struct tile_file *file)
+{
+	file->pos++;
+	if (!walk_step(&file->walk))
+		stop_walking(file);
+}
 
 static void *tiles_start(struct seq_file *m, loff_t *pos)
 {
 	struct tile_file *file = m->private;
 
 	if (*pos < file->pos) {
-		walk_end(&file->walk);
-		walk_begin(&file->walk, file->walk.arena);
+		stop_walking(file);
 		file->pos = -1;
 	}
-	while (file->pos < *pos) {
-		file->more = walk_step(&file->walk);
-		file->pos++;
-		if (!file->more)
-			break;
+	if (file->pos < 0) {
+		int err = walk_join(&file->walk, file->arena);
+
+		if (err)
+			return ERR_PTR(err);
+		file->walking = true;
 	}
-	return file->more ? file : NULL;
+	while (file->walking && file->pos < *pos)
+		step(file);
+	return file->walking ? file : NULL;
 }
 
 static void *tiles_next(struct seq_file *m, void *v, loff_t *pos)
@@ -93,7 +118,7 @@ static void tiles_stop(struct seq_file *m, void *v)
 static int areas_show(struct seq_file *m, void *v)
 {
 	const struct tile_file *file = v;
-	const struct vmap_arena *arena = file->walk.arena;
+	const struct vmap_arena *arena = file->arena;
 	const struct tile *tile = &file->walk.tile;
 	unsigned long size = tile->end - tile->start - arena->guard;
 
@@ -131,7 +156,7 @@ static int tiles_open(struct inode *inode, struct file *filp, const struct seq_o
 	if (!file)
 		return -ENOMEM;
 	kref_get(&arena->refs);
-	walk_begin(&file->walk, arena);
+	file->arena = arena;
 	file->pos = -1;
 	return 0;
 }
@@ -149,10 +174,9 @@ static int free_open(struct inode *inode, struct file *filp)
 static int tiles_release(struct inode *inode, struct file *filp)
 {
 	struct tile_file *file = ((struct seq_file *)filp->private_data)->private;
-	struct vmap_arena *arena = file->walk.arena;
 
-	walk_end(&file->walk);
-	arena_release(arena);
+	stop_walking(file);
+	arena_release(file->arena);
 	return seq_release_private(inode, filp);
 }
 

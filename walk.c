@@ -7,10 +7,19 @@
  * two ways only: merged into a neighbour, or with their span.  Whoever does that moves the walkers
  * on that stand there, which costs one look at an empty list while nobody walks.
  *
+ * So each walker makes each free a little dearer, under the lock, and their number is bounded.  Two
+ * kinds of walks share the bound:
+ *
+ *   from end to end   walk_begin(), by whoever looks at all tiles in one go.  These wait for each
+ *                     other: one at a time in an arena.
+ *   by a reader       walk_join(), for as long as somebody takes to read a file, perhaps for ever.
+ *                     So many at a time, and no more: these may be refused.
+ *
  * A walk sees each tile that is there all the while exactly once.
  *
- * Locking: everything here is under the arena's lock; a walker keeps the arena in memory by a
- * reference of its owner's.
+ * Locking: the list of walkers, and where each stands, are under the arena's lock; walk_lock is
+ * held from walk_begin() to walk_end(), and taken before it.  A walker keeps the arena in memory by
+ * a reference of its owner's.
  */
 #include "arena.h"
 
@@ -36,15 +45,56 @@ static struct vmap_extent *following(const struct vmap_arena *arena, struct vmap
 			     : next;
 }
 
+/* Put @walk before the first tile of its arena.  Under the arena's lock. */
+static void enlist(struct tile_walk *walk)
+{
+	struct vmap_arena *arena = walk->arena;
+
+	lockdep_assert_held(&arena->lock);
+	walk->next = list_empty(&arena->spans) ? NULL : first_tile(arena, &arena->spans);
+	list_add(&walk->link, &arena->walkers);
+}
+
+/**
+ * walk_begin() - begin to walk from end to end, once nobody else does
+ * @walk: the walk; undefined before
+ * @arena: the arena
+ *
+ * Context: process, may sleep.
+ */
 void walk_begin(struct tile_walk *walk, struct vmap_arena *arena)
 {
 	unsigned long flags;
 
 	*walk = (struct tile_walk){ .arena = arena };
+	mutex_lock(&arena->walk_lock);
 	flags = arena_lock(arena);
-	walk->next = list_empty(&arena->spans) ? NULL : first_tile(arena, &arena->spans);
-	list_add(&walk->link, &arena->walkers);
+	enlist(walk);
 	arena_unlock(arena, flags);
+}
+
+/**
+ * walk_join() - begin to walk for a reader, who may take any time
+ * @walk: the walk; undefined before
+ * @arena: the arena
+ *
+ * Context: any but NMI.
+ * Return: 0, or -EBUSY if enough readers walk already; then there is no walk to leave.
+ */
+int walk_join(struct tile_walk *walk, struct vmap_arena *arena)
+{
+	unsigned long flags;
+	int err = -EBUSY;
+
+	*walk = (struct tile_walk){ .arena = arena };
+	flags = arena_lock(arena);
+	if (arena->readers < WALK_READERS) {
+		arena->readers++;
+		enlist(walk);
+		err = 0;
+	}
+	arena_unlock(arena, flags);
+	return err;
 }
 
 static void describe(struct tile *tile, const struct vmap_extent *extent)
@@ -85,12 +135,25 @@ bool walk_step(struct tile_walk *walk)
 	return extent;
 }
 
+/* End what walk_begin() began. */
 void walk_end(struct tile_walk *walk)
 {
 	unsigned long flags;
 
 	flags = arena_lock(walk->arena);
 	list_del(&walk->link);
+	arena_unlock(walk->arena, flags);
+	mutex_unlock(&walk->arena->walk_lock);
+}
+
+/* End what walk_join() began. */
+void walk_leave(struct tile_walk *walk)
+{
+	unsigned long flags;
+
+	flags = arena_lock(walk->arena);
+	list_del(&walk->link);
+	walk->arena->readers--;
 	arena_unlock(walk->arena, flags);
 }
 

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bounds_kunit.c - no call pays for what is not its own, however much others have piled up
+ *
+ * None of this is judged by a clock: what a call would have to pay for is counted.
+ */
+#include <linux/delay.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/uio.h>
+
+#include "vmap_kunit.h"
+
+/* Areas enough that the first read of a file that lists them is far from the end of the list. */
+#define LISTED		500
+#define FILES		300
+
+/* Others may be reading an arena's files, one at a time: see scripts/guest/kunit.sh. */
+#define OTHERS		1
+
+struct open_files {
+	struct vmap_arena *arena;
+	struct vmap_extent *extent[LISTED];
+	struct file *file[FILES];
+	unsigned int count;
+};
+
+static void close_files(struct open_files *files)
+{
+	while (files->count)
+		filp_close(files->file[--files->count], NULL);
+}
+
+static void free_extents(void *data)
+{
+	struct open_files *files = data;
+	unsigned int i;
+
+	close_files(files);
+	for (i = 0; i < LISTED; i++)
+		vmap_extent_free(files->arena, files->extent[i]);
+}
+
+static struct open_files *listed_arena(struct kunit *test)
+{
+	struct open_files *files = kunit_kzalloc(test, sizeof(*files), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, files);
+	files->arena = kt_range(test, 0, 1UL << 30, 1);
+	for (i = 0; i < LISTED; i++)
+		files->extent[i] = vmap_extent_alloc(files->arena, 16, 1, GFP_KERNEL);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_extents, files), 0);
+	return files;
+}
+
+static struct file *open_file(struct kunit *test, const struct vmap_arena *arena, const char *name)
+{
+	struct file *file;
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/vmap_arena/%s/%s", arena->name, name);
+	file = filp_open(path, O_RDONLY, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	return file;
+}
+
+static void open_files(struct kunit *test, struct open_files *files)
+{
+	while (files->count < FILES) {
+		files->file[files->count] = open_file(test, files->arena, "areas");
+		files->count++;
+	}
+}
+
+/* So many walkers each free of the arena has to look at. */
+static unsigned int walkers(struct vmap_arena *arena)
+{
+	struct list_head *link;
+	unsigned long flags;
+	unsigned int count = 0;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	list_for_each(link, &arena->walkers)
+		count++;
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return count;
+}
+
+/* What kernel_read() does, which refuses the files of debugfs. */
+static ssize_t read_on(struct file *file, char *text, size_t size, loff_t *pos)
+{
+	struct kvec buffer = { .iov_base = text, .iov_len = size };
+	struct kiocb call;
+	struct iov_iter to;
+	ssize_t got;
+
+	init_sync_kiocb(&call, file);
+	call.ki_pos = *pos;
+	iov_iter_kvec(&to, READ, &buffer, 1, size);
+	got = seq_read_iter(&call, &to);
+	*pos = call.ki_pos;
+	return got;
+}
+
+/* Read a character of each file.  Return how many files had one; the others must be refused. */
+static unsigned int begin_to_read(struct kunit *test, struct open_files *files, bool *refused)
+{
+	unsigned int i, got = 0;
+
+	for (i = 0; i < files->count; i++) {
+		loff_t pos = 0;
+		ssize_t status;
+		char text;
+
+		status = read_on(files->file[i], &text, 1, &pos);
+		refused[i] = status == -EBUSY;
+		got += status == 1;
+		if (status != 1)
+			KUNIT_EXPECT_EQ(test, status, -EBUSY);
+	}
+	return got;
+}
+
+/* How many lines are left to read in a file? */
+static unsigned int count_lines(struct kunit *test, struct file *file)
+{
+	char *text = kunit_kmalloc(test, PAGE_SIZE, GFP_KERNEL);
+	unsigned int lines = 0;
+	loff_t pos = 0;
+	ssize_t got, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	while ((got = read_on(file, text, PAGE_SIZE, &pos)) > 0)
+		for (i = 0; i < got; i++)
+			lines += text[i] == '\n';
+	KUNIT_EXPECT_EQ(test, got, 0);
+	return lines;
+}
+
+/* Files are closed by a worker, in a moment. */
+static void await_walkers(struct vmap_arena *arena, unsigned int most)
+{
+	unsigned int i;
+
+	for (i = 0; i < 500 && walkers(arena) > most; i++)
+		msleep(20);
+}
+
+static void open_files_cost_frees_nothing(struct kunit *test)
+{
+	struct open_files *files = listed_arena(test);
+
+	open_files(test, files);
+	KUNIT_EXPECT_LE(test, walkers(files->arena), 2 * OTHERS);
+}
+
+static void files_being_read_are_bounded(struct kunit *test)
+{
+	struct open_files *files = listed_arena(test);
+	bool *refused = kunit_kcalloc(test, FILES, sizeof(*refused), GFP_KERNEL);
+	struct file *verify;
+	char text[8] = {};
+	unsigned int got;
+	loff_t pos = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, refused);
+	open_files(test, files);
+	got = begin_to_read(test, files, refused);
+	KUNIT_EXPECT_LE(test, got, WALK_READERS);
+	KUNIT_EXPECT_GE(test, got, WALK_READERS - OTHERS);
+	KUNIT_EXPECT_LE(test, walkers(files->arena), WALK_READERS + 1);
+	/* Who walks from end to end is refused by nobody. */
+	verify = open_file(test, files->arena, "verify");
+	KUNIT_EXPECT_EQ(test, read_on(verify, text, sizeof(text), &pos), 3);
+	filp_close(verify, NULL);
+	KUNIT_EXPECT_STREQ(test, text, "ok\n");
+}
+
+static void refused_reads_may_be_repeated(struct kunit *test)
+{
+	struct open_files *files = listed_arena(test);
+	bool *refused = kunit_kcalloc(test, FILES, sizeof(*refused), GFP_KERNEL);
+	struct file *last;
+
+	KUNIT_ASSERT_NOT_NULL(test, refused);
+	open_files(test, files);
+	begin_to_read(test, files, refused);
+	last = files->file[--files->count];
+	KUNIT_EXPECT_TRUE(test, refused[files->count]);
+	close_files(files);
+	await_walkers(files->arena, 2 * OTHERS);
+	KUNIT_EXPECT_EQ(test, count_lines(test, last), LISTED);
+	/* At the end of the list the walk is over, though the file is open. */
+	await_walkers(files->arena, 0);
+	KUNIT_EXPECT_LE(test, walkers(files->arena), 2 * OTHERS);
+	filp_close(last, NULL);
+}
+
+static struct kunit_case bounds_cases[] = {
+	KUNIT_CASE(open_files_cost_frees_nothing),
+	KUNIT_CASE(files_being_read_are_bounded),
+	KUNIT_CASE(refused_reads_may_be_repeated),
+	{}
+};
+
+static struct kunit_suite bounds_suite = { .name = "vmap_bounds", .test_cases = bounds_cases };
+kunit_test_suite(bounds_suite);
