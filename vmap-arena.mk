@@ -18,7 +18,8 @@ vmap-arena-symvers := $(firstword \
 	$(wildcard /var/lib/dkms/vmap-arena/kernel-$(KERNELRELEASE)-*/module/Module.symvers))
 endif
 
-ifeq ($(wildcard $(vmap-arena-symvers)),)
+# What is not there can be done without by make clean.
+ifeq ($(wildcard $(vmap-arena-symvers))$(findstring Makefile.clean,$(firstword $(MAKEFILE_LIST))),)
 $(error vmap_arena was not built for $(KERNELRELEASE): run `dkms autoinstall -k $(KERNELRELEASE)`, \
 	or `make` in its source tree)
 endif
