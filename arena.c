@@ -566,7 +566,7 @@ static void report_leaks(struct module *mod)
 		const struct tile *tile = &walk.tile;
 
 		if (tile->caller && within_module((unsigned long)tile->caller, mod))
-			pr_err("module %s goes and leaves %lu bytes at %px behind, allocated by %pS\n",
+			pr_err("module %s goes and leaves %lu bytes at %p behind, allocated by %pS\n",
 			       mod->name, tile->end - tile->start, (void *)tile->start,
 			       tile->caller);
 	}
@@ -612,6 +612,8 @@ static void drop_common(void)
 {
 	if (arena_wq)
 		destroy_workqueue(arena_wq);
+	/* Extents are given to the slab after a grace period. */
+	rcu_barrier();
 	kmem_cache_destroy(extent_slab);
 	debugfs_exit_module();
 }

@@ -3,6 +3,7 @@
  * arena.h - what the parts of an arena know of each other
  *
  *   vmap_alloc.c   the front door: allocation and free
+ *   badfree.c      whose address is this: live, stale, interior, foreign
  *   take.c         takes extents out of the tree, and makes room; its hot paths are in take.h
  *   arena.c        arenas: create, destroy, statistics; the module and its parameters
  *   cache.c        extents kept for reuse; its hot paths are in cache.h
@@ -48,7 +49,9 @@ struct dentry;
  * @link: on the arena's list of spans
  * @idle: on the arena's list of spans all of which is free
  * @window: its page tables; NULL in a range arena
- * @owner: for each page, the busy extent that starts there, or NULL; NULL in a range arena
+ * @owner: for each page, the busy or cached extent that starts there, or NULL; NULL in a range arena
+ * @behind: for each PMD_SIZE, how many pages before it the area began that was last handed out
+ *	    across that boundary; NULL in a range arena
  * @rcu: look-ups by address may still see it when it goes
  */
 struct vmap_span {
@@ -60,6 +63,7 @@ struct vmap_span {
 	struct list_head idle;
 	struct vmap_window *window;
 	struct vmap_extent **owner;
+	u32 *behind;
 	struct rcu_head rcu;
 };
 
@@ -267,6 +271,13 @@ static inline bool may_call_mm(void)
 	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
 }
 
+/* badfree.c */
+struct vmap_extent *area_covering(const struct vmap_span *span, unsigned long addr);
+struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller);
+bool area_refuse_nmi(const void *caller);
+void area_report_extent(const struct vmap_arena *arena, const struct vmap_extent *extent,
+			const void *caller);
+
 /* vmap_alloc.c */
 void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent);
 void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
@@ -319,6 +330,12 @@ static __always_inline struct vmap_extent **span_slot(const struct vmap_span *sp
 						      unsigned long addr)
 {
 	return &span->owner[(addr - span->start) >> PAGE_SHIFT];
+}
+
+/* Where it is noted how far before the PMD_SIZE of @addr the area began that crosses into it. */
+static inline u32 *span_behind(const struct vmap_span *span, unsigned long addr)
+{
+	return &span->behind[(addr - span->start) >> PMD_SHIFT];
 }
 
 /* purge.c */

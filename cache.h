@@ -48,6 +48,15 @@ static __always_inline struct vmap_extent *magazine_pop(struct arena_cpu __percp
 }
 
 /*
+ * Is this an NMI, which may have interrupted a call in the middle of this CPU's magazines?  @flags
+ * are those that interrupts were turned off with: an NMI finds them off already, most calls do not.
+ */
+static __always_inline bool in_nmi_flags(unsigned long flags)
+{
+	return unlikely(irqs_disabled_flags(flags)) && in_nmi();
+}
+
+/*
  * Take an extent of @class quanta from this CPU's magazine.  Return false if there is none; each
  * way out turns interrupts on by itself, so that the compiler need not ask twice.
  */
@@ -62,7 +71,7 @@ static __always_inline bool cache_take(struct vmap_arena *arena, unsigned long c
 		return false;
 	local_irq_save(flags);
 	magazine = __this_cpu_read(cpu->magazine[class]);
-	if (unlikely(!magazine->count)) {
+	if (unlikely(!magazine->count || in_nmi_flags(flags))) {
 		local_irq_restore(flags);
 		return false;
 	}
@@ -98,7 +107,7 @@ static __always_inline bool cache_store(struct vmap_arena *arena, struct vmap_ex
 	if (unlikely(class > CACHE_CLASSES))
 		return false;
 	local_irq_save(flags);
-	if (unlikely(!magazine_push(cpu, extent, class))) {
+	if (unlikely(in_nmi_flags(flags) || !magazine_push(cpu, extent, class))) {
 		local_irq_restore(flags);
 		return false;
 	}

@@ -75,6 +75,7 @@ static void free_span(struct vmap_span *span)
 	if (span->window)
 		window_close(span->window);
 	kvfree(span->owner);
+	kvfree(span->behind);
 	kfree(span);
 }
 
@@ -87,7 +88,8 @@ static struct vmap_span *new_span(struct vmap_arena *arena, unsigned long size)
 	span->arena = arena;
 	span->owner = kvcalloc(size >> PAGE_SHIFT, sizeof(*span->owner),
 			       gfp_may_fail(GFP_KERNEL));
-	span->window = span->owner ? window_open(size) : NULL;
+	span->behind = kvcalloc(size >> PMD_SHIFT, sizeof(*span->behind), gfp_may_fail(GFP_KERNEL));
+	span->window = span->owner && span->behind ? window_open(size) : NULL;
 	if (!span->window) {
 		free_span(span);
 		return NULL;

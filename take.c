@@ -18,6 +18,7 @@
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -78,6 +79,20 @@ void arena_stock_work(struct work_struct *work)
 	} while (after > before && after < SPARES_HIGH);
 }
 
+static void free_extent(struct rcu_head *rcu)
+{
+	kmem_cache_free(extent_slab, container_of(rcu, struct vmap_extent, rcu));
+}
+
+/* Give an extent to the slab.  One that was an area's may be before the eyes of a look-up. */
+static void drop_extent(const struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	if (arena->memory)
+		call_rcu(&extent->rcu, free_extent);
+	else
+		kmem_cache_free(extent_slab, extent);
+}
+
 /* Give the slab what the pool has beyond @keep, but no more than @most.  Return if that was it. */
 bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned long most)
 {
@@ -91,7 +106,7 @@ bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned lo
 			extent = extent_pool_pop(&arena->spares);
 		arena_unlock(arena, flags);
 		if (extent)
-			kmem_cache_free(extent_slab, extent);
+			drop_extent(arena, extent);
 	} while (extent && --most);
 	return extent;
 }

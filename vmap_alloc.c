@@ -4,8 +4,8 @@
  *
  * An allocation takes an extent, the lowest that fits (take.c); then, without a lock, fills it with
  * pages and notes it in its span's table of owners.  A free undoes that in reverse: it takes the
- * extent out of the table (which is also how a double free, an interior or a foreign pointer is
- * noticed), unmaps it and leaves it to purge.c.  In a range arena there are no pages and nothing is
+ * extent out of the table (badfree.c; which is also how a double free, an interior or a foreign
+ * pointer is noticed), unmaps it and leaves it to purge.c.  In a range arena there are no pages and nothing is
  * lazy: a free puts the extent straight back into the tree.
  *
  * Before all that stands the cache (cache.c): most allocations get, and most frees leave, an extent
@@ -20,7 +20,6 @@
 #include <linux/log2.h>
 #include <linux/math.h>
 #include <linux/mm.h>
-#include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 
 #include "arena.h"
@@ -97,10 +96,21 @@ static bool fill(struct vmap_window *window, unsigned long addr, unsigned long e
 	return true;
 }
 
-/* From here on a free can find the extent. */
+/* Note, at each PMD_SIZE that an area crosses into, how far back it began. */
+static void note_crossings(const struct vmap_span *span, const struct vmap_extent *extent)
+{
+	unsigned long addr = ALIGN(extent->start + 1, PMD_SIZE);
+
+	for (; addr < extent_end(extent); addr += PMD_SIZE)
+		WRITE_ONCE(*span_behind(span, addr), (addr - extent->start) >> PAGE_SHIFT);
+}
+
+/* From here on a free can find the extent, and reads what was written to it before. */
 static void publish(const struct vmap_span *span, struct vmap_extent *extent)
 {
-	WRITE_ONCE(*span_slot(span, extent->start), extent);
+	note_crossings(span, extent);
+	/* Pairs with the dependency of what a look-up reads on the slot it read first. */
+	smp_store_release(span_slot(span, extent->start), extent);
 	arena_count(span->arena, allocs);
 }
 
@@ -216,6 +226,8 @@ static noinline void *alloc_area_slow(struct vmap_arena *arena, unsigned long si
 {
 	struct vmap_extent *extent;
 
+	if (area_refuse_nmi(caller))
+		return NULL;
 	if (arena->memory && is_power_of_2(align) && is_plain(gfp, node)) {
 		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, align, gfp);
 		if (extent)
@@ -238,74 +250,6 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
 		   cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, &extent)))
 		return reuse(extent, size, gfp, caller);
 	return alloc_area_slow(arena, size, align, gfp, node, caller);
-}
-
-/* The nearest extent noted below @addr, to tell an interior pointer from a stale one. */
-static bool is_interior(const struct vmap_span *span, unsigned long addr)
-{
-	unsigned long at = addr & PAGE_MASK;
-	const struct vmap_extent *extent;
-
-	for (;; at -= PAGE_SIZE) {
-		extent = READ_ONCE(*span_slot(span, at));
-		if (extent || at == span->start)
-			return extent && addr != READ_ONCE(extent->start) &&
-			       addr < extent_end(extent) &&
-			       READ_ONCE(extent->state) == VMAP_BUSY;
-	}
-}
-
-/* Under rcu_read_lock(). */
-static noinline void report_bad_free(const struct vmap_span *span, unsigned long addr,
-				     const void *caller)
-{
-	const struct vmap_extent *extent = NULL;
-	const char *what = "free already";
-
-	if (span && PAGE_ALIGNED(addr))
-		extent = READ_ONCE(*span_slot(span, addr));
-	if (!span)
-		what = "not an address of ours";
-	else if (extent && READ_ONCE(extent->state) == VMAP_BUSY)
-		what = "the wrong call for how it was mapped";
-	else if (is_interior(span, addr))
-		what = "inside an area, not its start";
-	pr_err_ratelimited("vmap_arena: bad free of %px by %pS: %s\n", (void *)addr, caller, what);
-}
-
-/*
- * The live extent that starts at @addr; NULL, and a report, if there is none, or if it is not of
- * the @foreign kind asked for.
- */
-static struct vmap_extent *find_live(const void *ptr, bool foreign, const void *caller)
-{
-	unsigned long addr = (unsigned long)ptr;
-	struct vmap_extent *extent = NULL;
-	struct vmap_span *span;
-
-	rcu_read_lock();
-	span = span_of(addr);
-	if (likely(span && PAGE_ALIGNED(addr)))
-		extent = READ_ONCE(*span_slot(span, addr));
-	if (unlikely(!extent || READ_ONCE(extent->state) != VMAP_BUSY ||
-		     !(extent->flags & VMAP_EXTENT_FOREIGN) != !foreign)) {
-		report_bad_free(span, addr, caller);
-		extent = NULL;
-	}
-	rcu_read_unlock();
-	return extent;
-}
-
-/* Take a live extent from its holder, so that it is ours to free; false if somebody else did. */
-static bool claim(struct vmap_extent *extent, const void *caller)
-{
-	struct vmap_span *span = span_of(extent->start);
-
-	if (xchg(span_slot(span, extent->start), NULL) != extent) {
-		report_bad_free(span, extent->start, caller);
-		return false;
-	}
-	return true;
 }
 
 /**
@@ -386,6 +330,8 @@ static __always_inline bool free_fast(const void *addr)
 	if (unlikely((unsigned long)addr & ~PAGE_MASK))
 		return false;
 	local_irq_save(flags);
+	if (in_nmi_flags(flags))
+		goto out;
 	span = span_of((unsigned long)addr);
 	if (likely(span))
 		extent = READ_ONCE(*span_slot(span, (unsigned long)addr));
@@ -398,8 +344,22 @@ static __always_inline bool free_fast(const void *addr)
 		if (kept)
 			kmemleak_free(addr);
 	}
+out:
 	local_irq_restore(flags);
 	return kept;
+}
+
+/* Keep what was claimed, its arena noted, for reuse; it can be found again, as what is cached can. */
+static bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
+{
+	struct vmap_extent **slot = span_slot(span_of(extent->start), extent->start);
+	unsigned long class = class_of(arena, extent);
+
+	smp_store_release(slot, extent);
+	if (cache_store(arena, extent, class) || cache_store_slow(arena, extent, class))
+		return true;
+	WRITE_ONCE(*slot, NULL);
+	return false;
 }
 
 static noinline void free_slow(const void *addr, const void *caller)
@@ -407,22 +367,19 @@ static noinline void free_slow(const void *addr, const void *caller)
 	struct vmap_extent *extent;
 	struct vmap_arena *arena;
 
-	if (!addr || WARN_ON_ONCE(in_nmi()))
+	if (!addr || area_refuse_nmi(caller))
 		return;
-	extent = find_live(addr, false, caller);
+	extent = area_claim(addr, false, caller);
 	if (!extent)
 		return;
 	arena = extent->arena;
 	kmemleak_free(addr);
 	if (want_init_on_free())
 		clear_area(extent->start, extent_end(extent) - arena->guard);
-	if (extent->flags == VMAP_EXTENT_PLAIN &&
-	    cache_store_slow(arena, extent, class_of(arena, extent)))
+	if (extent->flags == VMAP_EXTENT_PLAIN && keep(arena, extent))
 		return;
-	if (claim(extent, caller)) {
-		arena_count(arena, frees);
-		free_area(arena, extent);
-	}
+	arena_count(arena, frees);
+	free_area(arena, extent);
 }
 
 /**
@@ -448,20 +405,13 @@ EXPORT_SYMBOL_GPL(vmap_free);
 static void free_area_rcu(struct rcu_head *rcu)
 {
 	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
-	struct vmap_span *span = span_of(extent->start);
-	struct vmap_extent **slot = span_slot(span, extent->start);
-	struct vmap_arena *arena = span->arena;
+	struct vmap_arena *arena = span_of(extent->start)->arena;
 
 	kmemleak_free((void *)extent->start);
-	if (extent->flags == VMAP_EXTENT_PLAIN && !want_init_on_free()) {
-		/* The list of callbacks was where the arena is noted. */
-		WRITE_ONCE(extent->arena, arena);
-		WRITE_ONCE(*slot, extent);
-		if (cache_store(arena, extent, class_of(arena, extent)) ||
-		    cache_store_slow(arena, extent, class_of(arena, extent)))
-			return;
-		WRITE_ONCE(*slot, NULL);
-	}
+	/* The list of callbacks was where the arena is noted. */
+	WRITE_ONCE(extent->arena, arena);
+	if (extent->flags == VMAP_EXTENT_PLAIN && !want_init_on_free() && keep(arena, extent))
+		return;
 	arena_count(arena, frees);
 	free_area(arena, extent);
 }
@@ -478,13 +428,11 @@ void vmap_free_rcu(const void *addr)
 {
 	struct vmap_extent *extent;
 
-	if (!addr || WARN_ON_ONCE(in_nmi()))
+	if (!addr || area_refuse_nmi(__builtin_return_address(0)))
 		return;
-	extent = find_live(addr, false, __builtin_return_address(0));
-	if (!extent || !claim(extent, __builtin_return_address(0)))
-		return;
-	WRITE_ONCE(extent->state, VMAP_FREEING);
-	call_rcu(&extent->rcu, free_area_rcu);
+	extent = area_claim(addr, false, __builtin_return_address(0));
+	if (extent)
+		call_rcu(&extent->rcu, free_area_rcu);
 }
 EXPORT_SYMBOL_GPL(vmap_free_rcu);
 
@@ -503,6 +451,8 @@ void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 	struct vmap_extent *extent;
 	struct vmap_span *span;
 
+	if (area_refuse_nmi(__builtin_return_address(0)))
+		return NULL;
 	extent = take_memory(arena, (unsigned long)count << PAGE_SHIFT, PAGE_SIZE, GFP_KERNEL,
 			     __builtin_return_address(0));
 	if (IS_ERR(extent)) {
@@ -528,10 +478,10 @@ void vmap_unmap_pages(const void *addr)
 {
 	struct vmap_extent *extent;
 
-	if (!addr || WARN_ON_ONCE(in_nmi()))
+	if (!addr || area_refuse_nmi(__builtin_return_address(0)))
 		return;
-	extent = find_live(addr, true, __builtin_return_address(0));
-	if (!extent || !claim(extent, __builtin_return_address(0)))
+	extent = area_claim(addr, true, __builtin_return_address(0));
+	if (!extent)
 		return;
 	arena_count(extent->arena, frees);
 	free_area(extent->arena, extent);
@@ -553,6 +503,8 @@ static noinline struct vmap_extent *alloc_extent(struct vmap_arena *arena,
 {
 	unsigned long size = search->size;
 
+	if (area_refuse_nmi(caller))
+		return ERR_PTR(-EINVAL);
 	if (arena->memory || !size || !is_power_of_2(search->align) || search->lo >= search->hi)
 		return count_alloc(arena, ERR_PTR(-EINVAL));
 	search->size = ALIGN(size, arena->quantum);
@@ -591,6 +543,8 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
 	unsigned long rounded = ALIGN(size, arena->quantum);
 	struct vmap_extent *extent;
 
+	if (area_refuse_nmi(caller))
+		return ERR_PTR(-EINVAL);
 	if (data_race(arena->plain_align) && is_power_of_2(align)) {
 		extent = cache_take_slow(arena, range_class(arena, size), align, gfp);
 		if (extent) {
@@ -666,20 +620,13 @@ static __always_inline bool is_busy_in(const struct vmap_extent *extent,
 	       READ_ONCE(extent->arena) == arena;
 }
 
-static noinline void report_bad_extent(const struct vmap_arena *arena,
-				       const struct vmap_extent *extent, const void *caller)
-{
-	pr_err_ratelimited("vmap_arena: bad free of extent %px by %pS: not a live one of arena %s\n",
-			   extent, caller, arena->name);
-}
-
 /* Free past this CPU's magazine. */
 static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_extent *extent,
 				      const void *caller)
 {
 	unsigned long flags;
 
-	if (WARN_ON_ONCE(in_nmi()))
+	if (area_refuse_nmi(caller))
 		return;
 	if (data_race(arena->plain_align) && is_busy_in(extent, arena) &&
 	    cache_store_slow(arena, extent, class_of(arena, extent)))
@@ -687,7 +634,7 @@ static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_exte
 	flags = arena_lock(arena);
 	if (unlikely(arena->memory || !is_busy_in(extent, arena))) {
 		arena_unlock(arena, flags);
-		report_bad_extent(arena, extent, caller);
+		area_report_extent(arena, extent, caller);
 		return;
 	}
 	give_back(arena, extent);

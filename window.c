@@ -166,7 +166,7 @@ static bool fill_window(struct vmap_window *window, unsigned long size, struct p
 	window->end = window->start + size;
 	if (find_tables(window, dummy))
 		return true;
-	pr_err_once("vmap_arena: the page tables at %px are not laid out as expected\n",
+	pr_err_once("vmap_arena: the page tables at %p are not laid out as expected\n",
 		    window->reservation);
 	vunmap(window->reservation);
 	return false;

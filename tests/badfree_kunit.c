@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * badfree_kunit.c - double frees, interior and foreign pointers, the wrong call: reported, harmless
+ * badfree_kunit.c - double frees, interior and foreign pointers, the wrong call, an NMI: reported,
+ * harmless
  *
  * Each bad call must print one line that says what is wrong and who called, and change nothing: the
  * counters stay, and a live area keeps its address, its pages and its contents.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/ratelimit.h>
 #include <linux/slab.h>
@@ -16,13 +18,18 @@
 
 typedef void (*free_call)(const void *addr);
 
+static void await_new_allowance(void)
+{
+	msleep(jiffies_to_msecs(DEFAULT_RATELIMIT_INTERVAL) + 100);
+}
+
 /* The kernel log takes so many reports in so long a time; when they are used up, wait for more. */
 static void await_allowance(void)
 {
 	static unsigned int reports;
 
 	if (reports++ % DEFAULT_RATELIMIT_BURST == DEFAULT_RATELIMIT_BURST - 1)
-		msleep(jiffies_to_msecs(DEFAULT_RATELIMIT_INTERVAL) + 100);
+		await_new_allowance();
 }
 
 static noinline void expect_report(struct kunit *test, free_call call, const void *addr,
@@ -124,6 +131,300 @@ static void interior_pointers(struct kunit *test)
 	vmap_free(addr);
 }
 
+/* An area that goes over several page tables is found from each of them, and only while it lives. */
+static void interior_pointers_of_a_large_area(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long size = 5 * PMD_SIZE / 2, at;
+	void *before, *after, *small;
+	char *addr;
+
+	if (arena->reserved > 8UL << 20)
+		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
+	/* All of the first span, and what keeps the second, and last, from being returned. */
+	WRITE_ONCE(arena->limit, arena->reserved);
+	before = kt_pages(arena, (arena->reserved >> PAGE_SHIFT) - 1, GFP_KERNEL);
+	WRITE_ONCE(arena->limit, arena->reserved + 3 * PMD_SIZE);
+	addr = vmap_arena_alloc(arena, size, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
+	after = kt_pages(arena, 1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	KUNIT_ASSERT_PTR_EQ(test, after, (void *)addr + size + PAGE_SIZE);
+	for (at = PMD_SIZE / 2; at < size; at += PMD_SIZE)
+		expect_report(test, vmap_free, addr + at, "inside an area");
+	expect_report(test, vmap_free, addr + size - 1, "inside an area");
+	vmap_free(addr);
+	vmap_arena_purge(arena);
+	expect_report(test, vmap_free, addr + size - PAGE_SIZE, "free already");
+	small = kt_pages(arena, 3, GFP_KERNEL);
+	expect_report(test, vmap_free, addr + size - PAGE_SIZE, "free already");
+	KUNIT_EXPECT_PTR_EQ(test, small, (void *)addr);
+	vmap_free(small);
+	vmap_free(after);
+	vmap_free(before);
+}
+
+#define AREAS_OF_TWO	64
+
+/* Two tasks that free the same areas at the same time. */
+struct race {
+	void *addr[AREAS_OF_TWO];
+	bool begin;
+};
+
+static int free_them_too(void *data)
+{
+	struct race *race = data;
+	unsigned int i;
+
+	while (!smp_load_acquire(&race->begin))
+		cpu_relax();
+	for (i = 0; i < AREAS_OF_TWO; i++)
+		vmap_free(race->addr[i]);
+	return 0;
+}
+
+static void expect_one_free_of_two(struct kunit *test, struct vmap_arena *arena, struct race *race)
+{
+	struct task_struct *other = kthread_create(free_them_too, race, "vmap_badfree");
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	race->begin = false;
+	for (i = 0; i < AREAS_OF_TWO; i++) {
+		race->addr[i] = kt_pages(arena, 1 + i % 3, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, race->addr[i]);
+	}
+	get_task_struct(other);
+	wake_up_process(other);
+	smp_store_release(&race->begin, true);
+	for (i = 0; i < AREAS_OF_TWO; i++)
+		vmap_free(race->addr[i]);
+	kthread_stop(other);
+	put_task_struct(other);
+}
+
+static void two_frees_at_once(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	struct race *race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
+	unsigned int rounds = kt_loops / 10, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, race);
+	for (i = 0; i < rounds; i++)
+		expect_one_free_of_two(test, arena, race);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).frees, (unsigned long)rounds * AREAS_OF_TWO);
+	await_new_allowance();
+}
+
+#define AREAS_LOOKED_AT	500
+
+/* A look-up that takes its time: it has found extents, and goes on to read them. */
+struct look_up {
+	struct vmap_extent *extent[AREAS_LOOKED_AT];
+	unsigned int busy;
+	bool began;
+	bool end;
+};
+
+static int look_up(void *data)
+{
+	struct look_up *look = data;
+	unsigned int i;
+
+	rcu_read_lock();
+	smp_store_release(&look->began, true);
+	while (!smp_load_acquire(&look->end))
+		cpu_relax();
+	for (i = 0; i < AREAS_LOOKED_AT; i++)
+		look->busy += data_race(look->extent[i]->state) == VMAP_BUSY;
+	rcu_read_unlock();
+	return 0;
+}
+
+static unsigned long spares(struct vmap_arena *arena)
+{
+	return data_race(arena->spares.count);
+}
+
+/* Free all areas and have the worker give extents back to the slab. */
+static void free_until_trimmed(struct kunit *test, struct vmap_arena *arena, void **addr)
+{
+	unsigned long before = spares(arena), i;
+
+	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	for (i = 0; i < AREAS_LOOKED_AT; i++)
+		vmap_free(addr[i]);
+	for (i = 0; i < 100 && data_race(arena->purged) < AREAS_LOOKED_AT - 2; i++)
+		msleep(100);
+	/* Each that was merged left an extent over. */
+	for (i = 0; i < 100 && spares(arena) + 32 > before + AREAS_LOOKED_AT; i++)
+		msleep(100);
+	KUNIT_EXPECT_LE(test, spares(arena) + 32, before + AREAS_LOOKED_AT);
+}
+
+static void extents_outlive_a_look_up(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	struct look_up *look = kunit_kzalloc(test, sizeof(*look), GFP_KERNEL);
+	void **addr = kunit_kcalloc(test, AREAS_LOOKED_AT, sizeof(*addr), GFP_KERNEL);
+	struct task_struct *reader;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, look);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	for (i = 0; i < AREAS_LOOKED_AT; i++) {
+		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr[i]);
+		look->extent[i] = kt_extent(arena, addr[i]);
+	}
+	reader = kthread_create(look_up, look, "vmap_badfree");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, reader);
+	get_task_struct(reader);
+	wake_up_process(reader);
+	while (!smp_load_acquire(&look->began))
+		msleep(20);
+	free_until_trimmed(test, arena, addr);
+	smp_store_release(&look->end, true);
+	kthread_stop(reader);
+	put_task_struct(reader);
+	KUNIT_EXPECT_EQ(test, look->busy, 0);
+}
+
+/* What an NMI that interrupted one of our calls would find this CPU to be in. */
+static void enter_nmi(unsigned long *flags)
+{
+	local_irq_save(*flags);
+	__preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
+}
+
+static void leave_nmi(unsigned long flags)
+{
+	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
+	local_irq_restore(flags);
+}
+
+static void free_in_nmi(const void *addr)
+{
+	unsigned long flags;
+
+	enter_nmi(&flags);
+	vmap_free(addr);
+	leave_nmi(flags);
+}
+
+static void free_rcu_in_nmi(const void *addr)
+{
+	unsigned long flags;
+
+	enter_nmi(&flags);
+	vmap_free_rcu(addr);
+	leave_nmi(flags);
+}
+
+static void unmap_in_nmi(const void *addr)
+{
+	unsigned long flags;
+
+	enter_nmi(&flags);
+	vmap_unmap_pages(addr);
+	leave_nmi(flags);
+}
+
+static void alloc_in_nmi(const void *unused)
+{
+	unsigned long flags;
+	void *addr;
+
+	enter_nmi(&flags);
+	addr = vmap_alloc_node(3 * PAGE_SIZE, PAGE_SIZE, GFP_ATOMIC, NUMA_NO_NODE);
+	leave_nmi(flags);
+	WARN_ON(addr);
+}
+
+static void map_in_nmi(const void *page)
+{
+	struct page *pages[1] = { (struct page *)page };
+	unsigned long flags;
+	void *addr;
+
+	enter_nmi(&flags);
+	addr = vmap_map_pages(pages, 1, PAGE_KERNEL);
+	leave_nmi(flags);
+	WARN_ON(addr);
+}
+
+static void extent_alloc_in_nmi(const void *arena)
+{
+	struct vmap_extent *extent, *bounded;
+	unsigned long flags;
+
+	enter_nmi(&flags);
+	extent = vmap_extent_alloc((struct vmap_arena *)arena, 3, 1, GFP_ATOMIC);
+	bounded = vmap_extent_alloc_range((struct vmap_arena *)arena, 3, 1, 0, 9, GFP_ATOMIC);
+	leave_nmi(flags);
+	WARN_ON(PTR_ERR(extent) != -EINVAL || PTR_ERR(bounded) != -EINVAL);
+}
+
+static void extent_free_in_nmi(const void *extent)
+{
+	unsigned long flags;
+
+	enter_nmi(&flags);
+	vmap_extent_free(((struct vmap_extent *)extent)->arena, (struct vmap_extent *)extent);
+	leave_nmi(flags);
+}
+
+static void expect_refusal(struct kunit *test, struct vmap_arena *arena, free_call call,
+			   const void *data, unsigned int times)
+{
+	struct vmap_arena_stats before = kt_stats(arena), after;
+	struct kt_log log;
+
+	await_allowance();
+	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "vmap_arena: called in an NMI by"), 0);
+	call(data);
+	kt_log_end(&log);
+	after = kt_stats(arena);
+	KUNIT_EXPECT_EQ_MSG(test, log.lines, times, "%ps", call);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, "in_nmi"), "said: %s", log.last);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(&before, &after, sizeof(before)), 0, "%ps", call);
+}
+
+/* Where the caches have what a call needs, and room for what it brings. */
+static void calls_in_an_nmi(struct kunit *test)
+{
+	struct vmap_arena *range = kt_range(test, 0, 1000, 1);
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct vmap_extent *extent;
+	void *addr, *mapped;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
+	for (i = 0; i < 16; i++) {
+		vmap_free(vmap_alloc(3 * PAGE_SIZE));
+		vmap_extent_free(range, vmap_extent_alloc(range, 3, 1, GFP_KERNEL));
+	}
+	addr = vmap_alloc(3 * PAGE_SIZE);
+	mapped = vmap_map_pages(&page, 1, PAGE_KERNEL);
+	extent = vmap_extent_alloc(range, 3, 1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	KUNIT_ASSERT_NOT_NULL(test, mapped);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
+	expect_refusal(test, NULL, free_in_nmi, addr, 1);
+	expect_refusal(test, NULL, free_rcu_in_nmi, addr, 1);
+	expect_refusal(test, NULL, unmap_in_nmi, mapped, 1);
+	expect_refusal(test, range, extent_free_in_nmi, extent, 1);
+	vmap_free(addr);
+	vmap_unmap_pages(mapped);
+	vmap_extent_free(range, extent);
+	expect_refusal(test, NULL, alloc_in_nmi, NULL, 1);
+	expect_refusal(test, NULL, map_in_nmi, page, 1);
+	expect_refusal(test, range, extent_alloc_in_nmi, range, 2);
+	__free_page(page);
+}
+
 static void foreign_pointers(struct kunit *test)
 {
 	void *slab = kmalloc(64, GFP_KERNEL), *theirs = vmalloc(PAGE_SIZE);
@@ -204,6 +505,10 @@ static struct kunit_case badfree_cases[] = {
 	KUNIT_CASE(stale_pointers),
 	KUNIT_CASE(double_frees_of_cached_areas),
 	KUNIT_CASE(interior_pointers),
+	KUNIT_CASE(interior_pointers_of_a_large_area),
+	KUNIT_CASE(two_frees_at_once),
+	KUNIT_CASE(extents_outlive_a_look_up),
+	KUNIT_CASE(calls_in_an_nmi),
 	KUNIT_CASE(foreign_pointers),
 	KUNIT_CASE(the_wrong_call),
 	KUNIT_CASE(extents),

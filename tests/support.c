@@ -188,6 +188,21 @@ void kt_seed_random(struct kunit *test, struct rnd_state *rnd)
 	prandom_seed_state(rnd, kt_seed);
 }
 
+/* The extent that is noted to start at @addr, which is in a span of @arena; NULL if none is. */
+struct vmap_extent *kt_extent(struct vmap_arena *arena, const void *addr)
+{
+	struct vmap_extent *extent = NULL;
+	struct vmap_span *span;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	list_for_each_entry(span, &arena->spans, link)
+		if ((unsigned long)addr - span->start < span->end - span->start)
+			extent = READ_ONCE(*span_slot(span, (unsigned long)addr));
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	return extent;
+}
+
 /* Allocate some pages without an alignment. */
 void *kt_pages(struct vmap_arena *arena, unsigned long pages, gfp_t gfp)
 {

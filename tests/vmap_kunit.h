@@ -28,6 +28,7 @@ bool kt_faults(const void *addr);
 void kt_stamp(void *addr, unsigned long size, u64 value);
 bool kt_stamped(const void *addr, unsigned long size, u64 value);
 void kt_seed_random(struct kunit *test, struct rnd_state *rnd);
+struct vmap_extent *kt_extent(struct vmap_arena *arena, const void *addr);
 void *kt_pages(struct vmap_arena *arena, unsigned long pages, gfp_t gfp);
 int kt_write(const char *path, const char *text);
 ssize_t kt_read(const char *path, char *text, size_t size);

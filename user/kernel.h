@@ -39,10 +39,16 @@
 #undef WRITE_ONCE
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
-#define xchg(slot, value)	__atomic_exchange_n(slot, value, __ATOMIC_SEQ_CST)
 #define atomic_read(number)	READ_ONCE((number)->counter)
 #define atomic_inc(number)	((void)__atomic_add_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 #define atomic_dec(number)	((void)__atomic_sub_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
+#define smp_store_release(slot, value)	__atomic_store_n(slot, value, __ATOMIC_RELEASE)
+#define cmpxchg(slot, old, new) ({						\
+	typeof(*(slot)) seen = (old);						\
+	__atomic_compare_exchange_n(slot, &seen, new, false, __ATOMIC_SEQ_CST,	\
+				    __ATOMIC_SEQ_CST);				\
+	seen;									\
+})
 
 #ifdef __SANITIZE_THREAD__
 void AnnotateIgnoreReadsBegin(const char *file, int line);
@@ -88,6 +94,7 @@ static inline void cpus_read_unlock(void) {}
 /* Contexts: a thread may always sleep. */
 #define local_irq_save(flags)		((flags) = 0)
 #define local_irq_restore(flags)	((void)(flags))
+#define irqs_disabled_flags(flags)	((void)(flags), false)
 #define preemptible()			true
 #define rcu_preempt_depth()		0
 #define in_nmi()			false
@@ -197,6 +204,7 @@ static inline struct llist_node *llist_del_all(struct llist_head *list)
 #define PAGE_ALIGNED(addr)	IS_ALIGNED((unsigned long)(addr), PAGE_SIZE)
 #define PMD_SHIFT	21
 #define PMD_SIZE	(1UL << PMD_SHIFT)
+#define PMD_MASK	(~(PMD_SIZE - 1))
 #define NUMA_NO_NODE	(-1)
 #define totalram_pages()	(1UL << 22)
 
@@ -234,6 +242,8 @@ static inline struct llist_node *llist_del_all(struct llist_head *list)
 #define PAGE_KERNEL		((pgprot_t){ 0 })
 
 typedef unsigned long pte_t;
+
+#define pte_index(addr)	((addr) >> PAGE_SHIFT & 511)
 
 void clear_page(void *page);
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order);
