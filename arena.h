@@ -274,6 +274,7 @@ static inline bool may_call_mm(void)
 /* badfree.c */
 struct vmap_extent *area_covering(const struct vmap_span *span, unsigned long addr);
 struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller);
+bool area_is_ours(const void *addr);
 bool area_refuse_nmi(const void *caller);
 void area_report_extent(const struct vmap_arena *arena, const struct vmap_extent *extent,
 			const void *caller);

@@ -129,6 +129,17 @@ struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller
 	return extent;
 }
 
+/* Does @addr lie in a span, where only our own calls may free?  Context: any but NMI. */
+bool area_is_ours(const void *addr)
+{
+	bool ours;
+
+	rcu_read_lock();
+	ours = span_of((unsigned long)addr);
+	rcu_read_unlock();
+	return ours;
+}
+
 /**
  * area_refuse_nmi() - may a call be served here?
  * @caller: who called; told in a report if not

@@ -21,6 +21,7 @@
 #include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 
 #include "arena.h"
 #include "cache.h"
@@ -261,6 +262,9 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
  *	 only address space imported and flushed already is used
  * @node: NUMA node for the pages, or NUMA_NO_NODE
  *
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
+ * whole span; code that frees memory of any kind calls vmap_kvfree().
+ *
  * Context: any that @gfp allows, also atomic; takes the arena's lock for O(log n) steps.
  * Return: the address, to be freed with vmap_free(), or NULL.
  */
@@ -277,6 +281,9 @@ EXPORT_SYMBOL_GPL(vmap_arena_alloc);
  * vmap_alloc() - allocate mapped memory
  * @size: bytes, rounded up to pages
  *
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
+ * whole span; code that frees memory of any kind calls vmap_kvfree().
+ *
  * Context: process, may sleep.
  * Return: the address, or NULL.  The memory is not zeroed unless init_on_alloc is on.
  */
@@ -290,6 +297,9 @@ EXPORT_SYMBOL_GPL(vmap_alloc);
 /**
  * vmap_zalloc() - allocate zeroed, mapped memory
  * @size: bytes, rounded up to pages
+ *
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
+ * whole span; code that frees memory of any kind calls vmap_kvfree().
  *
  * Context: process, may sleep.
  * Return: the address, or NULL.
@@ -307,6 +317,9 @@ EXPORT_SYMBOL_GPL(vmap_zalloc);
  * @align: of the address, in bytes; a power of two
  * @gfp: how to get pages
  * @node: NUMA node for the pages, or NUMA_NO_NODE
+ *
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
+ * whole span; code that frees memory of any kind calls vmap_kvfree().
  *
  * Context: any that @gfp allows.
  * Return: the address, or NULL.
@@ -382,6 +395,12 @@ static noinline void free_slow(const void *addr, const void *caller)
 	free_area(arena, extent);
 }
 
+static __always_inline void free_for(const void *addr, const void *caller)
+{
+	if (want_init_on_free() || !free_fast(addr))
+		free_slow(addr, caller);
+}
+
 /**
  * vmap_free() - free what an allocating call returned
  * @addr: the address; NULL is fine
@@ -396,8 +415,7 @@ static noinline void free_slow(const void *addr, const void *caller)
  */
 void vmap_free(const void *addr)
 {
-	if (want_init_on_free() || !free_fast(addr))
-		free_slow(addr, __builtin_return_address(0));
+	free_for(addr, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_free);
 
@@ -416,6 +434,17 @@ static void free_area_rcu(struct rcu_head *rcu)
 	free_area(arena, extent);
 }
 
+static void free_rcu_for(const void *addr, const void *caller)
+{
+	struct vmap_extent *extent;
+
+	if (!addr || area_refuse_nmi(caller))
+		return;
+	extent = area_claim(addr, false, caller);
+	if (extent)
+		call_rcu(&extent->rcu, free_area_rcu);
+}
+
 /**
  * vmap_free_rcu() - vmap_free() after an RCU grace period
  * @addr: the address; NULL is fine
@@ -426,21 +455,64 @@ static void free_area_rcu(struct rcu_head *rcu)
  */
 void vmap_free_rcu(const void *addr)
 {
-	struct vmap_extent *extent;
-
-	if (!addr || area_refuse_nmi(__builtin_return_address(0)))
-		return;
-	extent = area_claim(addr, false, __builtin_return_address(0));
-	if (extent)
-		call_rcu(&extent->rcu, free_area_rcu);
+	free_rcu_for(addr, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_free_rcu);
+
+/**
+ * vmap_kvfree() - free memory of an arena's, of kvmalloc()'s, vmalloc()'s or kmalloc()'s
+ * @addr: the address; NULL is fine
+ *
+ * For code that does not know where its memory came from.  The kernel's own kvfree() and vfree() may
+ * not be given an address of an arena's: to the kernel all of a span is one area, and they would
+ * free it under all who have memory there.  An address within a span that is not the start of a live
+ * allocation is reported as vmap_free() does, and nothing is changed.
+ *
+ * Context: for memory of an arena's any but NMI; else as kvfree(): preemptible task context or an
+ * interrupt, but not NMI.
+ */
+void vmap_kvfree(const void *addr)
+{
+	const void *caller = __builtin_return_address(0);
+
+	if (area_refuse_nmi(caller))
+		return;
+	if (area_is_ours(addr))
+		free_for(addr, caller);
+	else
+		kvfree(addr);
+}
+EXPORT_SYMBOL_GPL(vmap_kvfree);
+
+/**
+ * vmap_kvfree_rcu() - vmap_kvfree() after an RCU grace period
+ * @addr: the address; NULL is fine
+ *
+ * Needs no room in the caller's structure.
+ *
+ * Context: for memory of an arena's any but NMI; else as kvfree_rcu_mightsleep(): process, may sleep.
+ */
+void vmap_kvfree_rcu(const void *addr)
+{
+	const void *caller = __builtin_return_address(0);
+
+	if (area_refuse_nmi(caller))
+		return;
+	if (area_is_ours(addr))
+		free_rcu_for(addr, caller);
+	else
+		kvfree_rcu_mightsleep((void *)addr);
+}
+EXPORT_SYMBOL_GPL(vmap_kvfree_rcu);
 
 /**
  * vmap_map_pages() - map pages of the caller's side by side
  * @pages: the pages; they stay the caller's
  * @count: how many
  * @prot: how to map them
+ *
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
+ * whole span; vmap_unmap_pages() undoes it.
  *
  * Context: process, may sleep.
  * Return: the address, to be given to vmap_unmap_pages(), or NULL.

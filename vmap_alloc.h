@@ -13,6 +13,11 @@
  * Wherever an arena is asked for, NULL means the default one: a memory arena that exists as long as
  * the module is loaded.  Memory calls return NULL on failure; arena and extent calls return an
  * ERR_PTR.  Each call's kernel-doc, at its definition, says from which contexts it may be called.
+ *
+ * What an arena hands out is freed by the calls below, and never by vfree(), kvfree(), kvfree_rcu(),
+ * vunmap(), vrealloc() or kvrealloc(): to the kernel all of a span is one area, which they would take
+ * from everybody who has memory there.  Code that does not know whose memory it has, and asks
+ * is_vmalloc_addr(), calls vmap_kvfree().
  */
 #ifndef VMAP_ALLOC_H
 #define VMAP_ALLOC_H
@@ -102,6 +107,8 @@ void *vmap_zalloc(unsigned long size);
 void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node);
 void vmap_free(const void *addr);
 void vmap_free_rcu(const void *addr);
+void vmap_kvfree(const void *addr);
+void vmap_kvfree_rcu(const void *addr);
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot);
 void vmap_unmap_pages(const void *addr);
 

@@ -443,6 +443,35 @@ static void foreign_pointers(struct kunit *test)
 	vfree(theirs);
 }
 
+/* What frees memory of any kind frees ours, theirs and none. */
+static void memory_of_any_kind(struct kunit *test)
+{
+	void *ours = vmap_alloc(3 * PAGE_SIZE), *later = vmap_alloc(PAGE_SIZE);
+	void *slab = kmalloc(64, GFP_KERNEL), *theirs = vmalloc(3 * PAGE_SIZE);
+	struct vmap_arena_stats before = kt_stats(NULL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ours);
+	KUNIT_ASSERT_NOT_NULL(test, later);
+	KUNIT_ASSERT_NOT_NULL(test, slab);
+	KUNIT_ASSERT_NOT_NULL(test, theirs);
+	vmap_kvfree(NULL);
+	vmap_kvfree_rcu(NULL);
+	expect_report(test, vmap_kvfree, ours + PAGE_SIZE, "inside an area");
+	expect_report(test, vmap_kvfree_rcu, ours + 2 * PAGE_SIZE, "inside an area");
+	vmap_kvfree(slab);
+	vmap_kvfree(theirs);
+	KUNIT_EXPECT_TRUE(test, kt_faults(theirs));
+	vmap_kvfree(ours);
+	expect_report(test, vmap_kvfree, ours, "free already");
+	vmap_kvfree_rcu(later);
+	rcu_barrier();
+	expect_report(test, vmap_kvfree_rcu, later, "free already");
+	vmap_kvfree_rcu(kmalloc(64, GFP_KERNEL));
+	vmap_kvfree_rcu(vmalloc(PAGE_SIZE));
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, kt_stats(NULL).frees, before.frees + 2);
+}
+
 static void the_wrong_call(struct kunit *test)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -510,6 +539,7 @@ static struct kunit_case badfree_cases[] = {
 	KUNIT_CASE(extents_outlive_a_look_up),
 	KUNIT_CASE(calls_in_an_nmi),
 	KUNIT_CASE(foreign_pointers),
+	KUNIT_CASE(memory_of_any_kind),
 	KUNIT_CASE(the_wrong_call),
 	KUNIT_CASE(extents),
 	{}

@@ -173,6 +173,15 @@ static void free_all(struct errand *errand)
 		vmap_free(errand->addr[i]);
 }
 
+/* By the call that frees memory of any kind. */
+static void free_all_kinds(struct errand *errand)
+{
+	unsigned int i;
+
+	for (i = 0; i < AREAS; i++)
+		(i % 2 ? vmap_kvfree : vmap_kvfree_rcu)(errand->addr[i]);
+}
+
 static void free_all_rcu(struct errand *errand)
 {
 	unsigned int i;
@@ -270,6 +279,16 @@ static void free_after_a_grace_period(struct kunit *test)
 	expect_empty(test, errand);
 }
 
+static void free_of_any_kind(struct kunit *test)
+{
+	struct errand *errand = new_errand(test, VMAP_ARENA_NOCACHE);
+
+	send(test, errand, alloc_all);
+	expect_stamps(test, errand);
+	send(test, errand, free_all_kinds);
+	expect_empty(test, errand);
+}
+
 /* The same with what an arena keeps for reuse. */
 static void alloc_and_free_cached(struct kunit *test)
 {
@@ -315,6 +334,7 @@ static struct kunit_case context_cases[] = {
 	KUNIT_CASE_PARAM(alloc_without_room, contexts_gen_params),
 	KUNIT_CASE_PARAM(free_against_the_throttle, contexts_gen_params),
 	KUNIT_CASE_PARAM(free_after_a_grace_period, contexts_gen_params),
+	KUNIT_CASE_PARAM(free_of_any_kind, contexts_gen_params),
 	KUNIT_CASE_PARAM(alloc_and_free_cached, contexts_gen_params),
 	KUNIT_CASE_PARAM(extents, contexts_gen_params),
 	{}

@@ -161,6 +161,8 @@ struct mutex {
 #define rcu_read_unlock()		((void)0)
 #define kfree_rcu(pointer, head)	kfree(pointer)
 
+void kvfree(const void *pointer);
+void kvfree_rcu_mightsleep(const void *pointer);
 void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
 
 /* Lists that are pushed to and emptied without a lock. */
