@@ -187,6 +187,9 @@ static unsigned long default_threshold(void)
  * @arena: a memory arena
  * @bytes: the threshold
  *
+ * Has the worker see to what is above the new one; frees that find the new limit passed do a part.
+ *
+ * Context: process.
  * Return: 0 or -EINVAL.
  */
 int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes)
@@ -197,6 +200,7 @@ int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes)
 		return -EINVAL;
 	}
 	WRITE_ONCE(arena->threshold, bytes);
+	purge_kick(arena);
 	return 0;
 }
 
@@ -251,6 +255,7 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 	INIT_DELAYED_WORK(&arena->span_work, span_work);
 	init_llist_head(&arena->lazy_list);
 	init_llist_head(&arena->deferred_list);
+	mutex_init(&arena->deferred_lock);
 	mutex_init(&arena->purge_lock);
 	INIT_WORK(&arena->purge_work, purge_work);
 	cache_init(arena);

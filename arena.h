@@ -157,8 +157,11 @@ struct depot {
  *
  * @lazy_list: lazy extents that some TLB may still hold; lock-free
  * @deferred_list: extents freed where the free could not be done; lock-free
+ * @deferred_lock: one at a time does a deferred free; taken before @purge_lock, may be held over a flush
+ * @finishing: taken from @deferred_list, to be done before more are; under @deferred_lock
+ * @deferrals: how often some were taken since the start; written under @deferred_lock
  * @lazy_units: units in @lazy_list and in @flushed
- * @purge_lock: one flush at a time, and nobody else's half done; may be held over one
+ * @purge_lock: one flush at a time, and nobody else's half done; held over one, and no longer
  * @flushes: flushes since the start; written under @purge_lock
  * @purge_work: purges what nobody else does, and does the deferred frees
  *
@@ -214,6 +217,9 @@ struct vmap_arena {
 
 	struct llist_head lazy_list;
 	struct llist_head deferred_list;
+	struct mutex deferred_lock;
+	struct llist_node *finishing;
+	unsigned long deferrals;
 	atomic_long_t lazy_units;
 	struct mutex purge_lock;
 	unsigned long flushes;

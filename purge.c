@@ -16,21 +16,33 @@
  * Above the threshold a free asks the purge worker for a flush and goes on.  Who has to wait for
  * one, a free above the limit (see throttle.h) or an allocation that finds no room, flushes on the
  * spot: that takes no longer than to wait for the worker.  What is left flushed when the calls end,
- * the worker merges, a batch now and then.
+ * the worker merges, a batch now and then; without a pause only as long as the limit is reached,
+ * for then frees wait for it.
  *
  * Frees that cannot be done where they are called are deferred: the extent, still mapped, is left
  * for the worker.  That happens where freeing pages is not allowed, and where the throttle says
- * that a free must purge first and the caller may not sleep.
+ * that a free must purge first and the caller may not sleep, or has done so THROTTLE_ROUNDS times.
+ * The latter has merged a fixed number of extents before it leaves one to the worker: so a backlog
+ * above the limit, as a threshold that was lowered leaves it, gets smaller with each free, and what
+ * is deferred meanwhile is a fraction of it.
  *
  * Invariants:
  *   - an address goes from lazy to free only after every CPU was flushed;
  *   - lazy_units is charged before an extent becomes lazy, and never lets lazy extents exceed the
  *     limit by more than one free on each CPU;
- *   - flushing holds no spinlock; merging holds the arena's for one batch.
+ *   - flushing holds no spinlock; merging holds the arena's for one batch;
+ *   - purge_lock is held for one flush, deferred_lock for one deferred free: who waits for them does
+ *     not wait for a backlog.
  *
- * Locking: purge_lock serialises flushes and the work on deferred frees, so that whoever holds it
- * finds all that is lazy in one of the lists.  The lists of what comes in are lock-free; the
- * flushed list is under the arena's lock.
+ * Whoever wants all of a backlog gone (purge_all()) must not go on for as long as others add to it.
+ * Both backlogs are handled in generations: what is to be done next is taken from the list of what
+ * comes in only when all that was taken before is done.  What was there when a call began is
+ * therefore of the generation that is in hand then or of the next, and done when one more has
+ * begun.
+ *
+ * Locking: purge_lock serialises flushes, so that whoever holds it finds all that is lazy in one of
+ * the lists.  deferred_lock does the same for what is deferred; it is taken first.  The lists of
+ * what comes in are lock-free; the flushed list is under the arena's lock.
  */
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -53,6 +65,11 @@ static unsigned long lazy_units(const struct vmap_arena *arena)
 static bool wants_purge(const struct vmap_arena *arena)
 {
 	return throttle_wants_purge(lazy_units(arena), READ_ONCE(arena->threshold));
+}
+
+static bool is_at_limit(const struct vmap_arena *arena)
+{
+	return !throttle_may_free(lazy_units(arena), READ_ONCE(arena->threshold));
 }
 
 /**
@@ -235,23 +252,59 @@ void purge_make_way(struct vmap_arena *arena)
 		schedule_timeout_uninterruptible(1);
 }
 
-/* Under purge_lock, so that nobody takes for done what is on its way. */
-static void finish_deferred(struct vmap_arena *arena)
+/* See to it that there is a deferred free to be done.  Return false if there is none. */
+static bool take_deferred(struct vmap_arena *arena)
 {
-	struct llist_node *batch = llist_del_all(&arena->deferred_list);
-	struct vmap_extent *extent, *following;
+	lockdep_assert_held(&arena->deferred_lock);
+	if (arena->finishing)
+		return true;
+	arena->finishing = llist_del_all(&arena->deferred_list);
+	if (arena->finishing)
+		WRITE_ONCE(arena->deferrals, arena->deferrals + 1);
+	return arena->finishing;
+}
 
-	lockdep_assert_held(&arena->purge_lock);
-	llist_for_each_entry_safe(extent, following, batch, lazy) {
-		while (!purge_charge(arena, extent->size)) {
-			if (flush_lazy(arena))
-				merge(arena, THROTTLE_MERGE_BATCH);
-			else
-				schedule_timeout_uninterruptible(1);
-		}
-		arena_finish_free(arena, extent);
+/* Do the next deferred free; return false if the limit is reached. */
+static bool finish_next(struct vmap_arena *arena)
+{
+	struct vmap_extent *extent = llist_entry(arena->finishing, struct vmap_extent, lazy);
+
+	lockdep_assert_held(&arena->deferred_lock);
+	if (!purge_charge(arena, extent->size))
+		return false;
+	arena->finishing = llist_next(arena->finishing);
+	arena_finish_free(arena, extent);
+	return true;
+}
+
+/* Do a deferred free, or purge a little for it.  Return false if there is none. */
+static bool finish_deferred(struct vmap_arena *arena)
+{
+	bool any;
+
+	mutex_lock(&arena->deferred_lock);
+	any = take_deferred(arena);
+	if (any && !finish_next(arena) && purge_flush(arena))
+		merge(arena, THROTTLE_MERGE_BATCH);
+	mutex_unlock(&arena->deferred_lock);
+	return any;
+}
+
+/* Is there something to do that frees wait for, or are deferred for, and that can be done now? */
+static bool is_urgent(const struct vmap_arena *arena)
+{
+	if (is_at_limit(arena))
+		return data_race(arena->flushed) || !llist_empty(&arena->lazy_list);
+	return data_race(arena->finishing) || !llist_empty(&arena->deferred_list);
+}
+
+/* Let others run: for a while, if nobody waits for what comes next or if it cannot be done yet. */
+static void pause(const struct vmap_arena *arena)
+{
+	if (is_urgent(arena))
 		cond_resched();
-	}
+	else
+		schedule_timeout_idle(1);
 }
 
 /*
@@ -263,40 +316,61 @@ static bool trim_a_little(struct vmap_arena *arena)
 	return arena->memory && arena_trim_spares(arena, SPARES_KEEP, TRIM_BATCH);
 }
 
-/* Do what was deferred, flush if that is wanted, merge a batch.  Return whether to come back. */
+/* Do what was deferred, flush if that is wanted, merge; a little of each.  Return whether to go on. */
 static bool purge_a_little(struct vmap_arena *arena)
 {
-	mutex_lock(&arena->purge_lock);
-	finish_deferred(arena);
+	bool deferred = finish_deferred(arena);
+
 	if (wants_purge(arena) || span_is_low(arena))
-		flush_lazy(arena);
-	mutex_unlock(&arena->purge_lock);
-	return merge(arena, THROTTLE_MERGE_BATCH) || wants_purge(arena) || trim_a_little(arena);
+		purge_flush(arena);
+	return merge(arena, THROTTLE_MERGE_BATCH) || deferred || wants_purge(arena) ||
+	       trim_a_little(arena);
 }
 
-/* As long as calls come they merge, too, and nobody waits for this: there is no hurry. */
+/* As long as calls come they merge, too, and below the limit nobody waits for this. */
 void purge_work(struct work_struct *work)
 {
 	struct vmap_arena *arena = container_of(work, struct vmap_arena, purge_work);
 
 	while (purge_a_little(arena))
-		schedule_timeout_idle(1);
+		pause(arena);
+}
+
+/* Do all that was deferred before the call: of the generation in hand, and of the next. */
+static void finish_all_deferred(struct vmap_arena *arena)
+{
+	unsigned long first;
+
+	mutex_lock(&arena->deferred_lock);
+	first = arena->deferrals;
+	mutex_unlock(&arena->deferred_lock);
+	while (READ_ONCE(arena->deferrals) - first < 2 && finish_deferred(arena))
+		pause(arena);
+}
+
+/* The same for what was lazy. */
+static void merge_all_lazy(struct vmap_arena *arena)
+{
+	unsigned long first;
+
+	mutex_lock(&arena->purge_lock);
+	first = arena->flushes;
+	mutex_unlock(&arena->purge_lock);
+	while (READ_ONCE(arena->flushes) - first < 2 && purge_flush(arena)) {
+		merge(arena, THROTTLE_MERGE_BATCH);
+		cond_resched();
+	}
 }
 
 /**
- * purge_all() - purge; on return all that was lazy before the call is free
+ * purge_all() - purge; on return all that was lazy or deferred before the call is free
  * @arena: the arena
  *
  * Context: process, may sleep.
  */
 void purge_all(struct vmap_arena *arena)
 {
-	mutex_lock(&arena->purge_lock);
-	finish_deferred(arena);
-	while (flush_lazy(arena)) {
-		merge(arena, THROTTLE_MERGE_BATCH);
-		cond_resched();
-	}
-	mutex_unlock(&arena->purge_lock);
+	finish_all_deferred(arena);
+	merge_all_lazy(arena);
 	purge_kick(arena);
 }

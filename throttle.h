@@ -7,11 +7,13 @@
  *   below the threshold	nobody purges; frees and allocations merge some of what is flushed
  *   above it			a flush is asked for, and each free merges more than an allocation
  *				can undo, so that purging wins over allocating
- *   above twice it		a free purges first, or is left to the worker if it may not sleep
+ *   above twice it		a free purges first, a few times, or is left to the worker if that did
+ *				not do or if it may not sleep
  *
  * A free is let through as long as the limit is not reached yet, so lazy units never exceed the
- * limit by more than the extent of one free on each CPU.  Pure arithmetic; also compiled in user
- * space.
+ * limit by more than the extent of one free on each CPU.  A threshold that is lowered may put the
+ * limit below what is lazy already: then none is let through until that is purged.  Pure
+ * arithmetic; also compiled in user space.
  */
 #ifndef THROTTLE_H
 #define THROTTLE_H
@@ -21,6 +23,14 @@
 /* Flushed extents that one call merges. */
 #define THROTTLE_MERGE_ALLOC	2
 #define THROTTLE_MERGE_FREE	8
+
+/*
+ * How often a free that finds the limit reached merges so many before it is left to the worker.
+ * Once makes room for it and for seven others, so the second time is needed only where more than
+ * seven come in between, and four do for a flood of frees on all CPUs.  A free that needs more
+ * would pay for a backlog: the limit was lowered, or many small extents add up to it.
+ */
+#define THROTTLE_ROUNDS		4
 
 /* Flushed extents that the worker merges before it lets others have the lock. */
 #define THROTTLE_MERGE_BATCH	16

@@ -133,13 +133,15 @@ void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent)
 /* Free an extent that nobody can find any more. */
 static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 {
+	unsigned int rounds = THROTTLE_ROUNDS;
+
 	WRITE_ONCE(extent->state, VMAP_FREEING);
 	if (!may_call_mm()) {
 		purge_defer(arena, extent);
 		return;
 	}
 	while (!purge_charge(arena, extent->size)) {
-		if (!may_wait()) {
+		if (!may_wait() || !rounds--) {
 			purge_defer(arena, extent);
 			return;
 		}
@@ -406,8 +408,8 @@ static __always_inline void free_for(const void *addr, const void *caller)
  * @addr: the address; NULL is fine
  *
  * Unless the memory is kept for reuse, the pages are unmapped and freed before it returns, except
- * where that is not allowed or where too much is lazy and the caller may not wait for a flush: then
- * the purge worker does it.  An address that is not the start of a live allocation is reported with
+ * where that is not allowed or where too much is lazy and the caller may not wait for a flush, or
+ * has waited for a few: then the purge worker does it.  An address that is not the start of a live allocation is reported with
  * the caller, and nothing is changed; only two CPUs that free the same address in the same instant
  * may both succeed.
  *

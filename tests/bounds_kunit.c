@@ -11,10 +11,14 @@
 #include <linux/uio.h>
 
 #include "vmap_kunit.h"
+#include "../throttle.h"
 
 /* Areas enough that the first read of a file that lists them is far from the end of the list. */
 #define LISTED		500
 #define FILES		300
+
+/* Extents enough that merging all of them is not what one call does. */
+#define BACKLOG		4000
 
 /* Others may be reading an arena's files, one at a time: see scripts/guest/kunit.sh. */
 #define OTHERS		1
@@ -198,10 +202,74 @@ static void refused_reads_may_be_repeated(struct kunit *test)
 	filp_close(last, NULL);
 }
 
+/* An arena with so many lazy extents of a page, none of them flushed; nobody is about to. */
+static struct vmap_arena *lazy_arena(struct kunit *test, unsigned int count)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
+	unsigned int i;
+
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	WRITE_ONCE(arena->threshold, 1UL << 40);
+	for (i = 0; i < count; i++) {
+		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, addr[i]);
+	}
+	for (i = 0; i < count; i++)
+		vmap_free(addr[i]);
+	return arena;
+}
+
+/* How many extents does one free merge, and how often does it purge first, if so many are lazy? */
+static void a_free_pays_no_backlog(struct kunit *test)
+{
+	struct vmap_arena *arena = lazy_arena(test, BACKLOG);
+	struct vmap_arena_stats before, after;
+	void *addr = kt_pages(arena, 1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	before = kt_stats(arena);
+	KUNIT_EXPECT_GE(test, before.lazy, (BACKLOG - 100) * PAGE_SIZE);
+	/* Behind the back of those who set it, so that no worker purges yet. */
+	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	mutex_lock(&arena->deferred_lock);
+	vmap_free(addr);
+	after = kt_stats(arena);
+	mutex_unlock(&arena->deferred_lock);
+	KUNIT_EXPECT_LE(test, after.throttle_waits - before.throttle_waits, THROTTLE_ROUNDS);
+	KUNIT_EXPECT_LE(test, after.purged - before.purged, THROTTLE_ROUNDS * THROTTLE_MERGE_FREE);
+	/* It has done its share, though, and the rest is left to the worker, not lost. */
+	KUNIT_EXPECT_EQ(test, after.throttle_waits - before.throttle_waits, THROTTLE_ROUNDS);
+	KUNIT_EXPECT_EQ(test, after.deferred - before.deferred, 1);
+	KUNIT_EXPECT_LE(test, after.lazy, before.lazy);
+	vmap_arena_purge(arena);
+	KUNIT_EXPECT_TRUE(test, kt_faults(addr));
+}
+
+/* Nobody frees or allocates, yet what is lazy goes once the threshold is lowered. */
+static void a_lowered_threshold_is_acted_upon(struct kunit *test)
+{
+	struct vmap_arena *arena = lazy_arena(test, BACKLOG);
+	char command[128];
+	unsigned int i;
+
+	KUNIT_EXPECT_GE(test, kt_stats(arena).lazy, (BACKLOG - 100) * PAGE_SIZE);
+	snprintf(command, sizeof(command),
+		 "echo 65536 >/sys/kernel/debug/vmap_arena/%s/lazy_threshold", arena->name);
+	KUNIT_ASSERT_EQ(test, kt_shell(command), 0);
+	for (i = 0; i < 1500 && kt_stats(arena).lazy; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).lazy, 0);
+}
+
 static struct kunit_case bounds_cases[] = {
 	KUNIT_CASE(open_files_cost_frees_nothing),
 	KUNIT_CASE(files_being_read_are_bounded),
 	KUNIT_CASE(refused_reads_may_be_repeated),
+	KUNIT_CASE(a_free_pays_no_backlog),
+	KUNIT_CASE(a_lowered_threshold_is_acted_upon),
 	{}
 };
 
