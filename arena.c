@@ -574,6 +574,7 @@ static void report_leaks(struct module *mod)
 			pr_err("module %s goes and leaves %lu bytes at %p behind, allocated by %pS\n",
 			       mod->name, tile->end - tile->start, (void *)tile->start,
 			       tile->caller);
+		cond_resched();
 	}
 	walk_end(&walk);
 }

@@ -286,7 +286,16 @@ void area_report_extent(const struct vmap_arena *arena, const struct vmap_extent
 			const void *caller);
 
 /* vmap_alloc.c */
-void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent);
+
+/*
+ * So much is mapped or unmapped before others may run, and no more is unmapped where they may not.
+ * The pages of 2 MiB are freed in a small part of a millisecond, and in less than one if each is
+ * cleared (init_on_free): a tick of the fastest clock.  It is told in bytes, so that larger pages
+ * take no longer to clear.
+ */
+#define UNMAP_BATCH	(2UL << 20)
+
+bool arena_unmap(struct vmap_extent *extent);
 void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
 
 /* take.c */

@@ -80,6 +80,7 @@ static void stop_walking(struct tile_file *file)
 
 static void step(struct tile_file *file)
 {
+	cond_resched();
 	file->pos++;
 	if (!walk_step(&file->walk))
 		stop_walking(file);

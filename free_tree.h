@@ -35,6 +35,7 @@ enum vmap_state {
  * @lazy: freeing, lazy: the next one on the arena's lazy, flushed or deferred list
  * @under: spare, cached: the next one on a stack under the arena's lock
  * @caller: busy: who asked for it
+ * @unmapped: freeing: what lies before this is unmapped already
  * @rcu: freeing after a grace period
  * @state: not free: what it is doing
  * @flags: not free: VMAP_EXTENT_*
@@ -55,7 +56,10 @@ struct vmap_extent {
 						struct llist_node lazy;
 						struct vmap_extent *under;
 					};
-					const void *caller;
+					union {
+						const void *caller;
+						unsigned long unmapped;
+					};
 				};
 				struct callback_head rcu;
 			};

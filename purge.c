@@ -19,10 +19,11 @@
  * the worker merges, a batch now and then; without a pause only as long as the limit is reached,
  * for then frees wait for it.
  *
- * Frees that cannot be done where they are called are deferred: the extent, still mapped, is left
- * for the worker.  That happens where freeing pages is not allowed, and where the throttle says
- * that a free must purge first and the caller may not sleep, or has done so THROTTLE_ROUNDS times.
- * The latter has merged a fixed number of extents before it leaves one to the worker: so a backlog
+ * Frees that cannot be done where they are called are deferred: the extent is left for the worker.
+ * That happens where freeing pages is not allowed or where there are too many for a caller who may
+ * not sleep: then they are still mapped.  It also happens where the throttle says that a free must
+ * purge first and the caller may not sleep, or has done so THROTTLE_ROUNDS times: then all but the
+ * charge and the flush is done.  Who has done so has merged a fixed number of extents before it leaves one to the worker: so a backlog
  * above the limit, as a threshold that was lowered leaves it, gets smaller with each free, and what
  * is deferred meanwhile is a fraction of it.
  *
@@ -31,8 +32,8 @@
  *   - lazy_units is charged before an extent becomes lazy, and never lets lazy extents exceed the
  *     limit by more than one free on each CPU;
  *   - flushing holds no spinlock; merging holds the arena's for one batch;
- *   - purge_lock is held for one flush, deferred_lock for one deferred free: who waits for them does
- *     not wait for a backlog.
+ *   - purge_lock is held for one flush, deferred_lock for one deferred free or UNMAP_BATCH of it: who
+ *     waits for them does not wait for a backlog.
  *
  * Whoever wants all of a backlog gone (purge_all()) must not go on for as long as others add to it.
  * Both backlogs are handled in generations: what is to be done next is taken from the list of what
@@ -166,7 +167,7 @@ void purge_add(struct vmap_arena *arena, struct vmap_extent *extent)
 /**
  * purge_defer() - leave a free to the worker
  * @arena: the arena
- * @extent: still mapped, nobody else's any more
+ * @extent: nobody else's any more, unmapped so far as it says
  *
  * Context: any.
  */
@@ -264,16 +265,18 @@ static bool take_deferred(struct vmap_arena *arena)
 	return arena->finishing;
 }
 
-/* Do the next deferred free; return false if the limit is reached. */
+/* Do the next deferred free, or a part of it; return false if the limit is reached. */
 static bool finish_next(struct vmap_arena *arena)
 {
 	struct vmap_extent *extent = llist_entry(arena->finishing, struct vmap_extent, lazy);
 
 	lockdep_assert_held(&arena->deferred_lock);
+	if (extent->unmapped < extent_end(extent) && arena_unmap(extent))
+		return true;
 	if (!purge_charge(arena, extent->size))
 		return false;
 	arena->finishing = llist_next(arena->finishing);
-	arena_finish_free(arena, extent);
+	purge_add(arena, extent);
 	return true;
 }
 

@@ -107,6 +107,7 @@ bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned lo
 		arena_unlock(arena, flags);
 		if (extent)
 			drop_extent(arena, extent);
+		cond_resched();
 	} while (extent && --most);
 	return extent;
 }

@@ -121,33 +121,52 @@ static bool may_wait(void)
 	return preemptible() && !rcu_preempt_depth();
 }
 
-/* Unmap an extent and make it lazy.  It was charged for. */
-void arena_finish_free(struct vmap_arena *arena, struct vmap_extent *extent)
+/**
+ * arena_unmap() - unmap the next UNMAP_BATCH of an extent on its way to lazy, and free its pages
+ * @extent: unmapped so far as it says, which is updated
+ *
+ * Context: any in which pages may be freed.
+ * Return: whether some is left.
+ */
+bool arena_unmap(struct vmap_extent *extent)
 {
+	unsigned long start = extent->unmapped, end = extent_end(extent);
 	bool foreign = extent->flags & VMAP_EXTENT_FOREIGN;
 
-	window_unmap(span_of(extent->start)->window, extent->start, extent_end(extent), !foreign);
-	purge_add(arena, extent);
+	end = start + min(end - start, UNMAP_BATCH);
+	window_unmap(span_of(extent->start)->window, start, end, !foreign);
+	WRITE_ONCE(extent->unmapped, end);
+	return end < extent_end(extent);
+}
+
+/* Unmap all of an extent; return false if it is more than may be done here. */
+static bool unmap_here(struct vmap_extent *extent, bool wait)
+{
+	if (!may_call_mm() || (!wait && extent->size > UNMAP_BATCH))
+		return false;
+	while (arena_unmap(extent))
+		cond_resched();
+	return true;
 }
 
 /* Free an extent that nobody can find any more. */
 static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	unsigned int rounds = THROTTLE_ROUNDS;
+	bool wait = may_wait(), done;
 
 	WRITE_ONCE(extent->state, VMAP_FREEING);
-	if (!may_call_mm()) {
+	WRITE_ONCE(extent->unmapped, extent->start);
+	done = unmap_here(extent, wait);
+	while (done && !purge_charge(arena, extent->size)) {
+		done = wait && rounds--;
+		if (done)
+			purge_make_way(arena);
+	}
+	if (done)
+		purge_add(arena, extent);
+	else
 		purge_defer(arena, extent);
-		return;
-	}
-	while (!purge_charge(arena, extent->size)) {
-		if (!may_wait() || !rounds--) {
-			purge_defer(arena, extent);
-			return;
-		}
-		purge_make_way(arena);
-	}
-	arena_finish_free(arena, extent);
 }
 
 /* Make what was cached free: an extent that is in no magazine and no depot any more. */
@@ -158,11 +177,13 @@ void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent)
 	if (arena->memory) {
 		WRITE_ONCE(*span_slot(span_of(extent->start), extent->start), NULL);
 		free_area(arena, extent);
-		return;
+	} else {
+		flags = arena_lock(arena);
+		give_back(arena, extent);
+		arena_unlock(arena, flags);
 	}
-	flags = arena_lock(arena);
-	give_back(arena, extent);
-	arena_unlock(arena, flags);
+	if (may_wait())
+		cond_resched();
 }
 
 static unsigned long class_of(const struct vmap_arena *arena, const struct vmap_extent *extent)
@@ -408,8 +429,8 @@ static __always_inline void free_for(const void *addr, const void *caller)
  * @addr: the address; NULL is fine
  *
  * Unless the memory is kept for reuse, the pages are unmapped and freed before it returns, except
- * where that is not allowed or where too much is lazy and the caller may not wait for a flush, or
- * has waited for a few: then the purge worker does it.  An address that is not the start of a live allocation is reported with
+ * where that is not allowed, or where the caller may not sleep and it is more than 2 MiB: then the
+ * purge worker does it.  A caller who may sleep lets others run after each 2 MiB.  An address that is not the start of a live allocation is reported with
  * the caller, and nothing is changed; only two CPUs that free the same address in the same instant
  * may both succeed.
  *
@@ -451,7 +472,8 @@ static void free_rcu_for(const void *addr, const void *caller)
  * vmap_free_rcu() - vmap_free() after an RCU grace period
  * @addr: the address; NULL is fine
  *
- * Needs no memory and no room in the caller's structure.
+ * Needs no memory and no room in the caller's structure.  The purge worker frees what is more than
+ * 2 MiB.
  *
  * Context: any but NMI.
  */
@@ -460,6 +482,20 @@ void vmap_free_rcu(const void *addr)
 	free_rcu_for(addr, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_free_rcu);
+
+static void map_pages(struct vmap_window *window, unsigned long addr, struct page **pages,
+		      unsigned int count, pgprot_t prot)
+{
+	while (count) {
+		unsigned int some = min_t(unsigned long, count, UNMAP_BATCH >> PAGE_SHIFT);
+
+		window_map(window, addr, pages, some, prot);
+		addr += (unsigned long)some << PAGE_SHIFT;
+		pages += some;
+		count -= some;
+		cond_resched();
+	}
+}
 
 /**
  * vmap_kvfree() - free memory of an arena's, of kvmalloc()'s, vmalloc()'s or kmalloc()'s
@@ -534,7 +570,7 @@ void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 		return NULL;
 	}
 	span = span_of(extent->start);
-	window_map(span->window, extent->start, pages, count, prot);
+	map_pages(span->window, extent->start, pages, count, prot);
 	extent->flags |= VMAP_EXTENT_FOREIGN;
 	publish(span, extent);
 	take_ahead(arena, GFP_KERNEL);
@@ -545,6 +581,8 @@ EXPORT_SYMBOL_GPL(vmap_map_pages);
 /**
  * vmap_unmap_pages() - undo vmap_map_pages()
  * @addr: what it returned; NULL is fine
+ *
+ * Where it may not sleep, the purge worker unmaps what is more than 2 MiB.
  *
  * Context: any but NMI.
  */

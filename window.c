@@ -133,8 +133,10 @@ static bool vmap_finds_pages(struct page **pages, unsigned long count)
 		before = got;
 		got = alloc_pages_bulk_node(gfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
 	} while (got > before && got < need);
-	for (i = 0; i < got; i++)
+	for (i = 0; i < got; i++) {
 		__free_page(pages[i]);
+		cond_resched();
+	}
 	return got == need;
 }
 

@@ -6,6 +6,7 @@
  */
 #include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/uio.h>
@@ -19,6 +20,9 @@
 
 /* Extents enough that merging all of them is not what one call does. */
 #define BACKLOG		4000
+
+/* An area that is not unmapped in one go. */
+#define BIG		(4 * UNMAP_BATCH + PAGE_SIZE)
 
 /* Others may be reading an arena's files, one at a time: see scripts/guest/kunit.sh. */
 #define OTHERS		1
@@ -264,12 +268,101 @@ static void a_lowered_threshold_is_acted_upon(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).lazy, 0);
 }
 
+/* What a task does that a probe can see: whether it lets others run is not left to chance. */
+static struct {
+	struct task_struct *task;
+	unsigned long frees;
+	unsigned long in_a_row;
+	unsigned long longest;
+} seen;
+
+static int on_free(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (current == READ_ONCE(seen.task)) {
+		seen.frees++;
+		seen.in_a_row++;
+		seen.longest = max(seen.longest, seen.in_a_row);
+	}
+	return 0;
+}
+
+static int on_rest(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (current == READ_ONCE(seen.task))
+		seen.in_a_row = 0;
+	return 0;
+}
+
+/* Where a page is freed; where cond_resched() comes by. */
+static struct kprobe probes[] = {
+	{ .symbol_name = "__free_pages", .pre_handler = on_free },
+	{ .symbol_name = "__might_resched", .pre_handler = on_rest },
+};
+
+static void take_probes(void *unused)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		if (probes[i].addr)
+			unregister_kprobe(&probes[i]);
+		probes[i].addr = NULL;
+		probes[i].flags = 0;
+	}
+}
+
+static void put_probes(struct kunit *test)
+{
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		kunit_skip(test, "without DEBUG_ATOMIC_SLEEP cond_resched() cannot be seen");
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, take_probes, NULL), 0);
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		int err = register_kprobe(&probes[i]);
+
+		if (err) {
+			probes[i].addr = NULL;
+			kunit_skip(test, "no probe of %s: %d", probes[i].symbol_name, err);
+		}
+	}
+}
+
+/* How many pages are freed at most without letting others run? */
+static void expect_rests(struct kunit *test, void (*call)(const void *addr), const void *addr,
+			 unsigned long pages)
+{
+	seen.frees = 0;
+	seen.in_a_row = 0;
+	seen.longest = 0;
+	WRITE_ONCE(seen.task, current);
+	call(addr);
+	WRITE_ONCE(seen.task, NULL);
+	KUNIT_EXPECT_GE(test, seen.frees, pages);
+	KUNIT_EXPECT_LE(test, seen.longest, UNMAP_BATCH >> PAGE_SHIFT);
+}
+
+static void big_frees_let_others_run(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long pages = BIG / PAGE_SIZE;
+	void *addr;
+
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	addr = kt_pages(arena, pages, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	put_probes(test);
+	expect_rests(test, vmap_free, addr, pages);
+}
+
 static struct kunit_case bounds_cases[] = {
 	KUNIT_CASE(open_files_cost_frees_nothing),
 	KUNIT_CASE(files_being_read_are_bounded),
 	KUNIT_CASE(refused_reads_may_be_repeated),
 	KUNIT_CASE(a_free_pays_no_backlog),
 	KUNIT_CASE(a_lowered_threshold_is_acted_upon),
+	KUNIT_CASE(big_frees_let_others_run),
 	{}
 };
 

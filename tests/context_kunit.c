@@ -268,6 +268,43 @@ static void free_against_the_throttle(struct kunit *test)
 	expect_empty(test, errand);
 }
 
+static void free_one(struct errand *errand)
+{
+	vmap_free(errand->addr[0]);
+}
+
+/* Send an area of so many pages to be freed.  Return whether it was still mapped then. */
+static bool still_mapped(struct kunit *test, struct errand *errand, unsigned long pages)
+{
+	bool mapped;
+
+	errand->addr[0] = kt_pages(errand->arena, pages, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, errand->addr[0]);
+	/* So that the worker cannot come before the look. */
+	mutex_lock(&errand->arena->deferred_lock);
+	send(test, errand, free_one);
+	mapped = !kt_faults(errand->addr[0]);
+	mutex_unlock(&errand->arena->deferred_lock);
+	return mapped;
+}
+
+/* Where others cannot run meanwhile, an area is unmapped only if it is small. */
+static void free_a_big_area(struct kunit *test)
+{
+	const struct context *context = test->param_value;
+	struct errand *errand = new_errand(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	unsigned long most = UNMAP_BATCH / PAGE_SIZE;
+
+	if (errand->arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	KUNIT_EXPECT_FALSE(test, still_mapped(test, errand, most));
+	KUNIT_EXPECT_EQ(test, kt_stats(errand->arena).deferred, 0);
+	KUNIT_EXPECT_EQ(test, still_mapped(test, errand, most + 1), !context->may_wait);
+	KUNIT_EXPECT_EQ(test, kt_stats(errand->arena).deferred, !context->may_wait);
+	kt_settle(test, errand->arena);
+	KUNIT_EXPECT_TRUE(test, kt_faults(errand->addr[0]));
+}
+
 static void free_after_a_grace_period(struct kunit *test)
 {
 	struct errand *errand = new_errand(test, VMAP_ARENA_NOCACHE);
@@ -333,6 +370,7 @@ static struct kunit_case context_cases[] = {
 	KUNIT_CASE_PARAM(alloc_and_free, contexts_gen_params),
 	KUNIT_CASE_PARAM(alloc_without_room, contexts_gen_params),
 	KUNIT_CASE_PARAM(free_against_the_throttle, contexts_gen_params),
+	KUNIT_CASE_PARAM(free_a_big_area, contexts_gen_params),
 	KUNIT_CASE_PARAM(free_after_a_grace_period, contexts_gen_params),
 	KUNIT_CASE_PARAM(free_of_any_kind, contexts_gen_params),
 	KUNIT_CASE_PARAM(alloc_and_free_cached, contexts_gen_params),
