@@ -549,6 +549,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	stats->reserved = arena->reserved;
 	stats->free = arena->tree.units;
 	stats->lazy = atomic_long_read(&arena->lazy_units);
+	stats->pending = atomic_long_read(&arena->deferred_units);
 	stats->busy = arena->reserved - min(arena->reserved,
 					    stats->free + stats->lazy + stats->cached);
 	stats->largest_free = free_tree_longest(&arena->tree);

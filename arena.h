@@ -157,12 +157,16 @@ struct depot {
  *
  * @lazy_list: lazy extents that some TLB may still hold; lock-free
  * @deferred_list: extents freed where the free could not be done; lock-free
- * @deferred_lock: one at a time does a deferred free; taken before @purge_lock, may be held over a flush
+ * @deferred_lock: one at a time does deferred frees, a few; taken before @purge_lock, may be held
+ *		   over a flush
  * @finishing: taken from @deferred_list, to be done before more are; under @deferred_lock
  * @deferrals: how often some were taken since the start; written under @deferred_lock
+ * @deferred_units: units in @deferred_list and in @finishing
  * @lazy_units: units in @lazy_list and in @flushed
  * @purge_lock: one flush at a time, and nobody else's half done; held over one, and no longer
  * @flushes: flushes since the start; written under @purge_lock
+ * @flushed_at: when the last one was, in jiffies; written under @purge_lock
+ * @starved: an allocation that may not sleep found no room since then
  * @purge_work: purges what nobody else does, and does the deferred frees
  *
  * @depot: extents kept for reuse, by size in quanta; under @lock
@@ -220,9 +224,12 @@ struct vmap_arena {
 	struct mutex deferred_lock;
 	struct llist_node *finishing;
 	unsigned long deferrals;
+	atomic_long_t deferred_units;
 	atomic_long_t lazy_units;
 	struct mutex purge_lock;
 	unsigned long flushes;
+	unsigned long flushed_at;
+	bool starved;
 	struct work_struct purge_work;
 
 	struct depot depot[CACHE_CLASSES + 1];
@@ -295,7 +302,7 @@ void area_report_extent(const struct vmap_arena *arena, const struct vmap_extent
  */
 #define UNMAP_BATCH	(2UL << 20)
 
-bool arena_unmap(struct vmap_extent *extent);
+unsigned long arena_unmap(struct vmap_extent *extent, unsigned long most);
 void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
 
 /* take.c */
@@ -311,6 +318,7 @@ bool span_note_idle(struct vmap_arena *arena, struct vmap_extent *whole);
 void span_note_used(struct vmap_arena *arena, struct vmap_extent *whole);
 void span_keep_reserve(struct vmap_arena *arena, gfp_t gfp);
 bool span_is_low(const struct vmap_arena *arena);
+bool span_is_worth_a_flush(const struct vmap_arena *arena);
 struct vmap_span *span_look_up(unsigned long addr);
 
 /* Is this free extent alone between the two ends of its span's edge? */
@@ -364,6 +372,8 @@ void purge_defer(struct vmap_arena *arena, struct vmap_extent *extent);
 bool purge_merge(struct vmap_arena *arena, unsigned int count);
 struct vmap_extent *purge_reuse(struct vmap_arena *arena, unsigned long size);
 bool purge_flush(struct vmap_arena *arena);
+bool purge_deferred(struct vmap_arena *arena);
+void purge_help(struct vmap_arena *arena);
 void purge_all(struct vmap_arena *arena);
 
 /* walk.c */

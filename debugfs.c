@@ -52,6 +52,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "flushes %lu\npurged %lu\nthrottle_waits %lu\ndeferred %lu\nimports %lu\n",
 		   stats.flushes, stats.purged, stats.throttle_waits, stats.deferred,
 		   stats.imports);
+	seq_printf(m, "pending %lu\n", stats.pending);
 	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->held_max));
 	return 0;
 }

@@ -23,17 +23,28 @@
  * That happens where freeing pages is not allowed or where there are too many for a caller who may
  * not sleep: then they are still mapped.  It also happens where the throttle says that a free must
  * purge first and the caller may not sleep, or has done so THROTTLE_ROUNDS times: then all but the
- * charge and the flush is done.  Who has done so has merged a fixed number of extents before it leaves one to the worker: so a backlog
- * above the limit, as a threshold that was lowered leaves it, gets smaller with each free, and what
- * is deferred meanwhile is a fraction of it.
+ * charge and the flush is done.  Who has done so has merged a fixed number of extents before one is
+ * left to the worker: so a backlog above the limit, as a threshold that was lowered leaves it, gets
+ * smaller with each free, and what is deferred meanwhile is a fraction of it.
+ *
+ * What is deferred is added up.  As long as that is more than the threshold, whoever frees and can
+ * sleep, and whoever allocates past the cache and can, does a part of it first: as much as the
+ * worker does in one go, which is more than a free adds.  So those who can sleep do not make it
+ * grow, and what is deferred exceeds the threshold by no more than what callers who may not sleep
+ * free until the worker, or anybody who can sleep, gets a CPU.
+ *
+ * Where hardly any room is free and none can be imported, the worker flushes ahead of need: what is
+ * lazy at once if there is enough of it to fill the reserve or if an allocation that may not sleep
+ * has failed, else THROTTLE_FLUSH_RATE times a second.
  *
  * Invariants:
  *   - an address goes from lazy to free only after every CPU was flushed;
  *   - lazy_units is charged before an extent becomes lazy, and never lets lazy extents exceed the
- *     limit by more than one free on each CPU;
+ *     limit by more than one free on each CPU; above a limit that was lowered it does not grow;
  *   - flushing holds no spinlock; merging holds the arena's for one batch;
- *   - purge_lock is held for one flush, deferred_lock for one deferred free or UNMAP_BATCH of it: who
- *     waits for them does not wait for a backlog.
+ *   - deferred_units is charged before an extent is deferred, until it is lazy;
+ *   - purge_lock is held for one flush, deferred_lock for a few deferred frees, of which no more
+ *     than UNMAP_BATCH is unmapped: who waits for them does not wait for a backlog.
  *
  * Whoever wants all of a backlog gone (purge_all()) must not go on for as long as others add to it.
  * Both backlogs are handled in generations: what is to be done next is taken from the list of what
@@ -45,6 +56,7 @@
  * the lists.  deferred_lock does the same for what is deferred; it is taken first.  The lists of
  * what comes in are lock-free; the flushed list is under the arena's lock.
  */
+#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
@@ -61,6 +73,11 @@
 static unsigned long lazy_units(const struct vmap_arena *arena)
 {
 	return atomic_long_read(&arena->lazy_units);
+}
+
+static unsigned long deferred_units(const struct vmap_arena *arena)
+{
+	return atomic_long_read(&arena->deferred_units);
 }
 
 static bool wants_purge(const struct vmap_arena *arena)
@@ -174,6 +191,7 @@ void purge_add(struct vmap_arena *arena, struct vmap_extent *extent)
 void purge_defer(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	arena_count(arena, deferred);
+	atomic_long_add(extent->size, &arena->deferred_units);
 	llist_add(&extent->lazy, &arena->deferred_list);
 	purge_kick(arena);
 }
@@ -209,6 +227,7 @@ static bool flush_lazy(struct vmap_arena *arena)
 	lockdep_assert_held(&arena->purge_lock);
 	if (data_race(arena->flushed))
 		return true;
+	WRITE_ONCE(arena->starved, false);
 	batch = llist_del_all(&arena->lazy_list);
 	if (!batch)
 		return false;
@@ -216,6 +235,7 @@ static bool flush_lazy(struct vmap_arena *arena)
 	flags = arena_lock(arena);
 	arena->flushed = batch;
 	WRITE_ONCE(arena->flushes, arena->flushes + 1);
+	WRITE_ONCE(arena->flushed_at, jiffies);
 	arena_unlock(arena, flags);
 	return true;
 }
@@ -265,32 +285,61 @@ static bool take_deferred(struct vmap_arena *arena)
 	return arena->finishing;
 }
 
-/* Do the next deferred free, or a part of it; return false if the limit is reached. */
-static bool finish_next(struct vmap_arena *arena)
+/* Do the next deferred free, unmapping at most @most, which is updated.  Return if it is done. */
+static bool finish_next(struct vmap_arena *arena, unsigned long *most)
 {
 	struct vmap_extent *extent = llist_entry(arena->finishing, struct vmap_extent, lazy);
+	unsigned long size = extent->size;
 
 	lockdep_assert_held(&arena->deferred_lock);
-	if (extent->unmapped < extent_end(extent) && arena_unmap(extent))
-		return true;
-	if (!purge_charge(arena, extent->size))
+	*most -= arena_unmap(extent, *most);
+	if (extent->unmapped < extent_end(extent))
 		return false;
+	if (!purge_charge(arena, size)) {
+		if (purge_flush(arena))
+			merge(arena, THROTTLE_MERGE_BATCH);
+		return false;
+	}
 	arena->finishing = llist_next(arena->finishing);
 	purge_add(arena, extent);
+	atomic_long_sub(size, &arena->deferred_units);
 	return true;
 }
 
-/* Do a deferred free, or purge a little for it.  Return false if there is none. */
-static bool finish_deferred(struct vmap_arena *arena)
+/**
+ * purge_deferred() - do some deferred frees, or a part of one, or purge a little for the next
+ * @arena: the arena
+ *
+ * Context: process, may sleep.
+ * Return: false if none is deferred.
+ */
+bool purge_deferred(struct vmap_arena *arena)
 {
-	bool any;
+	unsigned long most = UNMAP_BATCH;
+	unsigned int left = THROTTLE_MERGE_FREE;
+	bool any = false;
 
 	mutex_lock(&arena->deferred_lock);
-	any = take_deferred(arena);
-	if (any && !finish_next(arena) && purge_flush(arena))
-		merge(arena, THROTTLE_MERGE_BATCH);
+	while (left-- && take_deferred(arena)) {
+		any = true;
+		if (!finish_next(arena, &most))
+			break;
+	}
 	mutex_unlock(&arena->deferred_lock);
+	cond_resched();
 	return any;
+}
+
+/**
+ * purge_help() - take part in the deferred frees if there are too many
+ * @arena: the arena
+ *
+ * Context: process, may sleep.
+ */
+void purge_help(struct vmap_arena *arena)
+{
+	if (unlikely(throttle_wants_purge(deferred_units(arena), READ_ONCE(arena->threshold))))
+		purge_deferred(arena);
 }
 
 /* Is there something to do that frees wait for, or are deferred for, and that can be done now? */
@@ -298,7 +347,7 @@ static bool is_urgent(const struct vmap_arena *arena)
 {
 	if (is_at_limit(arena))
 		return data_race(arena->flushed) || !llist_empty(&arena->lazy_list);
-	return data_race(arena->finishing) || !llist_empty(&arena->deferred_list);
+	return deferred_units(arena);
 }
 
 /* Let others run: for a while, if nobody waits for what comes next or if it cannot be done yet. */
@@ -319,15 +368,35 @@ static bool trim_a_little(struct vmap_arena *arena)
 	return arena->memory && arena_trim_spares(arena, SPARES_KEEP, TRIM_BATCH);
 }
 
-/* Do what was deferred, flush if that is wanted, merge; a little of each.  Return whether to go on. */
+/* Has it been long enough since the last flush for one that gains little? */
+static bool is_flush_due(const struct vmap_arena *arena)
+{
+	return time_after_eq(jiffies, READ_ONCE(arena->flushed_at) + HZ / THROTTLE_FLUSH_RATE);
+}
+
+/* Is what is lazy to be flushed now? */
+static bool wants_flush(const struct vmap_arena *arena)
+{
+	return wants_purge(arena) ||
+	       (span_is_low(arena) && (span_is_worth_a_flush(arena) || is_flush_due(arena) ||
+				       READ_ONCE(arena->starved)));
+}
+
+/* Will it be later on? */
+static bool awaits_flush(const struct vmap_arena *arena)
+{
+	return span_is_low(arena) && !llist_empty(&arena->lazy_list);
+}
+
+/* Do what was deferred, flush if need be, merge; a little of each.  Return whether to go on. */
 static bool purge_a_little(struct vmap_arena *arena)
 {
-	bool deferred = finish_deferred(arena);
+	bool deferred = purge_deferred(arena);
 
-	if (wants_purge(arena) || span_is_low(arena))
+	if (wants_flush(arena))
 		purge_flush(arena);
 	return merge(arena, THROTTLE_MERGE_BATCH) || deferred || wants_purge(arena) ||
-	       trim_a_little(arena);
+	       awaits_flush(arena) || trim_a_little(arena);
 }
 
 /* As long as calls come they merge, too, and below the limit nobody waits for this. */
@@ -347,7 +416,7 @@ static void finish_all_deferred(struct vmap_arena *arena)
 	mutex_lock(&arena->deferred_lock);
 	first = arena->deferrals;
 	mutex_unlock(&arena->deferred_lock);
-	while (READ_ONCE(arena->deferrals) - first < 2 && finish_deferred(arena))
+	while (READ_ONCE(arena->deferrals) - first < 2 && purge_deferred(arena))
 		pause(arena);
 }
 

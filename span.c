@@ -16,7 +16,8 @@
  * belongs to one span wholly, and one from that span's table of owners.  It takes no lock.  In
  * front of the xarray is a small table of the spans seen at each address modulo its size, so that
  * most look-ups are a single load.  A span that goes is taken out of both first and freed after an
- * RCU grace period; whoever holds a busy extent of it needs no RCU, for then it cannot go.
+ * RCU grace period, one for all that go together; whoever holds a busy extent of it needs no RCU,
+ * for then it cannot go.
  *
  * Locking: import_lock covers import; the arena's lock covers the lists and sums.
  */
@@ -163,14 +164,22 @@ static struct vmap_span *close_idle_span(struct vmap_arena *arena, unsigned long
  */
 void span_return_idle(struct vmap_arena *arena, unsigned long keep)
 {
-	struct vmap_span *span;
+	struct vmap_span *span, *following;
+	LIST_HEAD(closed);
 
 	while ((span = close_idle_span(arena, keep))) {
-		if (arena->memory) {
+		if (arena->memory)
 			unmap_span(span, span->end);
-			synchronize_rcu();
-		}
+		list_add_tail(&span->link, &closed);
+		cond_resched();
+	}
+	if (list_empty(&closed))
+		return;
+	if (arena->memory)
+		synchronize_rcu();
+	list_for_each_entry_safe(span, following, &closed, link) {
 		free_span(span);
+		cond_resched();
 	}
 }
 
@@ -288,6 +297,12 @@ static unsigned long lazy_units(const struct vmap_arena *arena)
 	return atomic_long_read(&arena->lazy_units);
 }
 
+/* Would a flush more than fill the reserve? */
+bool span_is_worth_a_flush(const struct vmap_arena *arena)
+{
+	return lazy_units(arena) > reserve_units();
+}
+
 static bool wants_import(const struct vmap_arena *arena)
 {
 	return data_race(arena->tree.units) + lazy_units(arena) < reserve_units() &&
@@ -307,9 +322,9 @@ void span_keep_reserve(struct vmap_arena *arena, gfp_t gfp)
 		return;
 	if (wants_import(arena))
 		mod_delayed_work(arena_wq, &arena->span_work, 0);
-	else if (lazy_units(arena) > reserve_units() && gfpflags_allow_blocking(gfp))
+	else if (span_is_worth_a_flush(arena) && gfpflags_allow_blocking(gfp))
 		purge_flush(arena);
-	else
+	else if (lazy_units(arena))
 		purge_kick(arena);
 }
 

@@ -7,8 +7,9 @@
  * those that find no room.
  *
  * If nothing fits, what costs least is done first: lazy extents are flushed and merged, a batch and
- * a look at a time; then a span is imported; then all that is cached is given up; only then the
- * allocation fails.  A caller who may not sleep gets what is free or flushed already.
+ * a look at a time, and where none is lazy deferred frees are done; then a span is imported; then
+ * all that is cached is given up; only then the allocation fails.  A caller who may not sleep gets
+ * what is free or flushed already.
  *
  * Splitting needs up to two spare extents.  They are got before the lock is taken, from a pool that
  * merging fills, so that freeing never needs memory.  A worker fills it in time, so that few calls
@@ -165,7 +166,8 @@ static bool merge_for_room(struct vmap_arena *arena, struct effort *effort, bool
 
 	if (!arena->memory)
 		return false;
-	if (may_sleep ? effort->merges++ >= MAX_MERGES || !purge_flush(arena)
+	if (may_sleep ? effort->merges++ >= MAX_MERGES ||
+			!(purge_flush(arena) || purge_deferred(arena))
 		      : !data_race(arena->flushed))
 		return false;
 	flags = arena_lock(arena);
@@ -187,6 +189,8 @@ static int import_for_room(struct vmap_arena *arena, const struct free_search *s
 /* Give up all that is cached, as far as that is possible here. */
 static bool drain_for_room(struct vmap_arena *arena, struct effort *effort, bool may_sleep)
 {
+	if (arena->memory && !may_sleep)
+		WRITE_ONCE(arena->starved, true);
 	if (effort->drained || (arena->memory && !may_sleep))
 		return false;
 	effort->drained = true;

@@ -111,8 +111,11 @@ static __always_inline void take_ahead(struct vmap_arena *arena, gfp_t gfp)
 {
 	if (unlikely(data_race(arena->spares.count) < TAKE_SPARES_LOW))
 		queue_work(arena_wq, &arena->stock_work);
-	if (arena->memory)
-		span_keep_reserve(arena, gfp);
+	if (!arena->memory)
+		return;
+	span_keep_reserve(arena, gfp);
+	if (gfpflags_allow_blocking(gfp))
+		purge_help(arena);
 }
 
 #endif

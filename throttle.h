@@ -7,8 +7,11 @@
  *   below the threshold	nobody purges; frees and allocations merge some of what is flushed
  *   above it			a flush is asked for, and each free merges more than an allocation
  *				can undo, so that purging wins over allocating
- *   above twice it		a free purges first, a few times, or is left to the worker if that did
- *				not do or if it may not sleep
+ *   above twice it		a free purges first, a few times, or is left to the worker if that
+ *				did not do or if it may not sleep
+ *
+ * What is deferred is held down to the threshold likewise: above it each free, and each allocation
+ * past the cache, that can sleep does a part of it first.
  *
  * A free is let through as long as the limit is not reached yet, so lazy units never exceed the
  * limit by more than the extent of one free on each CPU.  A threshold that is lowered may put the
@@ -34,6 +37,14 @@
 
 /* Flushed extents that the worker merges before it lets others have the lock. */
 #define THROTTLE_MERGE_BATCH	16
+
+/*
+ * Flushes a second of an arena with hardly any room, whose limit lets no span be imported, if each
+ * gains little: they are for callers who may not sleep and may come at any time.  Whoever needs
+ * room now has it flushed now.  An interrupt to each CPU every tenth of a second is what a few
+ * timers cost.
+ */
+#define THROTTLE_FLUSH_RATE	10
 
 static inline bool throttle_wants_purge(unsigned long lazy, unsigned long threshold)
 {

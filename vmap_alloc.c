@@ -122,21 +122,21 @@ static bool may_wait(void)
 }
 
 /**
- * arena_unmap() - unmap the next UNMAP_BATCH of an extent on its way to lazy, and free its pages
+ * arena_unmap() - unmap what comes next of an extent on its way to lazy, and free its pages
  * @extent: unmapped so far as it says, which is updated
+ * @most: how many units
  *
  * Context: any in which pages may be freed.
- * Return: whether some is left.
+ * Return: how many units were unmapped.
  */
-bool arena_unmap(struct vmap_extent *extent)
+unsigned long arena_unmap(struct vmap_extent *extent, unsigned long most)
 {
-	unsigned long start = extent->unmapped, end = extent_end(extent);
+	unsigned long start = extent->unmapped, size = min(extent_end(extent) - start, most);
 	bool foreign = extent->flags & VMAP_EXTENT_FOREIGN;
 
-	end = start + min(end - start, UNMAP_BATCH);
-	window_unmap(span_of(extent->start)->window, start, end, !foreign);
-	WRITE_ONCE(extent->unmapped, end);
-	return end < extent_end(extent);
+	window_unmap(span_of(extent->start)->window, start, start + size, !foreign);
+	WRITE_ONCE(extent->unmapped, start + size);
+	return size;
 }
 
 /* Unmap all of an extent; return false if it is more than may be done here. */
@@ -144,7 +144,7 @@ static bool unmap_here(struct vmap_extent *extent, bool wait)
 {
 	if (!may_call_mm() || (!wait && extent->size > UNMAP_BATCH))
 		return false;
-	while (arena_unmap(extent))
+	while (arena_unmap(extent, UNMAP_BATCH) && extent->unmapped < extent_end(extent))
 		cond_resched();
 	return true;
 }
@@ -157,6 +157,8 @@ static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 
 	WRITE_ONCE(extent->state, VMAP_FREEING);
 	WRITE_ONCE(extent->unmapped, extent->start);
+	if (wait)
+		purge_help(arena);
 	done = unmap_here(extent, wait);
 	while (done && !purge_charge(arena, extent->size)) {
 		done = wait && rounds--;
@@ -430,9 +432,9 @@ static __always_inline void free_for(const void *addr, const void *caller)
  *
  * Unless the memory is kept for reuse, the pages are unmapped and freed before it returns, except
  * where that is not allowed, or where the caller may not sleep and it is more than 2 MiB: then the
- * purge worker does it.  A caller who may sleep lets others run after each 2 MiB.  An address that is not the start of a live allocation is reported with
- * the caller, and nothing is changed; only two CPUs that free the same address in the same instant
- * may both succeed.
+ * purge worker does it.  A caller who may sleep lets others run after each 2 MiB.  An address that
+ * is not the start of a live allocation is reported with the caller, and nothing is changed; only two
+ * CPUs that free the same address in the same instant may both succeed.
  *
  * Context: any but NMI.  Waits only where it may sleep.
  */

@@ -72,6 +72,7 @@ enum vmap_fit {
  * @refills: half magazines filled from the depot
  * @drains: half magazines emptied into the depot
  * @shrinks: pages given back to a system short of memory
+ * @pending: of what is busy, that which was freed and waits for the worker; guards included
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -99,6 +100,7 @@ struct vmap_arena_stats {
 	unsigned long refills;
 	unsigned long drains;
 	unsigned long shrinks;
+	unsigned long pending;
 };
 
 /* Memory, from the default arena. */

@@ -24,6 +24,15 @@
 /* An area that is not unmapped in one go. */
 #define BIG		(4 * UNMAP_BATCH + PAGE_SIZE)
 
+/* Frees that are left to the worker, far more than the threshold has room for. */
+#define DEFERRED	200
+
+/* Of a page each, so few that all fit into what the reserve of the smallest span is. */
+#define PAIRS		50
+
+/* Spans that come to be idle at the same time. */
+#define SPANS		4
+
 /* Others may be reading an arena's files, one at a time: see scripts/guest/kunit.sh. */
 #define OTHERS		1
 
@@ -268,12 +277,148 @@ static void a_lowered_threshold_is_acted_upon(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).lazy, 0);
 }
 
+static void start_worker(void *data)
+{
+	struct vmap_arena *arena = data;
+
+	clear_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&arena->purge_work));
+}
+
+/* Until the test ends the purge worker does not run: it seems to be queued, and never starts. */
+static void stop_worker(struct kunit *test, struct vmap_arena *arena)
+{
+	do {
+		cancel_work_sync(&arena->purge_work);
+	} while (test_and_set_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&arena->purge_work)));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, start_worker, arena), 0);
+}
+
+static void free_atomically(void **addr, unsigned int count)
+{
+	preempt_disable();
+	while (count--)
+		vmap_free(addr[count]);
+	preempt_enable();
+}
+
+static void get_pages_each(struct kunit *test, struct vmap_arena *arena, void **addr,
+			   unsigned int count)
+{
+	while (count--) {
+		addr[count] = kt_pages(arena, 1, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr[count]);
+	}
+}
+
+/*
+ * Without a worker nothing but the calls themselves does what atomic frees have left.  Each call
+ * that can sleep does more than its own as long as there is too much.
+ */
+static void what_is_deferred_is_bounded(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	void **addr = kunit_kcalloc(test, 2 * DEFERRED, sizeof(*addr), GFP_KERNEL);
+	unsigned long threshold = 16 * PAGE_SIZE;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	get_pages_each(test, arena, addr, 2 * DEFERRED);
+	stop_worker(test, arena);
+	WRITE_ONCE(arena->threshold, threshold);
+	free_atomically(addr, DEFERRED);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, DEFERRED * PAGE_SIZE - 2 * threshold);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, kt_stats(arena).deferred * PAGE_SIZE);
+	for (i = 0; i < DEFERRED; i++) {
+		unsigned long before = kt_stats(arena).pending;
+
+		vmap_free(addr[DEFERRED + i]);
+		KUNIT_EXPECT_LE(test, kt_stats(arena).pending, max(before, threshold));
+	}
+	KUNIT_EXPECT_LE(test, kt_stats(arena).pending, threshold);
+	kt_settle(test, arena);
+}
+
+/* The same by allocations. */
+static void allocations_help_too(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	void **addr = kunit_kcalloc(test, DEFERRED, sizeof(*addr), GFP_KERNEL);
+	unsigned long threshold = 16 * PAGE_SIZE;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	get_pages_each(test, arena, addr, DEFERRED);
+	stop_worker(test, arena);
+	WRITE_ONCE(arena->threshold, threshold);
+	free_atomically(addr, DEFERRED);
+	get_pages_each(test, arena, addr, DEFERRED / 2);
+	KUNIT_EXPECT_LE(test, kt_stats(arena).pending, threshold);
+	for (i = 0; i < DEFERRED / 2; i++)
+		vmap_free(addr[i]);
+	kt_settle(test, arena);
+}
+
+/* An allocation that finds no room but what is deferred has that done, and does not fail. */
+static void deferred_room_is_found(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	unsigned long pages = arena->reserved / PAGE_SIZE - 1;
+	void *addr;
+
+	if (arena->reserved <= UNMAP_BATCH / 2 || arena->reserved > BIG)
+		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
+	WRITE_ONCE(arena->threshold, 1UL << 40);
+	WRITE_ONCE(arena->limit, arena->reserved);
+	addr = kt_pages(arena, pages, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	stop_worker(test, arena);
+	WRITE_ONCE(arena->threshold, 0);
+	free_atomically(&addr, 1);
+	WRITE_ONCE(arena->threshold, 1UL << 40);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, pages * PAGE_SIZE);
+	addr = kt_pages(arena, pages, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, addr);
+	vmap_free(addr);
+	kt_settle(test, arena);
+}
+
+/*
+ * Where hardly any room is left, and no more can be had, one free after another would be flushed
+ * for the sake of the next.  Flushes are few unless somebody needs the room.
+ */
+static void flushes_near_the_limit_are_few(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	unsigned long start, flushes, left = PAIRS + 4;
+	unsigned int i;
+	void *most;
+
+	if (arena->reserved / 8 / PAGE_SIZE < left || arena->reserved > BIG)
+		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
+	WRITE_ONCE(arena->limit, arena->reserved);
+	most = kt_pages(arena, arena->reserved / PAGE_SIZE - left, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, most);
+	start = jiffies;
+	flushes = kt_stats(arena).flushes;
+	for (i = 0; i < PAIRS; i++) {
+		vmap_free(kt_pages(arena, 1, GFP_KERNEL));
+		/* The worker has all the time it needs to flush that. */
+		schedule_timeout_uninterruptible(3);
+	}
+	flushes = kt_stats(arena).flushes - flushes;
+	kunit_info(test, "%lu flushes in %lu jiffies", flushes, jiffies - start);
+	KUNIT_EXPECT_LE(test, flushes, 2 + (jiffies - start) * THROTTLE_FLUSH_RATE / HZ);
+	vmap_free(most);
+	kt_settle(test, arena);
+}
+
 /* What a task does that a probe can see: whether it lets others run is not left to chance. */
 static struct {
 	struct task_struct *task;
 	unsigned long frees;
 	unsigned long in_a_row;
 	unsigned long longest;
+	unsigned long graces;
 } seen;
 
 static int on_free(struct kprobe *probe, struct pt_regs *regs)
@@ -293,8 +438,16 @@ static int on_rest(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* Where a page is freed; where cond_resched() comes by. */
+static int on_grace(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (current == READ_ONCE(seen.task))
+		seen.graces++;
+	return 0;
+}
+
+/* Where a page is freed; where cond_resched() comes by; where a grace period is waited for. */
 static struct kprobe probes[] = {
+	{ .symbol_name = "synchronize_rcu", .pre_handler = on_grace },
 	{ .symbol_name = "__free_pages", .pre_handler = on_free },
 	{ .symbol_name = "__might_resched", .pre_handler = on_rest },
 };
@@ -356,13 +509,70 @@ static void big_frees_let_others_run(struct kunit *test)
 	expect_rests(test, vmap_free, addr, pages);
 }
 
+/* Who helps with a huge area that was left to the worker does a part of it. */
+static void helping_is_bounded(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	void *addr[2];
+
+	if (arena->limit)
+		kunit_skip(test, "arena_limit is set");
+	addr[0] = kt_pages(arena, BIG / PAGE_SIZE, GFP_KERNEL);
+	addr[1] = kt_pages(arena, 1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr[0]);
+	KUNIT_ASSERT_NOT_NULL(test, addr[1]);
+	stop_worker(test, arena);
+	free_atomically(addr, 1);
+	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, BIG + PAGE_SIZE);
+	put_probes(test);
+	expect_rests(test, vmap_free, addr[1], UNMAP_BATCH / PAGE_SIZE + 1);
+	KUNIT_EXPECT_EQ(test, seen.frees, UNMAP_BATCH / PAGE_SIZE + 1);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, BIG + PAGE_SIZE);
+	kt_settle(test, arena);
+}
+
+/* Spans that go together wait for a grace period together. */
+static void spans_go_together(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned long size = arena->reserved - PAGE_SIZE, spans;
+	void *addr[SPANS] = {};
+	unsigned int i;
+
+	if (arena->limit || arena->reserved > BIG)
+		kunit_skip(test, "load vmap_arena.ko with span_size=2M and no limit for this");
+	WRITE_ONCE(arena->threshold, 1UL << 40);
+	for (i = 0; i < SPANS; i++) {
+		addr[i] = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);
+		KUNIT_EXPECT_NOT_NULL(test, addr[i]);
+	}
+	spans = kt_stats(arena).spans;
+	KUNIT_EXPECT_GE(test, spans, SPANS);
+	for (i = 0; i < SPANS; i++)
+		vmap_free(addr[i]);
+	put_probes(test);
+	seen.graces = 0;
+	WRITE_ONCE(seen.task, current);
+	vmap_arena_purge(arena);
+	WRITE_ONCE(seen.task, NULL);
+	KUNIT_EXPECT_LE(test, kt_stats(arena).spans, spans - SPANS + 1);
+	KUNIT_EXPECT_EQ(test, seen.graces, 1);
+}
+
 static struct kunit_case bounds_cases[] = {
 	KUNIT_CASE(open_files_cost_frees_nothing),
 	KUNIT_CASE(files_being_read_are_bounded),
 	KUNIT_CASE(refused_reads_may_be_repeated),
 	KUNIT_CASE(a_free_pays_no_backlog),
 	KUNIT_CASE(a_lowered_threshold_is_acted_upon),
+	KUNIT_CASE(what_is_deferred_is_bounded),
+	KUNIT_CASE(allocations_help_too),
+	KUNIT_CASE(deferred_room_is_found),
+	KUNIT_CASE(flushes_near_the_limit_are_few),
 	KUNIT_CASE(big_frees_let_others_run),
+	KUNIT_CASE(helping_is_bounded),
+	KUNIT_CASE(spans_go_together),
 	{}
 };
 

@@ -82,7 +82,7 @@ static void note_counters(struct kt_picture *picture, const struct vmap_arena *a
 	note(picture, "lazy", atomic_long_read(&arena->lazy_units));
 	note(picture, "none waits for a flush", llist_empty(&arena->lazy_list));
 	note(picture, "none waits to be merged", !arena->flushed);
-	note(picture, "none is deferred", llist_empty(&arena->deferred_list));
+	note(picture, "deferred", atomic_long_read(&arena->deferred_units));
 	note(picture, "in the depot", arena->depot_quanta);
 	for (class = 1; class <= CACHE_CLASSES; class++)
 		if (arena->depot[class].count)

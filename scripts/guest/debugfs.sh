@@ -74,7 +74,7 @@ for file in stats areas free spans verify lazy_threshold cache; do
 	expect "$file can be read" cat "$arena/$file"
 done
 for key in spans reserved busy lazy free largest_free cached warm cold hits misses refills drains \
-	shrinks areas allocs frees fails fit merges flushes purged throttle_waits deferred imports; do
+	shrinks areas allocs frees fails fit merges flushes purged throttle_waits deferred imports pending; do
 	expect "stats has $key" grep -qi "^$key" "$arena/stats"
 done
 for file in "$arena"/* "$STRESS"/*; do
