@@ -261,6 +261,30 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 }
 
 /**
+ * cache_has_room() - is there room for one more extent, on this CPU or in the depot?
+ * @arena: the arena
+ * @class: quanta, at most CACHE_CLASSES, guard not counted
+ *
+ * Context: any.
+ * Return: what is so now; others may take the room.
+ */
+bool cache_has_room(struct vmap_arena *arena, unsigned long class)
+{
+	const struct magazine *magazine;
+	struct arena_cpu *cpu;
+	unsigned long flags;
+	bool room;
+
+	flags = arena_lock(arena);
+	cpu = this_cpu_ptr(arena->cpu);
+	magazine = cpu->magazine[class];
+	room = magazine->count < magazine->capacity ||
+	       (arena->caching && depot_has_room(arena, max(magazine->capacity, 1U) * class));
+	arena_unlock(arena, flags);
+	return room;
+}
+
+/**
  * cache_store_slow() - keep an extent when this CPU's magazine had no room
  * @arena: the arena
  * @extent: an extent that nobody holds any more
@@ -276,7 +300,7 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
 	unsigned long flags;
 	bool stored = false, wants;
 
-	if (class - 1 >= CACHE_CLASSES || !atomic_read(&arena->depot[class].magazines))
+	if (!cache_wants(arena, class))
 		return false;
 	flags = arena_lock(arena);
 	cpu = this_cpu_ptr(arena->cpu);

@@ -115,8 +115,15 @@ static __always_inline bool cache_store(struct vmap_arena *arena, struct vmap_ex
 	return true;
 }
 
+/* May an extent of @class quanta be kept?  cache_store_slow() has the last word. */
+static inline bool cache_wants(const struct vmap_arena *arena, unsigned long class)
+{
+	return class - 1 < CACHE_CLASSES && atomic_read(&arena->depot[class].magazines);
+}
+
 struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,
 				    unsigned long align, gfp_t gfp);
+bool cache_has_room(struct vmap_arena *arena, unsigned long class);
 bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long class);
 
 /**

@@ -59,6 +59,13 @@ static const struct file_operations name ## _fops = {				\
 }
 #endif
 
+/* The word of struct page that holds its flags. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define page_flag_word(page)	((page)->flags)
+#else
+#define page_flag_word(page)	((page)->flags.f)
+#endif
+
 /* What the symbol table calls __vmalloc_node(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define VMALLOC_NODE_SYMBOL	"__vmalloc_node"

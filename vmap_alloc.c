@@ -356,6 +356,13 @@ void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int no
 }
 EXPORT_SYMBOL_GPL(vmap_alloc_node);
 
+/* Is each page of an area as in a fresh one, so that whoever gets the area next can have it? */
+static __always_inline bool is_fresh(const struct vmap_span *span,
+				     const struct vmap_extent *extent, unsigned int pages)
+{
+	return window_is_fresh(span->window, extent->start, pages);
+}
+
 /* Free into this CPU's magazine, if @addr is what it seems and there is room. */
 static __always_inline bool free_fast(const void *addr)
 {
@@ -377,7 +384,8 @@ static __always_inline bool free_fast(const void *addr)
 		   extent->flags == VMAP_EXTENT_PLAIN)) {
 		arena = extent->arena;
 		class = class_of(arena, extent);
-		kept = likely(class <= CACHE_CLASSES) && magazine_push(arena->cpu, extent, class);
+		kept = likely(class <= CACHE_CLASSES && is_fresh(span, extent, class)) &&
+		       magazine_push(arena->cpu, extent, class);
 		/* While interrupts are off nobody can take it out again. */
 		if (kept)
 			kmemleak_free(addr);
@@ -387,12 +395,26 @@ out:
 	return kept;
 }
 
-/* Keep what was claimed, its arena noted, for reuse; it can be found again, as what is cached can. */
+/*
+ * Keep what was claimed, its arena noted, for reuse; it can be found again, as what is cached can.
+ * Pages are cleared only if they stay, and only once it is known that the area maps them writable
+ * and that nobody else has them: the page allocator clears what it gets back.  If others take the
+ * room meanwhile, they are cleared twice.
+ */
 static bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	struct vmap_extent **slot = span_slot(span_of(extent->start), extent->start);
+	struct vmap_span *span = span_of(extent->start);
+	struct vmap_extent **slot = span_slot(span, extent->start);
 	unsigned long class = class_of(arena, extent);
 
+	if (extent->flags != VMAP_EXTENT_PLAIN || !cache_wants(arena, class) ||
+	    !is_fresh(span, extent, class))
+		return false;
+	if (want_init_on_free()) {
+		if (!cache_has_room(arena, class))
+			return false;
+		clear_area(extent->start, extent->start + (class << PAGE_SHIFT));
+	}
 	smp_store_release(slot, extent);
 	if (cache_store(arena, extent, class) || cache_store_slow(arena, extent, class))
 		return true;
@@ -412,9 +434,7 @@ static noinline void free_slow(const void *addr, const void *caller)
 		return;
 	arena = extent->arena;
 	kmemleak_free(addr);
-	if (want_init_on_free())
-		clear_area(extent->start, extent_end(extent) - arena->guard);
-	if (extent->flags == VMAP_EXTENT_PLAIN && keep(arena, extent))
+	if (keep(arena, extent))
 		return;
 	arena_count(arena, frees);
 	free_area(arena, extent);
@@ -430,11 +450,13 @@ static __always_inline void free_for(const void *addr, const void *caller)
  * vmap_free() - free what an allocating call returned
  * @addr: the address; NULL is fine
  *
- * Unless the memory is kept for reuse, the pages are unmapped and freed before it returns, except
- * where that is not allowed, or where the caller may not sleep and it is more than 2 MiB: then the
- * purge worker does it.  A caller who may sleep lets others run after each 2 MiB.  An address that
- * is not the start of a live allocation is reported with the caller, and nothing is changed; only two
- * CPUs that free the same address in the same instant may both succeed.
+ * Memory is kept for reuse only if nothing tells it from fresh memory: each page is mapped as it was
+ * at first, and nobody else refers to it.  Else the pages are unmapped and freed, a page to which
+ * somebody else still refers by its last user, before vmap_free() returns, except where that is not
+ * allowed, or where the caller may not sleep and it is more than 2 MiB: then the purge worker does
+ * it.  A caller who may sleep lets others run after each 2 MiB.  An address that is not the start of
+ * a live allocation is reported with the caller, and nothing is changed; only two CPUs that free the
+ * same address in the same instant may both succeed.
  *
  * Context: any but NMI.  Waits only where it may sleep.
  */
@@ -451,9 +473,9 @@ static void free_area_rcu(struct rcu_head *rcu)
 	struct vmap_arena *arena = span_of(extent->start)->arena;
 
 	kmemleak_free((void *)extent->start);
-	/* The list of callbacks was where the arena is noted. */
+	/* The callback's rcu_head overlays extent->arena, so restore that. */
 	WRITE_ONCE(extent->arena, arena);
-	if (extent->flags == VMAP_EXTENT_PLAIN && !want_init_on_free() && keep(arena, extent))
+	if (keep(arena, extent))
 		return;
 	arena_count(arena, frees);
 	free_area(arena, extent);

@@ -166,6 +166,7 @@ static bool fill_window(struct vmap_window *window, unsigned long size, struct p
 	window->base = ALIGN_DOWN((unsigned long)window->reservation, PMD_SIZE);
 	window->start = ALIGN((unsigned long)window->reservation, PMD_SIZE);
 	window->end = window->start + size;
+	window->fresh = pfn_pte(0, PAGE_KERNEL);
 	if (find_tables(window, dummy))
 		return true;
 	pr_err_once("vmap_arena: the page tables at %p are not laid out as expected\n",
@@ -283,6 +284,86 @@ unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsig
 		count++;
 	}
 	return count;
+}
+
+/* The mapcount, less one, and the reference count of @page, in one load. */
+static inline u64 page_counts(const struct page *page)
+{
+	static_assert(offsetof(struct page, _mapcount) % sizeof(u64) == 0);
+	static_assert(offsetof(struct page, _refcount) ==
+		      offsetof(struct page, _mapcount) + sizeof(u32));
+	return data_race(*(const u64 *)&page->_mapcount);
+}
+
+/* page_counts() of a page with one reference that is not mapped to user space. */
+static inline u64 one_holder(void)
+{
+	union {
+		u32 count[2];
+		u64 both;
+	} counts = { .count = { -1, 1 } };
+
+	return counts.both;
+}
+
+/*
+ * window_is_fresh() of entries of one table.  15 instructions a page on x86: the words that must be
+ * zero are collected, and looked at once.
+ */
+static __always_inline bool entries_are_fresh(const pte_t *pte, unsigned int count, pte_t fresh)
+{
+	unsigned long flags = 0, mappings = 0, privates = 0, pfn;
+	const pte_t *last = pte + count;
+
+	do {
+		const struct page *page;
+
+		if (!arch_differs_in_frame(*pte, fresh, &pfn))
+			return false;
+		page = pfn_to_page(pfn);
+		if (page_counts(page) != one_holder())
+			return false;
+		flags |= data_race(page_flag_word(page));
+		mappings |= data_race((unsigned long)page->mapping);
+		privates |= data_race(page->private);
+	} while (++pte < last);
+	return !((flags & PAGEFLAGS_MASK) | mappings | privates);
+}
+
+/* window_is_fresh() of an area that lies in two tables or more. */
+static noinline bool tables_are_fresh(const struct vmap_window *window, unsigned long addr,
+				      unsigned int count)
+{
+	while (count) {
+		unsigned int here = min(count, PTRS_PER_PTE - (unsigned int)pte_index(addr));
+
+		if (!entries_are_fresh(window_pte(window, addr), here, window->fresh))
+			return false;
+		addr += here * PAGE_SIZE;
+		count -= here;
+	}
+	return true;
+}
+
+/**
+ * window_is_fresh() - is each page of an area, and how it is mapped, as in a fresh area?
+ * @window: the window
+ * @addr: first byte of the area
+ * @count: its pages, at least one
+ *
+ * A fresh area maps each page writable, not executable and cached (PAGE_KERNEL); each page has one
+ * reference, is in no user space and in no compound page, and has no flag, mapping or private word
+ * set: that is how the page allocator hands pages out.  Anything else was done by the area's
+ * holder, or by somebody who found the page through the area and may still refer to it.
+ *
+ * Context: any; nobody else may free the pages meanwhile.
+ * Return: false if any page or entry differs, or is missing.
+ */
+bool window_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count)
+{
+	if (unlikely(pte_index(addr) + count > PTRS_PER_PTE))
+		return tables_are_fresh(window, addr, count);
+	return entries_are_fresh(window_pte(window, addr), count, window->fresh);
 }
 
 /**

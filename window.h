@@ -20,6 +20,8 @@ struct vmap_window {
 	unsigned long base;
 	/* What vmap() returned, for vunmap(): it holds [start, end) and the slack around. */
 	void *reservation;
+	/* Maps page frame 0 as PAGE_KERNEL: what else a fresh area's entries are but the frame. */
+	pte_t fresh;
 	/* The page table of each PMD_SIZE from base to the reservation's end. */
 	pte_t *table[];
 };
@@ -44,6 +46,7 @@ void window_map(struct vmap_window *window, unsigned long addr, struct page **pa
 		unsigned int count, pgprot_t prot);
 unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
 			   bool free_pages);
+bool window_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count);
 void window_flush(unsigned long start, unsigned long end);
 
 #endif

@@ -34,6 +34,13 @@ static inline pgd_t *arch_kernel_root(void)
 	return phys_to_virt(ttbr);
 }
 
+/* The frame that @pte maps, if nothing else tells @pte from @zero, which maps frame 0. */
+static inline bool arch_differs_in_frame(pte_t pte, pte_t zero, unsigned long *pfn)
+{
+	*pfn = pte_pfn(pte);
+	return pte_same(pte, pfn_pte(*pfn, __pgprot(pte_val(zero))));
+}
+
 static inline void arch_flush(unsigned long start, unsigned long end)
 {
 	flush_tlb_kernel_range(start, end);

@@ -54,6 +54,20 @@ static inline void arch_flush_here(void *info)
 		asm volatile("invlpg (%0)" : : "r" (addr) : "memory");
 }
 
+/*
+ * The frame that @pte maps, if nothing else tells @pte from @zero, which maps frame 0.  The kernel
+ * has pte_val() patched for Xen PV guests, which are refused, and a compiler sees only the call.
+ */
+static inline bool arch_differs_in_frame(pte_t pte, pte_t zero, unsigned long *pfn)
+{
+	unsigned long bits = native_pte_val(pte) ^ native_pte_val(zero);
+
+	if (bits & PTE_FLAGS_MASK)
+		return false;
+	*pfn = bits >> PAGE_SHIFT;
+	return true;
+}
+
 /* May not be called with interrupts off: it waits for the other CPUs. */
 static inline void arch_flush(unsigned long start, unsigned long end)
 {

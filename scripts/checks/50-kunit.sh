@@ -17,7 +17,7 @@ loops=1000
 if [[ $1 != kcsan && $QUICK == 0 ]]; then
 	in_kunit_guest 'vmap_a*' --mem 1024 --timeout 600 --append init_on_alloc=1 \
 		--append numa=fake=2 -- "loops=$loops" span_size=2M arena_limit=8M
-	in_kunit_guest 'vmap_cache.[ip]*' --mem 1536 --low-mem 1024 --timeout 300 \
+	in_kunit_guest 'vmap_[cw]a*.[ip]*' --mem 1536 --low-mem 1024 --timeout 300 \
 		--append init_on_free=1 -- span_size=2M
 fi
 in_kunit_guest 'vmap_*' --mem 1536 --timeout 900 --append numa=fake=2 -- "loops=$loops" span_size=2M
