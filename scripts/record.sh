@@ -19,7 +19,7 @@
 #   --kernel K      the guest's kernel: 6.12 (the default), 6.12-rt, or the path of an image
 #   --cpus N        the guest's CPUs, 1 to 64 (2)
 #   --convert FILE  record nothing; make the trace of what tracefs (trace), trace-cmd report or perf
-#                   script printed into FILE
+#                   script printed into FILE, with whatever options
 #   --timeout S     seconds until a guest that hangs is ended, 1 to 86400 (600)
 #   --help          print this text
 #

@@ -4,21 +4,18 @@
  *
  * Theory
  *
- * The kernel's three tracepoints print the same words whoever shows them; the raw trace file of
- * tracefs, `trace-cmd report` and `perf script` differ in what stands before:
+ * tracer.c tells what each line is.  All events are read before any is written: the spans come
+ * from the bounds of all allocations, and a tracer may print the events of two CPUs slightly out
+ * of order.
  *
- *   insmod-71    [001] .....     3.141592: alloc_vmap_area: va_start: ...
- *   insmod-71    [001]     3.141592: alloc_vmap_area:      va_start: ...
- *   insmod    71 [001]     3.141592: vmalloc:alloc_vmap_area: va_start: ...
+ * Nothing is dropped in silence.  What is left out on purpose, and what a tracer says it lost, is
+ * counted; a line that is not understood is named, and if they are more than a tenth of those that
+ * should be, nothing is converted at all.
  *
- * So a line is looked at from the first number that has a point in it and a colon behind it: that
- * is the time.  Then comes the name of the event.  Other events are counted and left out, as are
- * the lines in which tracers say that they lost some.  A line that is none of these is refused.
- *
- * All events are read before any is written: the spans come from the bounds of all allocations,
- * and a tracer may print the events of two CPUs slightly out of order.
+ * An event without a time has that of the event before it, so the order of lines is kept.  perf
+ * script --deltatime prints what passed since the event before; then what is called time goes
+ * backwards at almost every second event, as true times do seldom, and is added up.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <linux/kernel.h>
 #include <stdlib.h>
@@ -30,95 +27,37 @@
 
 struct event {
 	u64 time;
+	u64 sum;
 	unsigned long line;
 	char kind;
 	u64 words[5];
 };
 
+/**
+ * struct events - what was read
+ * @path: of the file
+ * @all: events of ours
+ * @last: what the last line was
+ * @sum: of all that is called time so far
+ * @lines: read; of them, for each enum line_what, how many
+ * @first_unknown: line of these
+ * @losses: lines in which a tracer says that it lost something
+ * @untimed: events without a time
+ */
 struct events {
+	const char *path;
 	struct event *all;
+	unsigned long count, room;
+	struct tracer_line last;
+	u64 time, sum;
 	unsigned long lines;
-	unsigned long count;
-	unsigned long room;
-	unsigned long others;
+	unsigned long what[LINE_UNKNOWN + 1];
+	unsigned long first_unknown;
 	unsigned long losses;
+	unsigned long untimed;
 	struct { u64 lo, hi; } spans[LAB_MAX_SPANS];
 	unsigned int nr_spans;
 };
-
-/**
- * struct form - what an event prints
- * @name: of the event
- * @kind: its letter in a trace
- * @keys: before each number, in the order in which they are printed
- */
-static const struct form {
-	const char *name;
-	char kind;
-	const char *keys[7];
-} forms[] = {
-	{ "alloc_vmap_area", 'a',
-	  { "va_start: ", "size=", "align=", "vstart=", "vend=", "failed=" } },
-	{ "free_vmap_area_noflush", 'f', { "va_start=", "nr_lazy=", "nr_lazy_max=" } },
-	{ "purge_vmap_area_lazy", 'p', { "start=", "end=", "num_purged=" } },
-};
-
-/* Seconds with a fraction and a colon behind, in nanoseconds; where they end, or NULL. */
-static const char *read_time(const char *text, u64 *time)
-{
-	unsigned int digits;
-	u64 fraction = 0;
-
-	if (!isdigit(*text))
-		return NULL;
-	for (*time = 0; isdigit(*text); text++)
-		*time = *time * 10 + (*text - '0');
-	if (*text++ != '.' || !isdigit(*text))
-		return NULL;
-	for (digits = 0; isdigit(*text); text++, digits++)
-		if (digits < 9)
-			fraction = fraction * 10 + (*text - '0');
-	for (; digits < 9; digits++)
-		fraction *= 10;
-	*time = *time * 1000000000ULL + fraction;
-	return *text == ':' ? text + 1 : NULL;
-}
-
-/* What stands behind the time: the name of the event. */
-static const char *find_name(const char *line, u64 *time)
-{
-	const char *at, *rest;
-
-	for (at = line; *at; at++) {
-		if (at != line && !isspace(at[-1]))
-			continue;
-		rest = read_time(at, time);
-		if (rest)
-			return rest + strspn(rest, " \t");
-	}
-	return NULL;
-}
-
-static bool read_words(const struct form *form, const char *text, u64 *words)
-{
-	unsigned int i;
-	char *end;
-
-	for (i = 0; form->keys[i]; i++) {
-		text += strspn(text, " \t");
-		if (strncmp(text, form->keys[i], strlen(form->keys[i])))
-			return false;
-		text += strlen(form->keys[i]);
-		if (!isdigit(*text))
-			return false;
-		errno = 0;
-		words[i] = strtoull(text, &end, 0);
-		if (errno)
-			return false;
-		text = end;
-	}
-	return !text[strspn(text, " \t\r\n")];
-}
 
 static struct event *add_event(struct events *events)
 {
@@ -129,33 +68,6 @@ static struct event *add_event(struct events *events)
 			die("out of memory after %lu events", events->count);
 	}
 	return &events->all[events->count++];
-}
-
-/* In tracefs, a ring buffer that ran over says so in its heading only. */
-static bool says_lost(const char *line)
-{
-	unsigned long kept, written;
-
-	if (sscanf(line, "# entries-in-buffer/entries-written: %lu/%lu", &kept, &written) == 2)
-		return kept < written;
-	return strstr(line, "LOST ") || strstr(line, "EVENTS DROPPED");
-}
-
-/* Lines that all tracers print between or before events. */
-static bool is_frame(const char *line)
-{
-	return !line[strspn(line, " \t\r\n")] || *line == '#' || !strncmp(line, "cpus=", 5) ||
-	       !strncmp(line, "version = ", 10);
-}
-
-static const struct form *find_form(const char *name, size_t length)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(forms); i++)
-		if (strlen(forms[i].name) == length && !strncmp(forms[i].name, name, length))
-			return &forms[i];
-	return NULL;
 }
 
 static u64 page_up(u64 value)
@@ -171,10 +83,8 @@ static u64 page_end(u64 value)
 }
 
 /* Bring an allocation into the order and the units of a trace. */
-static bool settle_alloc(struct event *event)
+static bool settle_alloc(u64 *words)
 {
-	u64 *words = event->words;
-
 	words[1] = page_up(words[1]);
 	words[2] = words[2] < PAGE_BYTES ? PAGE_BYTES : words[2];
 	words[3] = page_up(words[3]);
@@ -183,53 +93,64 @@ static bool settle_alloc(struct event *event)
 	       !(words[2] & (words[2] - 1));
 }
 
-static bool read_event(struct events *events, const char *name, u64 time)
+/* Keep an event; false if its numbers cannot be. */
+static bool keep_event(struct events *events, struct tracer_line *read)
 {
-	size_t length = strcspn(name, ":");
-	const struct form *form;
 	struct event *event;
-	u64 words[6];
 
-	if (!strncmp(name, "vmalloc:", 8)) {
-		name += 8;
-		length = strcspn(name, ":");
-	}
-	if (!length || name[length] != ':')
-		return false;
-	form = find_form(name, length);
-	if (!form) {
-		events->others++;
-		return true;
-	}
-	if (!read_words(form, name + length + 1, words))
-		return false;
 	/* Each vm_unmap_aliases() prints a purge, most of them of nothing. */
-	if (form->kind == 'p' && !words[2])
+	if (read->kind == 'p' && !read->words[2])
 		return true;
+	if (read->kind == 'a' && !settle_alloc(read->words))
+		return false;
 	event = add_event(events);
-	*event = (struct event){ .time = time, .line = events->lines, .kind = form->kind };
-	memcpy(event->words, words, sizeof(event->words));
-	if (form->kind != 'a')
-		return true;
-	if (words[5])
+	*event = (struct event){ .time = events->time, .sum = events->sum, .line = events->lines,
+				 .kind = read->kind };
+	if (read->kind == 'a' && read->words[5])
 		event->kind = 'x';
-	return settle_alloc(event);
+	memcpy(event->words, read->words, sizeof(event->words));
+	events->untimed += !read->timed;
+	return true;
 }
 
 static const char *read_line(void *context, char *line)
 {
 	struct events *events = context;
-	const char *name;
-	u64 time;
+	struct tracer_line *read = &events->last;
 
 	events->lines++;
-	name = is_frame(line) ? NULL : find_name(line, &time);
-	if (name)
-		return read_event(events, name, time) ? NULL :
-		       "expected the fields of vmalloc's tracepoints, Linux 6.2 or later";
-	events->losses += says_lost(line);
-	return is_frame(line) || says_lost(line) ? NULL :
-	       "expected TIME: EVENT: as tracefs, trace-cmd or perf print it";
+	read_tracer_line(line, read);
+	if (read->timed) {
+		events->time = read->time;
+		events->sum += read->time;
+	}
+	if (read->what == LINE_EVENT && !keep_event(events, read))
+		read->what = LINE_UNKNOWN;
+	if (read->what == LINE_UNKNOWN && !events->what[LINE_UNKNOWN])
+		events->first_unknown = events->lines;
+	events->what[read->what]++;
+	events->losses += read->lost;
+	return NULL;
+}
+
+/* How often does a time come before that of the line before? */
+static unsigned long steps_back(const struct events *events)
+{
+	unsigned long i, back = 0;
+
+	for (i = 1; i < events->count; i++)
+		back += events->all[i].time < events->all[i - 1].time;
+	return back;
+}
+
+static void add_up_differences(struct events *events)
+{
+	unsigned long i;
+
+	for (i = 0; i < events->count; i++)
+		events->all[i].time = events->all[i].sum;
+	fprintf(stderr, "vmap_lab: %s: times go backwards as differences do, and are added up\n",
+		events->path);
 }
 
 static int in_time(const void *a, const void *b)
@@ -324,25 +245,56 @@ static void write_trace(const struct events *events, FILE *to)
 		die("cannot write the trace: %s", strerror(errno));
 }
 
+/* Too many lines that are not understood, and what was is no true picture. */
+static void refuse_unknown(const struct events *events)
+{
+	const unsigned long *what = events->what;
+	unsigned long unknown = what[LINE_UNKNOWN];
+
+	if (unknown * 10 <= what[LINE_EVENT] + what[LINE_OTHER] + unknown)
+		return;
+	die("%s:%lu: expected TIME: EVENT: and its fields as in Linux 6.2; %lu lines are odd, from here on",
+	    events->path, events->first_unknown, unknown);
+}
+
 static const char *arrange(void *context)
 {
 	struct events *events = context;
 
+	refuse_unknown(events);
 	find_spans(events);
 	if (!events->nr_spans)
 		return "expected at least one alloc_vmap_area";
+	if (steps_back(events) > events->count / 4)
+		add_up_differences(events);
 	qsort(events->all, events->count, sizeof(*events->all), in_time);
 	return NULL;
+}
+
+static void tell(const struct events *events)
+{
+	const unsigned long *what = events->what;
+
+	fprintf(stderr, "vmap_lab: %lu events; left out: %lu of other kinds, %lu lines of stacks; "
+			"losses reported: %lu\n",
+		events->count, what[LINE_OTHER], what[LINE_STACK], events->losses);
+	if (what[LINE_UNKNOWN])
+		fprintf(stderr,
+			"vmap_lab: %s:%lu: not understood and left out, with %lu more lines\n",
+			events->path, events->first_unknown, what[LINE_UNKNOWN] - 1);
+	if (events->untimed)
+		fprintf(stderr,
+			"vmap_lab: %lu events have no time: they are in the order of lines\n",
+			events->untimed);
 }
 
 /* Prints the trace made from the file at @path, plain or gzip. */
 void convert(const char *path, FILE *to)
 {
-	struct events events = { 0 };
+	struct events events = { .path = path };
 
 	read_lines(path, read_line, arrange, &events);
 	write_trace(&events, to);
-	fprintf(stderr, "vmap_lab: %lu events; %lu of other kinds left out; losses reported: %lu\n",
-		events.count, events.others, events.losses);
+	tell(&events);
 	free(events.all);
 }

@@ -11,7 +11,8 @@
 
 #include "user.h"
 
-#define LINE_MAX_BYTES	4096
+/* In one that a tracer prints there may be a marker of a page. */
+#define LINE_MAX_BYTES	16384
 
 /* A gzip stream that ends early shows only when it is closed. */
 static void close_file(gzFile file, const char *path, unsigned long number)

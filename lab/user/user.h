@@ -16,6 +16,33 @@ struct lab_out {
 /* Prints a message and ends the program with status 2. */
 __printf(1, 2) __noreturn void die(const char *format, ...);
 
+enum line_what {
+	LINE_EVENT,	/* one of ours, with its numbers */
+	LINE_OTHER,	/* of an event of another kind */
+	LINE_STACK,	/* of the stack on which an event came about */
+	LINE_FRAME,	/* blank, a heading, a remark */
+	LINE_UNKNOWN,	/* none of these, or one of ours without its numbers */
+};
+
+/**
+ * struct tracer_line - what a line is that a tracer printed
+ * @what: it is
+ * @lost: it says that events were lost
+ * @timed: it has a time
+ * @text: it may go on in the next line, with anything
+ * @kind: of an event of ours, its letter in a trace
+ * @time: nanoseconds, or what the tracer's clock counts
+ * @words: of an event of ours, its numbers in the order in which it prints them
+ */
+struct tracer_line {
+	enum line_what what;
+	bool lost, timed, text;
+	char kind;
+	u64 time;
+	u64 words[6];
+};
+
+void read_tracer_line(const char *line, struct tracer_line *read);
 void read_lines(const char *path, const char *(*line)(void *context, char *text),
 		const char *(*end)(void *context), void *context);
 void read_trace(struct lab_load *load, const char *path);

@@ -92,6 +92,75 @@ check_bad_options() {
 	expect "rfc.sh refuses --runs 0" says 2 "--runs: '0'" "$ROOT/scripts/rfc.sh" --runs 0
 }
 
+# operations FILE - those of a trace, without their times.
+operations() {
+	grep '^[0-9]' "$1" | cut -d ' ' -f 2-
+}
+
+# events FILE - how many of ours a tracer printed, without purges of nothing.
+events() {
+	grep -cE '(alloc_vmap_area|free_vmap_area_noflush|purge_vmap_area_lazy):.*(failed=|lazy_max=|purged=(0x)?[1-9a-f])' \
+		"$1"
+}
+
+# at_the_same_time FILE PLAIN - the traces have the same times, but for those that were rounded and added up.
+at_the_same_time() {
+	paste -d ' ' <(grep '^[0-9]' "$1") <(grep '^[0-9]' "$2") | awk -v more=60000 '
+		{ apart = $1 - $(NF / 2 + 1) }
+		apart > more || apart < -more { print; bad = 1 }
+		END { exit bad || !NR }'
+}
+
+# read_as PLAIN FILE - all events in the file are read, all other lines are known, and the trace is that of
+# the file in which a tracer printed the same without any options; with its times, if there are any, and
+# none was cut out.
+read_as() {
+	local said read=$CHECK_DIR/read.trace plain=$CHECK_DIR/plain.trace
+
+	if ! said=$("$LAB" --convert "$2" 2>&1 >"$read") || [[ $said == *understood* ]]; then
+		echo "$said"
+		return 1
+	fi
+	"$LAB" --convert "$1" >"$plain" 2>/dev/null
+	[[ $(operations "$read" | wc -l) == $(events "$2") ]] &&
+		diff <(operations "$plain") <(operations "$read") || return
+	case ${2##*/} in
+	tracefs.counter | tracefs.uptime | tracefs.x86-tsc | tracefs.mono | tracefs.stacks) ;; # other buffers
+	tracefs.nocontext-info | perf.no-time | perf.event-only | perf.deltatime*) ;;
+	*) at_the_same_time "$read" "$plain" ;;
+	esac
+}
+
+# read_all FILE... - each as the file of its tracer that is called plain.
+read_all() {
+	local file
+
+	for file; do
+		read_as "${file%.*}.plain" "$file" || return
+	done
+}
+
+# expect_read FILE... - likewise; each is a test.
+expect_read() {
+	local file
+
+	for file; do
+		expect "all of ${file##*/} is read" read_all "$file"
+	done
+}
+
+# In lab/tracers/options is what they printed of a part of one load, with an option each: see
+# check_recorders.  In lab/tracers/refused are two forms that leave out the numbers.
+check_formats() {
+	local file
+
+	expect_read "$ROOT"/lab/tracers/options/*
+	for file in raw hex; do
+		expect "refused: tracefs.$file" says 2 "$file:13: expected TIME: EVENT:" \
+			"$LAB" --convert "$ROOT/lab/tracers/refused/tracefs.$file"
+	done
+}
+
 # In lab/tracers is what each of the three printed of the same 15 events, when labrecord.sh ran in
 # Linux 6.12 with two CPUs, and the trace that it is.
 check_converter() {
@@ -102,14 +171,20 @@ check_converter() {
 			cmp <("$LAB" --convert "$ROOT/lab/tracers/$tracer") "$ROOT/lab/tracers/$tracer.trace"
 	done
 	sed 's/align=16384/align=4K/' "$raw" >"$odd"
-	expect "refused: an event with an odd field" says 2 "odd:13: expected the fields" \
-		"$LAB" --convert "$odd"
+	expect "an event with an odd field is left out, and named" \
+		says 0 "odd:13: not understood and left out" "$LAB" --convert "$odd"
 	{
 		cat "$raw"
 		echo "hello"
 	} >"$odd"
-	expect "refused: a line that is no event" says 2 "odd:28: expected TIME: EVENT:" \
-		"$LAB" --convert "$odd"
+	expect "a line that is no event is left out, and named" \
+		says 0 "odd:28: not understood and left out" "$LAB" --convert "$odd"
+	echo "hello again" >>"$odd"
+	expect "refused: more than a tenth of the lines are not understood" \
+		says 2 "odd:28: expected TIME: EVENT:" "$LAB" --convert "$odd"
+	sed 's/alloc_vmap_area: va_start: [0-9]*/&x/' "$raw" >"$odd"
+	expect "refused: more than a tenth of the events have odd fields" \
+		says 2 "odd:13: expected TIME: EVENT:" "$LAB" --convert "$odd"
 	grep -v alloc_vmap_area "$raw" >"$odd"
 	expect "refused: no allocation" says 2 "odd:21: expected at least one" \
 		"$LAB" --convert "$odd"
@@ -125,7 +200,7 @@ check_converter() {
 		echo "  sh-71 [000] d..2. 20.000001: sched_switch: prev_comm=sh"
 	} >"$odd"
 	expect "losses that a tracer reports, and other events, are counted" \
-		says 0 "14 events; 1 of other kinds left out; losses reported: 3" "$LAB" --convert "$odd"
+		says 0 "14 events; left out: 1 of other kinds, 0 lines of stacks; losses reported: 3" "$LAB" --convert "$odd"
 }
 
 # The commands as a person would give them, from a tracer's output to plots.
@@ -158,8 +233,8 @@ check_unknown() {
 				.failed_when_recorded]')" == '[1,1,1,1]'
 }
 
-# mutant FILE SED-SCRIPT INDEX - the model test catches the fault that the script makes.
-mutant() {
+# build_mutant FILE SED-SCRIPT - make the fault that the script makes; sets MUTANT to the program.
+build_mutant() {
 	local dir=$CHECK_DIR/mutant
 
 	rm -rf "$dir"
@@ -167,14 +242,29 @@ mutant() {
 	cp -r "$ROOT/lab" "$ROOT"/free_tree.[ch] "$ROOT/vmap_alloc.h" "$dir/"
 	cp -r "$ROOT/user/include" "$dir/user/"
 	sed -i "$2" "$dir/lab/$1"
+	MUTANT=$dir/vmap_lab
 	if cmp -s "$dir/lab/$1" "$ROOT/lab/$1"; then
 		not_ok "a fault in $1 can be made" "nothing matches: $2"
-	elif make -C "$dir/lab/user" TOOLS="$BUILD/user/kernel/tools" OUT="$dir/vmap_lab" >"$dir/log" 2>&1; then
-		expect_fail "the model catches a fault in $1: $2" \
-			timeout 60 "$dir/vmap_lab" --check 100 --index "$3"
-	else
-		not_ok "the fault in $1 compiles" "$(tail -n 3 "$dir/log")"
+		return 1
 	fi
+	make -C "$dir/lab/user" TOOLS="$BUILD/user/kernel/tools" OUT="$MUTANT" >"$dir/log" 2>&1 || {
+		not_ok "the fault in $1 compiles" "$(tail -n 3 "$dir/log")"
+		return 1
+	}
+}
+
+# mutant FILE SED-SCRIPT INDEX - the model test catches the fault that the script makes.
+mutant() {
+	! build_mutant "$1" "$2" ||
+		expect "the model catches a fault in $1: $2" \
+			says 1 '' timeout 600 "$MUTANT" --check 100 --index "$3"
+}
+
+# reader_mutant SED-SCRIPT - some of what tracers print is read wrongly with the fault that it makes.
+reader_mutant() {
+	! build_mutant user/tracer.c "$1" ||
+		LAB=$MUTANT expect_fail "what tracers print shows a fault in tracer.c: $1" \
+			read_all "$ROOT"/lab/tracers/options/*
 }
 
 check_mutants() {
@@ -184,6 +274,15 @@ check_mutants() {
 	mutant busy_list.c 's/found < request->hi ? found/found ? found/' busy_list
 	mutant segregated.c 's/order = ilog2(request->size); order/order = ilog2(request->size) + 1; order/' \
 		segregated
+	reader_mutant 's/is_aside(word)) {/is_aside(word) \&\& 0) {/'
+	reader_mutant 's/bracket ? bracket + 1/bracket ? word.start/'
+	reader_mutant 's/strchr("+!#\*@\$"/strchr("+"/'
+	reader_mutant 's/"npurged="/"purges="/'
+	reader_mutant 's/return 1000;/return 1;/'
+	reader_mutant 's/strncmp(text, "=>", 2)/strncmp(text, "->", 2)/'
+	reader_mutant 's/(begin < name \&\& /(0 \&\& /'
+	reader_mutant 's/bool in_text = read->text/bool in_text = false/'
+	reader_mutant 's/colon = ends_in_colon/colon = !ends_in_colon/'
 }
 
 check_sanitized() {
@@ -193,6 +292,8 @@ check_sanitized() {
 		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
 		>"$CHECK_DIR/sanitized.log" 2>&1
 	expect "all structures agree with the model, under ASan and UBSan" "$sanitized" --check 100
+	LAB=$sanitized expect "what tracers print is read under ASan and UBSan" \
+		read_all "$ROOT"/lab/tracers/options/*
 	for trace in "$ROOT"/lab/traces/*.trace.gz; do
 		expect "$(basename "$trace") is replayed under ASan and UBSan" \
 			"$sanitized" --trace "$trace" --out "$CHECK_DIR/replayed"
@@ -225,11 +326,6 @@ check_guest() {
 	done
 }
 
-# operations FILE - those of a trace, without their times.
-operations() {
-	grep '^[0-9]' "$1" | cut -d ' ' -f 2-
-}
-
 # is_part_of INNER OUTER - what was recorded while the other recorded is a part of it, without gap,
 # and has all kinds of operation.
 is_part_of() {
@@ -238,6 +334,44 @@ is_part_of() {
 	inner=$(operations "$1")
 	[[ $(operations "$2") == *"$inner"* ]] || diff <(operations "$1") <(operations "$2") || return
 	[[ $inner == *$'\n'a* && $inner == *$'\n'f* && $inner == *$'\n'p* ]]
+}
+
+# print NAME COMMAND... - what it prints of the guest's recording, into $GUEST_OUT/printed/NAME.
+print() {
+	"${@:2}" >"$GUEST_OUT/printed/$1" 2>"$GUEST_OUT/said" || not_ok "$1 can be printed" "$(cat "$GUEST_OUT/said")"
+}
+
+# print_trace_cmd - with each option of trace-cmd report that changes what it prints.
+print_trace_cmd() {
+	local report=(trace-cmd report -i "$GUEST_OUT/trace.dat") option
+
+	print trace-cmd.plain "${report[@]}"
+	for option in -t -l -R -N -V --ts-diff --ts-check --raw-ts --align-ts --nodate; do
+		print "trace-cmd.${option##*-}" "${report[@]}" "$option"
+	done
+	print trace-cmd.t-diff "${report[@]}" -t --ts-diff
+	print trace-cmd.l-diff "${report[@]}" -l --ts-diff
+	print trace-cmd.ts-offset "${report[@]}" --ts-offset 5
+	print trace-cmd.ts2secs "${report[@]}" --ts2secs 1000000000
+}
+
+# print_perf - likewise for perf script.
+print_perf() {
+	local script=(perf script -i "$GUEST_OUT/perf.data") option
+
+	print perf.plain "${script[@]}" -G
+	print perf.stacks "${script[@]}"
+	for option in ns reltime deltatime header show-task-events show-mmap-events show-lost-events; do
+		print "perf.$option" "${script[@]}" -G "--$option"
+	done
+	print perf.ns-stacks "${script[@]}" --ns --deltatime
+	print perf.max-stack "${script[@]}" --max-stack 3
+	for option in +period +misc +flags +ip,+sym,+symoff comm,pid,tid,time,period,event,trace \
+		tid,cpu,time,period,event,trace time,event,trace; do
+		print "perf.F-$option" "${script[@]}" -G -F "$option"
+	done
+	print perf.no-time "${script[@]}" -G -F comm,tid,cpu,event,trace
+	print perf.event-only "${script[@]}" -G -F event,trace
 }
 
 check_recorders() {
@@ -254,6 +388,16 @@ check_recorders() {
 			is_part_of "$CHECK_DIR/$tracer.trace" "$outer"
 		outer=$CHECK_DIR/$tracer.trace
 	done
+	print_trace_cmd
+	print_perf
+	for tracer in raw hex; do
+		expect "refused: what tracefs prints with its option $tracer" \
+			says 2 ": expected TIME: EVENT:" "$LAB" --convert "$GUEST_OUT/refused/tracefs.$tracer"
+	done
+	expect_read "$GUEST_OUT"/printed/*
+	"$LAB" --convert "$GUEST_OUT/printed/perf.plain" >"$CHECK_DIR/plain.trace"
+	"$LAB" --convert "$GUEST_OUT/printed/perf.deltatime" >"$CHECK_DIR/read.trace"
+	expect "differences of time add up" at_the_same_time "$CHECK_DIR/read.trace" "$CHECK_DIR/plain.trace"
 }
 
 need_packages jq
@@ -263,6 +407,7 @@ expect "all structures agree with the model" "$LAB" --check 500 --seed "$RANDOM"
 check_bad_traces
 check_bad_options
 check_converter
+check_formats
 check_unknown
 check_scripts
 check_sanitized

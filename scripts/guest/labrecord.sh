@@ -5,6 +5,11 @@
 # of the host; at the same time, one within the other, trace-cmd and perf record as well.  DIRECTORY
 # is the project's.  /out/raw.trace is what record.sh made, /out/trace-cmd and /out/perf what those
 # two printed.
+#
+# Then another load is recorded with options of all three: stacks, clocks, texts of several lines, tasks
+# with odd names.  /out/printed/tracefs.* is what tracefs printed of it, with options of its own, and
+# /out/refused/tracefs.* with those that leave the numbers out; what trace-cmd and perf recorded,
+# /out/trace.dat and /out/perf.data, can be printed by the host.
 
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
@@ -57,4 +62,87 @@ expect_fail "a command that fails records nothing" \
 	chroot /machine bash -c "cd '$1' && scripts/record.sh --out /mnt/out/none -- false"
 expect_fail "nothing is written then" [ -e /out/none ]
 rm -f /out/load /out/record
+
+TRACING=/sys/kernel/tracing
+CLOCKS="counter uptime mono x86-tsc"
+
+# in_buffer NAME COMMAND... - in the directory of a buffer of our own.
+in_buffer() (
+	cd "$TRACING/instances/$1" || exit
+	shift
+	"$@"
+)
+
+set_up() {
+	mkdir "$TRACING/instances/$1"
+	in_buffer "$1" sh -c "echo $2 >trace_clock; echo 4096 >buffer_size_kb; echo 1 >events/vmalloc/enable"
+}
+
+# show NAME [OPTION]... - what the buffer "plain" has, printed with these options, into /out/$printed.
+show() (
+	cd "$TRACING/instances/plain" || exit
+	name=$1
+	shift
+	for option; do
+		echo "$option" >trace_options || echo "$option is no option" >>/tmp/no-options
+	done
+	cat trace >"/out/$printed/tracefs.$name"
+	for option; do
+		case $option in
+		no*) echo "${option#no}" >trace_options ;;
+		*) echo "no$option" >trace_options ;;
+		esac
+	done
+)
+
+# A shell allocates stacks for its children, under whatever name it has.
+cat >/out/odd-load <<'END'
+for name in '3.5:' 'a [001] 1.5: b' alloc_vmap_area '7: vmalloc:x: '; do
+	sh -c "printf '%s' '$name' >/proc/\$\$/comm
+		for i in 1 2 3 4 5 6; do sleep 0.1 & done
+		wait; sleep 0"
+done
+for buffer in /sys/kernel/tracing /sys/kernel/tracing/instances/stacks; do
+	printf 'one line\nand alloc_vmap_area: no event\n' >$buffer/trace_marker
+done
+/sbin/rmmod loop
+/sbin/insmod /mnt/modules/loop.ko
+END
+cat >/out/record <<'END'
+cd /mnt/out
+mount -t tracefs tracefs /sys/kernel/tracing
+exec trace-cmd record -q -T -e vmalloc -o trace.dat \
+	perf record -q -a -g -e 'vmalloc:*' -o perf.data -- sh /mnt/out/odd-load
+END
+mount -t tracefs tracefs "$TRACING"
+mkdir /out/printed /out/refused
+printed=printed
+set_up plain local
+for clock in $CLOCKS; do
+	set_up "$clock" "$clock"
+done
+set_up stacks local
+in_buffer stacks sh -c 'echo stacktrace >trace_options'
+in_buffer plain sh -c 'echo record-tgid >trace_options'
+expect "trace-cmd and perf record the load with stacks" chroot /machine bash /mnt/out/record
+for buffer in plain stacks $CLOCKS; do
+	in_buffer "$buffer" sh -c 'echo 0 >events/vmalloc/enable'
+done
+for buffer in stacks $CLOCKS; do
+	in_buffer "$buffer" cat trace >"/out/printed/tracefs.$buffer"
+done
+in_buffer plain sh -c 'cat per_cpu/cpu*/trace' >/out/printed/tracefs.per-cpu
+show tgid
+in_buffer plain sh -c 'echo norecord-tgid >trace_options'
+show plain
+for option in latency-format verbose noirq-info nocontext-info fields print-parent noannotate; do
+	show "$option" "$option"
+done
+show latency-verbose latency-format verbose
+show latency-noirq latency-format noirq-info
+printed=refused
+show raw raw
+show hex hex
+expect_fail "tracefs has all these options" cat /tmp/no-options
+rm -f /out/odd-load /out/record
 finish
