@@ -159,16 +159,20 @@ struct effort {
 	bool drained;
 };
 
+/* Is there a batch to be merged, and has this call not merged enough? */
+static bool has_batch(struct vmap_arena *arena, struct effort *effort, bool may_sleep)
+{
+	if (!may_sleep)
+		return data_race(arena->flushed);
+	return effort->merges++ < MAX_MERGES && (purge_flush(arena) || purge_deferred(arena));
+}
+
 /* Merge a batch.  Return false if there is none, or if enough was merged by this call. */
 static bool merge_for_room(struct vmap_arena *arena, struct effort *effort, bool may_sleep)
 {
 	unsigned long flags;
 
-	if (!arena->memory)
-		return false;
-	if (may_sleep ? effort->merges++ >= MAX_MERGES ||
-			!(purge_flush(arena) || purge_deferred(arena))
-		      : !data_race(arena->flushed))
+	if (!arena->memory || !has_batch(arena, effort, may_sleep))
 		return false;
 	flags = arena_lock(arena);
 	purge_merge(arena, THROTTLE_MERGE_BATCH);
