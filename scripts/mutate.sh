@@ -9,14 +9,14 @@
 #   --sample=N  one in N of them, different ones each day (the default, with N = 6)
 #   --list      print the bugs, each with the suite that should notice it
 #   --user      of these, only the bugs that the user-space tests should notice
-#   --kunit     of these, only those that a KUnit suite should notice
+#   --kunit     of these, only those that something in the debug kernel should notice
 #   --help      print this text
 #
 # A bug is a file mutations/NAME.patch that begins with
 #
 #   bug:    what is wrong then
-#   suite:  the cheapest tests that should notice: "user" for those of user/, else a KUnit suite, or
-#           SUITE.CASE, in the debug kernel
+#   suite:  the cheapest tests that should notice: "user" for those of user/, else, in the debug kernel,
+#           a KUnit suite or SUITE.CASE, or "unload": what is left of a run when the modules are gone
 #   load:   parameters that vmap_arena.ko needs for it, if any
 #   boot:   words for the kernel's command line that it needs, if any
 #
@@ -238,8 +238,9 @@ boot() {
 		options+=(--module "$WORK/$name.arena.ko")
 	done
 	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --low-mem 1024 --append "$COMMON $1" \
-		--timeout $((180 + 90 * $#)) --script "$ROOT/scripts/guest/mutants.sh" \
-		--file "$ROOT/scripts/guest/kunit-lib.sh" --module "$WORK/vmap_kunit.ko" \
+		--timeout $((180 + 240 * $#)) --script "$ROOT/scripts/guest/mutants.sh" \
+		--file "$ROOT/scripts/guest/kunit-lib.sh" --file "$ROOT/scripts/guest/unload-lib.sh" \
+		--module "$WORK/vmap_kunit.ko" \
 		--log "$WORK/console.log" "${options[@]}" -- "${told[@]}" >"$WORK/vm.log" 2>&1 || true
 	cat "$WORK/console.log" >>"$WORK/consoles.log"
 }

@@ -9,13 +9,16 @@
 #
 #   everywhere   slab caches, debugfs folders, kernel threads, work queues, CPU hotplug states, shrinkers,
 #                reservations in the vmalloc area.  Needs slab_nomerge, or a cache has another's name.
+#   the tracer   per-CPU memory that the modules' code allocated and nobody freed
 #   page owner   pages whose allocation passed through the modules' code.  Needs page_owner=on.
-#   kmemleak     slab objects, vmalloc areas and per-CPU areas that nothing leads to any more
+#   kmemleak     slab objects and vmalloc areas that nothing leads to any more; addresses of per-CPU memory
+#                are small numbers, of which there are always some that look like one
 
 # Pages that a call of ours makes the kernel take, but for itself: page tables, of vmalloc addresses and
 # of their KASAN shadow, slabs of caches that all share, per-CPU chunks, saved stack traces.
 THEIR_PAGES='__p(te|md|ud|4d)_alloc|kasan_populate_vmalloc|(new|allocate)_slab|pcpu_|stack_depot_save'
 
+PERCPU=/sys/kernel/tracing/instances/percpu
 PAGE_STACKS=/sys/kernel/debug/page_owner_stacks/show_stacks
 
 # note_code MODULE... - where the code of these loaded modules is; what is left of a module that has gone
@@ -40,7 +43,7 @@ of_ours() {
 		/\[(vmap_arena|test_vmalloc|vmap_kunit)\]/ { print $0 "\n"; next }
 		{
 			for (i = 1; i <= NF; i++) {
-				word = substr($i, 1, 18)
+				word = substr($i, index($i, "0xffff"), 18)
 				for (k = 0; word ~ /^0xffff/ && k < n; k++)
 					if (word >= low[k] && word < high[k]) { print $0 "\n"; next }
 			}
@@ -58,6 +61,27 @@ has_pages() {
 	page_stacks | awk '$1 == "nr_base_pages:" { n += $2 } END { print n + 0; exit !n }'
 }
 
+# watch_percpu - from now on, follow per-CPU memory.
+watch_percpu() {
+	[ -d /sys/kernel/tracing/instances ] || mount -t tracefs tracefs /sys/kernel/tracing
+	[ -d "$PERCPU" ] || mkdir "$PERCPU"
+	echo nohash-ptr >"$PERCPU/trace_options"
+	echo 1 >"$PERCPU/events/percpu/enable"
+	: >"$PERCPU/trace"
+}
+
+# percpu_of_ours - what was allocated by the modules' code and not freed.
+percpu_of_ours() {
+	awk '{
+		for (i = 1; i <= NF; i++)
+			if ($i ~ /^ptr=/) address = $i
+		if (/percpu_alloc_percpu: /) line[address] = $0
+		if (/percpu_free_percpu: /) delete line[address]
+	}
+	END { for (address in line) print line[address] "\n" }' "$PERCPU/trace" >/tmp/percpu
+	of_ours /tmp/percpu | sed -n 's/.*percpu_alloc/percpu_alloc/p'
+}
+
 # areas_of_ours - reservations in the vmalloc area that the modules asked for.
 areas_of_ours() {
 	sed 's/$/\n/' /proc/vmallocinfo >/tmp/areas
@@ -72,6 +96,7 @@ traces() {
 	grep vmap_ /sys/devices/system/cpu/hotplug/states
 	grep -lE '^(vmap_|test_vmalloc)' /proc/[0-9]*/comm 2>/dev/null
 	areas_of_ours
+	percpu_of_ours
 }
 
 # no_traces RESERVED - none of these, and no more than so many reservations.
@@ -89,7 +114,7 @@ no_traces() {
 no_pages() {
 	[ -e "$PAGE_STACKS" ] || return 0
 	halves=0
-	while page_stacks >/tmp/pages && [ -s /tmp/pages ] && [ "$halves" -lt 240 ]; do
+	while page_stacks >/tmp/pages && [ -s /tmp/pages ] && [ "$halves" -lt 60 ]; do
 		sleep 0.5
 		halves=$((halves + 1))
 	done

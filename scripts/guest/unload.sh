@@ -28,9 +28,10 @@ seen() {
 
 reserved=$(reservations)
 : >/tmp/code
+watch_percpu
 expect "nothing is there before the first load" no_traces "$reserved"
 insmod vmap_arena.ko
-for what in '\[vmap_arena\]' '^vmap_extent' '/vmap_arena$' 'mm/vmap_arena'; do
+for what in '\[vmap_arena\]' '^vmap_extent' '/vmap_arena$' 'mm/vmap_arena' '^percpu_alloc'; do
 	expect "with the modules loaded, $what is seen" seen "$what" traces
 done
 insmod test_vmalloc.ko test_loop_count=1000000000 run_test_mask=1 nr_threads=2
