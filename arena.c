@@ -134,6 +134,23 @@ module_param_cb(cache_depot, &size_ops, &cache_depot, 0444);
 MODULE_PARM_DESC(cache_depot, "the most that an arena keeps for all CPUs together, in bytes, K, M or G; "
 			      "from 64K to 64G; 0: 1/32 of memory, at most 64M (default)");
 
+static char *flush = "auto";
+static const char *flush_way;
+
+static int get_flush(char *buffer, const struct kernel_param *param)
+{
+	return sysfs_emit(buffer, "%s\n", flush_way);
+}
+
+static const struct kernel_param_ops flush_ops = {
+	.set = param_set_charp,
+	.get = get_flush,
+	.free = param_free_charp,
+};
+module_param_cb(flush, &flush_ops, &flush, 0444);
+MODULE_PARM_DESC(flush, "how all of a TLB is flushed: auto (default): the best way that works; x86: "
+			"invpcid, pge, cr3; arm64: tlbi.  Reads as the way taken");
+
 static bool time_lock;
 module_param_cb(time_lock, &flag_ops, &time_lock, 0444);
 MODULE_PARM_DESC(time_lock, "measure how long each arena's lock is held, for its stats (default n)");
@@ -654,18 +671,26 @@ static int __init start(void)
 	return err;
 }
 
-static int __init vmap_arena_init(void)
+/* Find out whether, and how, page tables can be written and TLBs flushed on this machine. */
+static int __init check_machine(void)
 {
 	const char *refusal = window_refusal();
-	int err = check_parameters();
 
-	BUILD_BUG_ON(sizeof(struct vmap_extent) != 64);
-	if (err)
-		return err;
 	if (refusal) {
 		pr_err("cannot work here: %s\n", refusal);
 		return -ENODEV;
 	}
+	flush_way = flush_choose(flush);
+	return PTR_ERR_OR_ZERO(flush_way);
+}
+
+static int __init vmap_arena_init(void)
+{
+	int err = check_parameters() ?: check_machine();
+
+	BUILD_BUG_ON(sizeof(struct vmap_extent) != 64);
+	if (err)
+		return err;
 	err = start();
 	if (err)
 		drop_common();

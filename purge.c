@@ -207,12 +207,11 @@ static void flush_batch(struct llist_node *batch)
 		start = min(start, extent->start);
 		end = max(end, extent_end(extent));
 		if (++count > FLUSH_LOOK) {
-			start = 0;
-			end = ULONG_MAX;
-			break;
+			window_flush_all();
+			return;
 		}
 	}
-	window_flush(start, end);
+	window_flush_range(start, end);
 }
 
 /*

@@ -51,6 +51,10 @@
  */
 #define VMAP_SPARE	256
 
+/* How all of the TLB is flushed.  Set by window_flush_use() while the module is loaded, then constant. */
+static enum arch_flush_way flush_way;
+static const char * const flush_names[] = { ARCH_FLUSH_WAYS };
+
 /* Why windows cannot be had on this machine; NULL if they can. */
 const char *window_refusal(void)
 {
@@ -184,7 +188,7 @@ static void empty_window(struct vmap_window *window)
 		window_unmap(window, addr, next, false);
 		cond_resched();
 	}
-	window_flush((unsigned long)window->reservation, end);
+	window_flush_range((unsigned long)window->reservation, end);
 }
 
 /* How many tables a reservation for @size bytes has at most, wherever it begins. */
@@ -230,7 +234,7 @@ struct vmap_window *window_open(unsigned long size)
  */
 void window_close(struct vmap_window *window)
 {
-	window_flush(window->start, window->end);
+	window_flush_range(window->start, window->end);
 	vunmap(window->reservation);
 	kvfree(window);
 }
@@ -367,13 +371,51 @@ bool window_is_fresh(const struct vmap_window *window, unsigned long addr, unsig
 }
 
 /**
- * window_flush() - make every CPU forget a range
+ * window_flush_name() - what a way to flush all of the TLB is called
+ * @way: its number, from 0; the cheaper have the lower ones
+ *
+ * Return: its name; NULL if there are not so many.
+ */
+const char *window_flush_name(unsigned int way)
+{
+	return way < ARRAY_SIZE(flush_names) ? flush_names[way] : NULL;
+}
+
+/**
+ * window_flush_use() - flush in a certain way from now on
+ * @way: its number, as of window_flush_name()
+ *
+ * Must have succeeded before the first window is opened.
+ *
+ * Context: nobody else uses windows.
+ * Return: false if this CPU cannot do it; then nothing changed.
+ */
+bool window_flush_use(unsigned int way)
+{
+	if (!arch_flush_can(way))
+		return false;
+	flush_way = way;
+	return true;
+}
+
+/**
+ * window_flush_range() - make every CPU forget a range
  * @start: first byte
  * @end: one past the last
  *
  * Context: process or softirq, interrupts on; waits for all CPUs.
  */
-void window_flush(unsigned long start, unsigned long end)
+void window_flush_range(unsigned long start, unsigned long end)
 {
-	arch_flush(start, end);
+	arch_flush_range(flush_way, start, end);
+}
+
+/**
+ * window_flush_all() - make every CPU forget all kernel addresses
+ *
+ * Context: process or softirq, interrupts on; waits for all CPUs.
+ */
+void window_flush_all(void)
+{
+	arch_flush_all(flush_way);
 }

@@ -47,6 +47,12 @@ void window_map(struct vmap_window *window, unsigned long addr, struct page **pa
 unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
 			   bool free_pages);
 bool window_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count);
-void window_flush(unsigned long start, unsigned long end);
+const char *window_flush_name(unsigned int way);
+bool window_flush_use(unsigned int way);
+void window_flush_range(unsigned long start, unsigned long end);
+void window_flush_all(void);
+
+/* flush.c */
+const char *flush_choose(const char *name);
 
 #endif

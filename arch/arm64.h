@@ -16,6 +16,12 @@
 #include <asm/sysreg.h>
 #include <asm/tlbflush.h>
 
+/* Their names until 6.19. */
+#ifndef TTBRx_EL1_ASID_MASK
+#define TTBRx_EL1_ASID_MASK	TTBR_ASID_MASK
+#define TTBRx_EL1_CnP		TTBR_CNP_BIT
+#endif
+
 #if defined(CONFIG_ARM64_VA_BITS_52) && !defined(CONFIG_ARM64_LPA2)
 #error "vmap_arena: TTBR1_EL1 may point into the middle of the root, which is not handled here"
 #endif
@@ -27,7 +33,7 @@ static inline const char *arch_refusal(void)
 
 static inline pgd_t *arch_kernel_root(void)
 {
-	u64 ttbr = read_sysreg(ttbr1_el1) & ~(TTBR_ASID_MASK | TTBR_CNP_BIT);
+	u64 ttbr = read_sysreg(ttbr1_el1) & ~(TTBRx_EL1_ASID_MASK | TTBRx_EL1_CnP);
 
 	if (IS_ENABLED(CONFIG_ARM64_PA_BITS_52))
 		ttbr = (ttbr & GENMASK_ULL(47, 6)) | (ttbr & GENMASK_ULL(5, 2)) << 46;
@@ -41,9 +47,25 @@ static inline bool arch_differs_in_frame(pte_t pte, pte_t zero, unsigned long *p
 	return pte_same(pte, pfn_pte(*pfn, __pgprot(pte_val(zero))));
 }
 
-static inline void arch_flush(unsigned long start, unsigned long end)
+enum arch_flush_way {
+	ARCH_FLUSH_TLBI,
+};
+
+#define ARCH_FLUSH_WAYS		"tlbi"
+
+static inline bool arch_flush_can(enum arch_flush_way way)
+{
+	return true;
+}
+
+static inline void arch_flush_range(enum arch_flush_way way, unsigned long start, unsigned long end)
 {
 	flush_tlb_kernel_range(start, end);
+}
+
+static inline void arch_flush_all(enum arch_flush_way way)
+{
+	flush_tlb_all();
 }
 
 #endif

@@ -6,21 +6,37 @@
  * runs here will do.  INVLPG drops a global page whatever the PCID; without global pages (that is,
  * with page-table isolation) it would leave the entries of other PCIDs behind, and all of the TLB
  * has to go.
+ *
+ * No call of the kernel's that flushes all of a TLB is exported by each kernel, so that is done by an
+ * instruction: INVPCID drops all entries of all PCIDs; so does a change of CR4.PGE, for a hundred
+ * cycles more; a load of CR3 leaves global entries, and those of other PCIDs.
  */
 #ifndef ARCH_X86_H
 #define ARCH_X86_H
 
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
+#include <asm/invpcid.h>
 #include <asm/processor.h>
+#include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
 /* More pages than this are cheaper to forget all at once. */
 #define ARCH_FLUSH_SINGLY	32
 
+/* How all of a TLB is flushed, the cheapest first. */
+enum arch_flush_way {
+	ARCH_FLUSH_INVPCID,
+	ARCH_FLUSH_PGE,
+	ARCH_FLUSH_CR3,
+};
+
+#define ARCH_FLUSH_WAYS		"invpcid", "pge", "cr3"
+
 struct arch_flush_range {
 	unsigned long start;
 	unsigned long end;
+	enum arch_flush_way way;
 };
 
 static inline const char *arch_refusal(void)
@@ -40,14 +56,50 @@ static inline bool arch_pages_are_global(void)
 	return boot_cpu_has(X86_FEATURE_PGE) && !cpu_feature_enabled(X86_FEATURE_PTI);
 }
 
-static inline void arch_flush_here(void *info)
+/* Does a way flush all kernel addresses, and is it known to this CPU? */
+static inline bool arch_flush_can(enum arch_flush_way way)
 {
-	const struct arch_flush_range *range = info;
+	switch (way) {
+	case ARCH_FLUSH_INVPCID:
+		return boot_cpu_has(X86_FEATURE_INVPCID);
+	case ARCH_FLUSH_PGE:
+		return boot_cpu_has(X86_FEATURE_PGE);
+	default:
+		return !arch_pages_are_global() && !boot_cpu_has(X86_FEATURE_PCID);
+	}
+}
+
+/* CR4 is changed for two instructions, in which only an NMI can see it, and CR3 not at all. */
+static inline void arch_flush_all_here(void *info)
+{
+	const enum arch_flush_way *way = info;
+	unsigned long flags, cr;
+
+	switch (*way) {
+	case ARCH_FLUSH_INVPCID:
+		invpcid_flush_all();
+		break;
+	case ARCH_FLUSH_PGE:
+		local_irq_save(flags);
+		cr = native_read_cr4();
+		asm volatile("mov %0, %%cr4" : : "r" (cr ^ X86_CR4_PGE) : "memory");
+		asm volatile("mov %0, %%cr4" : : "r" (cr) : "memory");
+		local_irq_restore(flags);
+		break;
+	case ARCH_FLUSH_CR3:
+		asm volatile("mov %%cr3, %0; mov %0, %%cr3" : "=&r" (cr) : : "memory");
+		break;
+	}
+}
+
+static inline void arch_flush_range_here(void *info)
+{
+	struct arch_flush_range *range = info;
 	unsigned long addr;
 
 	if (!arch_pages_are_global() ||
 	    range->end - range->start > ARCH_FLUSH_SINGLY * PAGE_SIZE) {
-		__flush_tlb_all();
+		arch_flush_all_here(&range->way);
 		return;
 	}
 	for (addr = range->start; addr < range->end; addr += PAGE_SIZE)
@@ -68,12 +120,17 @@ static inline bool arch_differs_in_frame(pte_t pte, pte_t zero, unsigned long *p
 	return true;
 }
 
-/* May not be called with interrupts off: it waits for the other CPUs. */
-static inline void arch_flush(unsigned long start, unsigned long end)
+/* These two may not be called with interrupts off: they wait for the other CPUs. */
+static inline void arch_flush_range(enum arch_flush_way way, unsigned long start, unsigned long end)
 {
-	struct arch_flush_range range = { .start = start, .end = end };
+	struct arch_flush_range range = { .start = start, .end = end, .way = way };
 
-	on_each_cpu(arch_flush_here, &range, 1);
+	on_each_cpu(arch_flush_range_here, &range, 1);
+}
+
+static inline void arch_flush_all(enum arch_flush_way way)
+{
+	on_each_cpu(arch_flush_all_here, &way, 1);
 }
 
 #endif

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the modules build from nothing with W=1 and no warning, and say what their parameters are
-# kernels: 6.1 6.12 6.1-arm64 6.12-arm64
+# kernels: 6.1 6.12 7.2 6.1-arm64 6.12-arm64 7.2-arm64
 # quick: 6.12
 
 # shellcheck source=scripts/check-lib.sh
@@ -24,7 +24,7 @@ build_in "$MODULES" 2>&1 | tee "$CHECK_DIR/build.log"
 expect "vmap_arena.ko and test_vmalloc.ko are built" \
 	ls "$MODULES/vmap_arena.ko" "$MODULES/test_vmalloc.ko"
 expect_fail "no warning with W=1" grep -iE 'warning|error:' "$CHECK_DIR/build.log"
-has_parameters vmap_arena span_size arena_limit lazy_threshold guard
+has_parameters vmap_arena span_size arena_limit lazy_threshold guard flush
 has_parameters test_vmalloc nr_threads sequential_test_order test_repeat_count test_loop_count \
 	nr_pages run_test_mask target seed touch
 finish

@@ -27,4 +27,10 @@ expect "tests pass with $mode" grep -q '_test  *arena  *passed ' "$STRESS/result
 expect_fail "no test fails with $mode" grep -E '_test +arena +(failed|not run) ' "$STRESS/results"
 expect "test_vmalloc.ko unloads with $mode" rmmod test_vmalloc
 expect "vmap_arena.ko unloads with $mode" rmmod vmap_arena
+# Isolated pages are not global, so that a CPU without PCIDs forgets them when it loads CR3.
+if grep -qw pti /proc/cpuinfo && ! grep -qw pcid /proc/cpuinfo; then
+	expect "vmap_arena.ko loads with flush=cr3 and $mode" insmod vmap_arena.ko flush=cr3
+	expect "it flushes in that way" grep -qx cr3 /sys/module/vmap_arena/parameters/flush
+	expect "vmap_arena.ko unloads after flush=cr3" rmmod vmap_arena
+fi
 finish

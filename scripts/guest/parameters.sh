@@ -28,6 +28,18 @@ refused() {
 	fi
 }
 
+# impossible WAY - one that is known, but not to this CPU.
+impossible() {
+	dmesg -c >/dev/null
+	insmod vmap_arena.ko "flush=$1" 2>/tmp/said && not_ok "flush=$1 is refused" "it was loaded" && rmmod vmap_arena
+	expect "flush=$1 is refused with ENODEV" grep -q 'No such device' /tmp/said
+	expect "flush=$1: the log says why" dmesg_says "flush=$1: this CPU has no such way"
+}
+
+dmesg_says() {
+	dmesg | grep -q "\] vmap_arena: $1"
+}
+
 # taken MODULE NAME VALUE WORD - load with a good value, and read it back.
 taken() {
 	if insmod "$1.ko" "$2=$3"; then
@@ -71,6 +83,20 @@ done
 for value in n N no off; do
 	taken vmap_arena guard "$value" N
 done
+for value in "" none tlb AUTO invpcid,pge; do
+	refused vmap_arena flush "$value"
+done
+# What an emulated CPU has: of Intel's ways but the one, and with global pages no use for CR3.
+if [ "$(uname -m)" = x86_64 ]; then
+	taken vmap_arena flush auto pge
+	taken vmap_arena flush pge pge
+	grep -qw invpcid /proc/cpuinfo || impossible invpcid
+	impossible cr3
+else
+	taken vmap_arena flush auto tlbi
+	taken vmap_arena flush tlbi tlbi
+	refused vmap_arena flush pge
+fi
 
 insmod vmap_arena.ko || not_ok "vmap_arena.ko loads"
 for pair in nr_threads=1025 nr_threads=-1 nr_threads=abc nr_threads=99999999999999999999 \
