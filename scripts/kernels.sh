@@ -196,6 +196,16 @@ kernel_cached() {
 	[[ -z $candidate || $candidate == "$(<"$version")" ]]
 }
 
+# kernel_settled NAME - is it here, and have the lists of its suite not changed since it was looked for in
+# them?  To ask apt takes seconds.
+kernel_settled() {
+	local suite lists
+
+	suite=$(kernel_suite "$1")
+	lists=$BUILD/kernels/suites/$suite/lists
+	[[ $suite && -d $lists && $BUILD/kernels/$1/version -nt $lists ]]
+}
+
 # kernel_use_made NAME - a kernel that stands in build/kernels/NAME/, however it came there.
 kernel_use_made() {
 	local dir=$BUILD/kernels/$1
@@ -241,8 +251,10 @@ kernel_use() {
 		mkdir -p "$BUILD/kernels"
 		(
 			flock 9
+			! kernel_settled "$1" || exit 0
 			kernel_use_apt "$1"
 			kernel_cached "$1" || kernel_fetch "$1"
+			touch "$BUILD/kernels/$1/version"
 		) 9>"$BUILD/kernels/$1.lock"
 		kernel_use_made "$1"
 	elif [[ -s $BUILD/kernels/$1/release ]]; then
