@@ -173,9 +173,10 @@ static int check_range(const char *name, unsigned long value, unsigned long min,
 
 static int check_parameters(void)
 {
-	if (span_size < PMD_SIZE || span_size > MAX_SPAN || !IS_ALIGNED(span_size, PMD_SIZE)) {
+	if (span_size < WINDOW_GRAIN || span_size > MAX_SPAN ||
+	    !IS_ALIGNED(span_size, WINDOW_GRAIN)) {
 		pr_err("span_size=%lu: must be a multiple of %lu from %lu to %lu\n",
-		       span_size, PMD_SIZE, PMD_SIZE, MAX_SPAN);
+		       span_size, WINDOW_GRAIN, WINDOW_GRAIN, MAX_SPAN);
 		return -EINVAL;
 	}
 	return check_range("arena_limit", arena_limit, span_size, ULONG_MAX) ?:

@@ -50,7 +50,7 @@ struct dentry;
  * @idle: on the arena's list of spans all of which is free
  * @window: its page tables; NULL in a range arena
  * @owner: for each page, the busy or cached extent that starts there, or NULL; NULL in a range arena
- * @behind: for each PMD_SIZE, how many pages before it the area began that was last handed out
+ * @behind: for each grain, how many pages before it the area began that was last handed out
  *	    across that boundary; NULL in a range arena
  * @rcu: look-ups by address may still see it when it goes
  */
@@ -327,13 +327,13 @@ static inline bool span_is_idle(const struct vmap_extent *extent)
 	return extent->prev == extent->next;
 }
 
-/* The first place to look for a span: a slot for each PMD_SIZE, which far addresses share. */
+/* The first place to look for a span: a slot for each WINDOW_GRAIN, which far addresses share. */
 #define SPAN_FRONT_SIZE		4096
 extern struct vmap_span *span_front[SPAN_FRONT_SIZE];
 
 static __always_inline struct vmap_span **span_front_slot(unsigned long addr)
 {
-	return &span_front[(addr >> PMD_SHIFT) % SPAN_FRONT_SIZE];
+	return &span_front[(addr >> WINDOW_GRAIN_SHIFT) % SPAN_FRONT_SIZE];
 }
 
 /*
@@ -356,10 +356,10 @@ static __always_inline struct vmap_extent **span_slot(const struct vmap_span *sp
 	return &span->owner[(addr - span->start) >> PAGE_SHIFT];
 }
 
-/* Where it is noted how far before the PMD_SIZE of @addr the area began that crosses into it. */
+/* Where it is noted how far before the grain of @addr the area began that crosses into it. */
 static inline u32 *span_behind(const struct vmap_span *span, unsigned long addr)
 {
-	return &span->behind[(addr - span->start) >> PMD_SHIFT];
+	return &span->behind[(addr - span->start) >> WINDOW_GRAIN_SHIFT];
 }
 
 /* purge.c */

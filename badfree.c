@@ -12,10 +12,10 @@
  *   foreign   in no span
  *
  * The extent that covers an address is the one with the nearest slot below it.  The slots of one
- * PMD_SIZE are looked at, no more: for what begins before them the span notes, at each PMD_SIZE,
- * how many pages before that boundary the area began that was last handed out across it.  The note
- * is a distance, not a pointer, so nobody has to clear it: the slot that it leads to says whether
- * that area is still there.
+ * WINDOW_GRAIN are looked at, no more: for what begins before them the span notes, at each
+ * WINDOW_GRAIN, how many pages before that boundary the area began that was last handed out across
+ * it.  The note is a distance, not a pointer, so nobody has to clear it: the slot that it leads to
+ * says whether that area is still there.
  *
  * Locking: none.  Look-ups are made under rcu_read_lock() or with interrupts off, while other CPUs
  * free the extents that they find.  An extent keeps its memory for a grace period after it was
@@ -106,9 +106,8 @@ static struct vmap_extent *live_at(const struct vmap_span *span, unsigned long a
  * @foreign: of the kind whose pages are the caller's
  * @caller: to be told in a report
  *
- * Context: any but NMI.
- * Return: its extent, which is the caller's now and which nobody finds any more; NULL, and a report,
- * if no such area starts there.
+ * Context: any but NMI. Return: its extent, which is the caller's now and which nobody finds any
+ * more; NULL, and a report, if no such area starts there.
  */
 struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller)
 {

@@ -2,14 +2,15 @@
 /*
  * flush.c - chooses how the TLB is flushed, and proves at load that it works
  *
- * An address is handed out again only when no TLB knows what was there before, so everything rests on
- * the flush.  Which instruction flushes all of a TLB differs from CPU to CPU (arch/), and hypervisors
- * show CPUs that nobody ever tried.  So no way is believed: a page is mapped, every CPU reads it, another
- * is mapped in its place, the TLB is flushed, and every CPU reads again.  One word of the page before is
- * enough to give the way up for the next one; without any the module does not load.
+ * An address is handed out again only when no TLB knows what was there before, so everything rests
+ * on the flush.  Which instruction flushes all of a TLB differs from CPU to CPU (arch/), and
+ * hypervisors show CPUs that nobody ever tried.  So no way is believed: a page is mapped, every CPU
+ * reads it, another is mapped in its place, the TLB is flushed, and every CPU reads again.  One
+ * word of the page before is enough to give the way up for the next one; without any the module
+ * does not load.
  *
- * A TLB may lose an entry by itself, which would hide a flush that does nothing: hence several rounds,
- * of several pages.
+ * A TLB may lose an entry by itself, which would hide a flush that does nothing: hence several
+ * rounds, of several pages.
  */
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
@@ -106,7 +107,7 @@ static bool begin_trial(struct trial *trial)
 			return false;
 		*(unsigned long *)page_address(trial->page[i]) = i;
 	}
-	trial->window = window_open(PMD_SIZE);
+	trial->window = window_open(ALIGN(TRIAL_MANY * PAGE_SIZE, WINDOW_GRAIN));
 	return trial->window;
 }
 
@@ -131,7 +132,7 @@ static int check_name(const char *name)
 	return -EINVAL;
 }
 
-/* Flush in the first way, from number @i on, that @name allows and this CPU has; return its name. */
+/* Flush in the first way from number @i on that @name allows and this CPU has; return its name. */
 static const char *use_next(const char *name, unsigned int *i)
 {
 	const char *way;
@@ -142,7 +143,7 @@ static const char *use_next(const char *name, unsigned int *i)
 	return NULL;
 }
 
-/* @way is in use, its number is @i.  Try it and those after it; return the name of the one that works. */
+/* Try @way, which is in use and has number @i, and those after it; return the one that works. */
 static const char *try_ways(struct trial *trial, const char *name, const char *way, unsigned int i)
 {
 	while (way && !way_works(trial)) {

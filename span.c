@@ -12,12 +12,12 @@
  *
  * A range arena has one span, adopted when it is created, without a window.
  *
- * Look-up by address is a load from an xarray with a slot for each PMD_SIZE of address space, which
- * belongs to one span wholly, and one from that span's table of owners.  It takes no lock.  In
- * front of the xarray is a small table of the spans seen at each address modulo its size, so that
- * most look-ups are a single load.  A span that goes is taken out of both first and freed after an
- * RCU grace period, one for all that go together; whoever holds a busy extent of it needs no RCU,
- * for then it cannot go.
+ * Look-up by address is a load from an xarray with a slot for each WINDOW_GRAIN of address space,
+ * which belongs to one span wholly, and one from that span's table of owners.  It takes no lock.
+ * In front of the xarray is a small table of the spans seen at each address modulo its size, so
+ * that most look-ups are a single load.  A span that goes is taken out of both first and freed
+ * after an RCU grace period, one for all that go together; whoever holds a busy extent of it needs
+ * no RCU, for then it cannot go.
  *
  * Locking: import_lock covers import; the arena's lock covers the lists and sums.
  */
@@ -40,16 +40,16 @@ struct vmap_span *span_front[SPAN_FRONT_SIZE];
 /* What span_of() could not find in front. */
 struct vmap_span *span_look_up(unsigned long addr)
 {
-	return xa_load(&span_map, addr >> PMD_SHIFT);
+	return xa_load(&span_map, addr >> WINDOW_GRAIN_SHIFT);
 }
 
 static void unmap_span(struct vmap_span *span, unsigned long end)
 {
 	unsigned long addr;
 
-	for (addr = span->start; addr < end; addr += PMD_SIZE) {
+	for (addr = span->start; addr < end; addr += WINDOW_GRAIN) {
 		cmpxchg(span_front_slot(addr), span, NULL);
-		xa_erase(&span_map, addr >> PMD_SHIFT);
+		xa_erase(&span_map, addr >> WINDOW_GRAIN_SHIFT);
 	}
 }
 
@@ -58,8 +58,8 @@ static int map_span(struct vmap_span *span)
 {
 	unsigned long addr;
 
-	for (addr = span->start; addr < span->end; addr += PMD_SIZE) {
-		int err = xa_err(xa_store(&span_map, addr >> PMD_SHIFT, span,
+	for (addr = span->start; addr < span->end; addr += WINDOW_GRAIN) {
+		int err = xa_err(xa_store(&span_map, addr >> WINDOW_GRAIN_SHIFT, span,
 					  gfp_may_fail(GFP_KERNEL)));
 
 		if (err) {
@@ -89,7 +89,8 @@ static struct vmap_span *new_span(struct vmap_arena *arena, unsigned long size)
 	span->arena = arena;
 	span->owner = kvcalloc(size >> PAGE_SHIFT, sizeof(*span->owner),
 			       gfp_may_fail(GFP_KERNEL));
-	span->behind = kvcalloc(size >> PMD_SHIFT, sizeof(*span->behind), gfp_may_fail(GFP_KERNEL));
+	span->behind = kvcalloc(size >> WINDOW_GRAIN_SHIFT, sizeof(*span->behind),
+				gfp_may_fail(GFP_KERNEL));
 	span->window = span->owner && span->behind ? window_open(size) : NULL;
 	if (!span->window) {
 		free_span(span);
@@ -221,7 +222,7 @@ int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen
 	unsigned int noio = memalloc_noio_save();
 	int err = 0;
 
-	size = ALIGN(size, PMD_SIZE);
+	size = ALIGN(size, WINDOW_GRAIN);
 	mutex_lock(&arena->import_lock);
 	if (arena->imports == seen) {
 		err = import(arena, max(size, span_size));

@@ -139,7 +139,7 @@ static enum free_found try_take(struct vmap_arena *arena, struct free_search *se
 /* A span of this size holds the request wherever it begins.  vmap() maps no more than the RAM. */
 static bool import_size(const struct free_search *search, unsigned long *size)
 {
-	unsigned long slack = search->align > PMD_SIZE ? search->align - PMD_SIZE : 0;
+	unsigned long slack = search->align > WINDOW_GRAIN ? search->align - WINDOW_GRAIN : 0;
 
 	return !check_add_overflow(search->size, slack, size) &&
 	       *size <= totalram_pages() << PAGE_SHIFT;

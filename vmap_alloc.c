@@ -97,12 +97,12 @@ static bool fill(struct vmap_window *window, unsigned long addr, unsigned long e
 	return true;
 }
 
-/* Note, at each PMD_SIZE that an area crosses into, how far back it began. */
+/* Note, at each WINDOW_GRAIN that an area crosses into, how far back it began. */
 static void note_crossings(const struct vmap_span *span, const struct vmap_extent *extent)
 {
-	unsigned long addr = ALIGN(extent->start + 1, PMD_SIZE);
+	unsigned long addr = ALIGN(extent->start + 1, WINDOW_GRAIN);
 
-	for (; addr < extent_end(extent); addr += PMD_SIZE)
+	for (; addr < extent_end(extent); addr += WINDOW_GRAIN)
 		WRITE_ONCE(*span_behind(span, addr), (addr - extent->start) >> PAGE_SHIFT);
 }
 

@@ -10,8 +10,10 @@
  * stay until vunmap().  From then on mapping a page is one store into a known table: it cannot
  * fail, allocates nothing and walks nothing.
  *
- * The range is used only from the first to the last PMD boundary in it.  The tables of all of the
- * reservation are known, those of the slack before and after it too: each is looked up once.
+ * The range is used from the first to the last multiple of WINDOW_GRAIN in it.  The tables of all
+ * of the reservation are known, those of the slack before and after it too: each is looked up
+ * once.  The first and the last may have entries of others; none but those of the reservation are
+ * written, and as long as there is one the kernel does not free the table.
  *
  * Invariants:
  *   - an entry is written only by the owner of the extent it belongs to, so no lock is needed;
@@ -42,8 +44,8 @@
 #error "vmap_arena knows the page tables of x86-64 and arm64 only"
 #endif
 
-/* Reserved on top of a window's size, so that a PMD boundary to start it at is within. */
-#define WINDOW_SLACK	(PMD_SIZE - PAGE_SIZE)
+/* Reserved on top of a window's size, so that a multiple of WINDOW_GRAIN to start at is within. */
+#define WINDOW_SLACK	(WINDOW_GRAIN - PAGE_SIZE)
 
 /*
  * Pages to find beyond those that vmap() needs: others take some before it asks, and what our look
@@ -51,7 +53,7 @@
  */
 #define VMAP_SPARE	256
 
-/* How all of the TLB is flushed.  Set by window_flush_use() while the module is loaded, then constant. */
+/* How all of the TLB is flushed.  Set by window_flush_use() at load, constant afterwards. */
 static enum arch_flush_way flush_way;
 static const char * const flush_names[] = { ARCH_FLUSH_WAYS };
 
@@ -86,10 +88,10 @@ static pte_t *walk_to_table(unsigned long addr)
 }
 
 /*
- * The page table that maps @addr.  A kernel thread runs on the root of whatever process ran here before
- * it.  Interrupts are off from reading the root to the end of the walk: until then this CPU neither
- * switches to another task nor answers the one that asks it to leave the root of a process that ended,
- * so the root is not freed.
+ * The page table that maps @addr.  A kernel thread runs on the root of whatever process ran here
+ * before it.  Interrupts are off from reading the root to the end of the walk: until then this CPU
+ * neither switches to another task nor answers the one that asks it to leave the root of a process
+ * that ended, so the root is not freed.
  */
 static pte_t *find_table(unsigned long addr)
 {
@@ -107,10 +109,11 @@ static unsigned long reservation_end(const struct vmap_window *window)
 	return (unsigned long)window->reservation + window->end - window->start + WINDOW_SLACK;
 }
 
-/* Learn the tables of a reservation that is full of @dummy, checking that they are what we think. */
+/* Learn the tables of a reservation full of @dummy, checking that they are what we think. */
 static bool find_tables(struct vmap_window *window, struct page *dummy)
 {
-	unsigned long addr = (unsigned long)window->reservation, end = reservation_end(window), i = 0;
+	unsigned long addr = (unsigned long)window->reservation, end = reservation_end(window);
+	unsigned long i = 0;
 
 	for (; addr < end; addr = ALIGN_DOWN(addr, PMD_SIZE) + PMD_SIZE) {
 		pte_t *table = find_table(addr);
@@ -168,7 +171,7 @@ static bool fill_window(struct vmap_window *window, unsigned long size, struct p
 	if (!window->reservation)
 		return false;
 	window->base = ALIGN_DOWN((unsigned long)window->reservation, PMD_SIZE);
-	window->start = ALIGN((unsigned long)window->reservation, PMD_SIZE);
+	window->start = ALIGN((unsigned long)window->reservation, WINDOW_GRAIN);
 	window->end = window->start + size;
 	window->fresh = pfn_pte(0, PAGE_KERNEL);
 	if (find_tables(window, dummy))
@@ -181,7 +184,8 @@ static bool fill_window(struct vmap_window *window, unsigned long size, struct p
 
 static void empty_window(struct vmap_window *window)
 {
-	unsigned long addr = (unsigned long)window->reservation, end = reservation_end(window), next;
+	unsigned long addr = (unsigned long)window->reservation, end = reservation_end(window);
+	unsigned long next;
 
 	for (; addr < end; addr = next) {
 		next = min(ALIGN_DOWN(addr, PMD_SIZE) + PMD_SIZE, end);
@@ -199,7 +203,7 @@ static unsigned long most_tables(unsigned long size)
 
 /**
  * window_open() - reserve kernel address space
- * @size: bytes, a multiple of PMD_SIZE
+ * @size: bytes, a multiple of WINDOW_GRAIN
  *
  * Context: process, may sleep.
  * Return: a window with nothing mapped in it, or NULL.

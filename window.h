@@ -10,11 +10,19 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
+/*
+ * What windows begin and end at multiples of: as much as one page table maps where pages have 4
+ * KiB. Larger pages have tables that map more (512 MiB with 64 KiB pages), which is too much to
+ * round up to.
+ */
+#define WINDOW_GRAIN_SHIFT	21
+#define WINDOW_GRAIN		(1UL << WINDOW_GRAIN_SHIFT)
+
 /* A reserved piece of vmalloc space. */
 struct vmap_window {
-	/* The first byte, aligned to PMD_SIZE. */
+	/* The first byte, aligned to WINDOW_GRAIN. */
 	unsigned long start;
-	/* One past the last byte, aligned to PMD_SIZE. */
+	/* One past the last byte, aligned to WINDOW_GRAIN. */
 	unsigned long end;
 	/* What table[0] maps begins here: the reservation's start, rounded down to PMD_SIZE. */
 	unsigned long base;

@@ -7,9 +7,9 @@
  * with page-table isolation) it would leave the entries of other PCIDs behind, and all of the TLB
  * has to go.
  *
- * No call of the kernel's that flushes all of a TLB is exported by each kernel, so that is done by an
- * instruction: INVPCID drops all entries of all PCIDs; so does a change of CR4.PGE, for a hundred
- * cycles more; a load of CR3 leaves global entries, and those of other PCIDs.
+ * No call of the kernel's that flushes all of a TLB is exported by each kernel, so that is done by
+ * an instruction: INVPCID drops all entries of all PCIDs; so does a change of CR4.PGE, for a
+ * hundred cycles more; a load of CR3 leaves global entries, and those of other PCIDs.
  */
 #ifndef ARCH_X86_H
 #define ARCH_X86_H

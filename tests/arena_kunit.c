@@ -297,8 +297,8 @@ static void kinds_are_not_mixed(struct kunit *test)
  */
 static void a_warm_range_gives_no_memory(struct kunit *test)
 {
-	static const unsigned long aligns[] = { 1, PAGE_SIZE, 2 * PAGE_SIZE, PMD_SIZE };
-	struct vmap_arena *range = kt_range(test, PMD_SIZE, 2 * PMD_SIZE, 1);
+	static const unsigned long aligns[] = { 1, PAGE_SIZE, 2 * PAGE_SIZE, WINDOW_GRAIN };
+	struct vmap_arena *range = kt_range(test, WINDOW_GRAIN, 2 * WINDOW_GRAIN, 1);
 	unsigned int i;
 
 	migrate_disable();
@@ -426,9 +426,9 @@ static void large_requests_get_a_span_of_their_own(struct kunit *test)
 	WRITE_ONCE(arena->limit, 0);
 	if (size >> PAGE_SHIFT > totalram_pages() / 8)
 		kunit_skip(test, "span_size is too large for this");
-	addr = vmap_arena_alloc(arena, size, 4 * PMD_SIZE, GFP_KERNEL, NUMA_NO_NODE);
+	addr = vmap_arena_alloc(arena, size, 4 * WINDOW_GRAIN, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)addr, 4 * PMD_SIZE));
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)addr, 4 * WINDOW_GRAIN));
 	kt_stamp(addr, size, 5);
 	KUNIT_EXPECT_TRUE(test, kt_stamped(addr, size, 5));
 	kt_verify(test, arena);
@@ -438,15 +438,15 @@ static void large_requests_get_a_span_of_their_own(struct kunit *test)
 }
 
 /*
- * A span is part of what was reserved for it.  What lies before and after it was mapped to a page that
- * is long free: nobody may reach that page there.
+ * A span is part of what was reserved for it.  What lies before and after it was mapped to a page
+ * that is long free: nobody may reach that page there.
  */
 static void around_a_span_nothing_is_mapped(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, 0);
 	struct vmap_span *span = list_first_entry(&arena->spans, struct vmap_span, link);
 	unsigned long addr = (unsigned long)span->window->reservation;
-	unsigned long end = addr + span->end - span->start + PMD_SIZE - PAGE_SIZE, pages = 0;
+	unsigned long end = addr + span->end - span->start + WINDOW_GRAIN - PAGE_SIZE, pages = 0;
 
 	for (; addr < end; addr += PAGE_SIZE) {
 		if (addr == span->start)
@@ -455,7 +455,7 @@ static void around_a_span_nothing_is_mapped(struct kunit *test)
 		KUNIT_ASSERT_TRUE(test, kt_faults((void *)addr));
 		pages++;
 	}
-	KUNIT_EXPECT_EQ(test, pages, PTRS_PER_PTE - 1);
+	KUNIT_EXPECT_EQ(test, pages, (WINDOW_GRAIN >> PAGE_SHIFT) - 1);
 }
 
 /* Who may not sleep gets no new span, but one is on its way soon. */

@@ -135,7 +135,7 @@ static void interior_pointers(struct kunit *test)
 static void interior_pointers_of_a_large_area(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
-	unsigned long size = 5 * PMD_SIZE / 2, at;
+	unsigned long size = 5 * WINDOW_GRAIN / 2, at;
 	void *before, *after, *small;
 	char *addr;
 
@@ -144,13 +144,13 @@ static void interior_pointers_of_a_large_area(struct kunit *test)
 	/* All of the first span, and what keeps the second, and last, from being returned. */
 	WRITE_ONCE(arena->limit, arena->reserved);
 	before = kt_pages(arena, (arena->reserved >> PAGE_SHIFT) - 1, GFP_KERNEL);
-	WRITE_ONCE(arena->limit, arena->reserved + 3 * PMD_SIZE);
+	WRITE_ONCE(arena->limit, arena->reserved + 3 * WINDOW_GRAIN);
 	addr = vmap_arena_alloc(arena, size, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
 	after = kt_pages(arena, 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, before);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	KUNIT_ASSERT_PTR_EQ(test, after, (void *)addr + size + PAGE_SIZE);
-	for (at = PMD_SIZE / 2; at < size; at += PMD_SIZE)
+	for (at = WINDOW_GRAIN / 2; at < size; at += WINDOW_GRAIN)
 		expect_report(test, vmap_free, addr + at, "inside an area");
 	expect_report(test, vmap_free, addr + size - 1, "inside an area");
 	vmap_free(addr);

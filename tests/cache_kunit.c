@@ -177,7 +177,7 @@ static void a_warm_area_is_aligned_as_asked(struct kunit *test)
 	unsigned int i;
 
 	cache_areas(test, arena, 3, 8);
-	for (align = PAGE_SIZE; align <= PMD_SIZE; align <<= 1) {
+	for (align = PAGE_SIZE; align <= WINDOW_GRAIN; align <<= 1) {
 		for (i = 0; i < 4; i++) {
 			void *addr = vmap_arena_alloc(arena, 3 * PAGE_SIZE, align, GFP_KERNEL,
 						      NUMA_NO_NODE);

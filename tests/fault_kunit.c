@@ -212,7 +212,7 @@ static void importing_a_span(struct kunit *test)
 	unsigned long span = kt_stats(arena).reserved;
 	struct attempt attempt = {
 		.call = alloc_memory, .arena = arena, .gfp = GFP_KERNEL, .size = PAGE_SIZE,
-		.align = 4 * PMD_SIZE,
+		.align = 4 * WINDOW_GRAIN,
 	};
 	void *base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
 

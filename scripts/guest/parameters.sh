@@ -70,6 +70,8 @@ for value in 2 -1 maybe 0x yellow 01; do
 	refused vmap_arena time_lock "$value"
 done
 taken vmap_arena span_size 32M 33554432
+# Whatever a page table maps.
+taken vmap_arena span_size 2M 2097152
 taken vmap_arena arena_limit 64M 67108864
 taken vmap_arena lazy_threshold 64K 65536
 taken vmap_arena guard 0 N
