@@ -288,7 +288,7 @@ static unsigned int fill_arena(struct kunit *test, struct vmap_arena *arena, voi
 static void *area_across_tables(struct kunit *test, struct vmap_arena *arena, void *other[],
 				unsigned int *others)
 {
-	unsigned long large = 2 * PMD_SIZE;
+	unsigned long large = 2 * WINDOW_GRAIN;
 	void *addr;
 
 	addr = vmap_arena_alloc(arena, large + PAGES * PAGE_SIZE, PAGE_SIZE, GFP_KERNEL,
@@ -312,7 +312,7 @@ static void protections_are_seen_in_each_table(struct kunit *test)
 	void *other[MOST_OTHERS + 1], *addr;
 	unsigned int i, others;
 
-	if (kt_stats(arena).reserved > PMD_SIZE)
+	if (kt_stats(arena).reserved > WINDOW_GRAIN)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
 	addr = area_across_tables(test, arena, other, &others);
 	for (i = 0; i < PAGES; i++) {
