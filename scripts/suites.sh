@@ -72,6 +72,9 @@ suite_tree() {
 		mapfile -t lacks < <(tree_lacks "$dir/tree" "${@:2}")
 		((${#lacks[@]} == 0)) || extend_tree "$dir" "${lacks[@]}" || return
 	} 8>"$dir/lock"
-	# shellcheck disable=SC2034 # for the scripts that source this file
 	SUITE_ENTER=$(realpath "$dir")/enter
+	"$SUITE_ENTER" true 2>/dev/null || {
+		say "cannot enter the tree of $1: that takes the right to mount and to chroot"
+		return 1
+	}
 }
