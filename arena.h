@@ -71,13 +71,14 @@ struct vmap_span {
 #define CACHE_CLASSES		128
 
 /**
- * struct arena_cpu - what a CPU has of an arena; only that CPU touches it, with interrupts off
+ * struct arena_cpu - what a CPU has of an arena; only that CPU changes it, with interrupts off
  * @magazine: for each size in quanta, the extents of that size kept here; &no_magazine if it is not
  *	      worth one
  * @hits: allocations served from a magazine
  * @stored: frees that went into a magazine
  * @misses: allocations that a magazine could have served but did not
- * @room: quanta that further magazines may still hold
+ * @room: quanta that further magazines may still hold; as much as at first if there is no magazine
+ * @due: the last tick found a magazine here to be taken away; only the tick touches this
  * @demand: recent misses of each size without a magazine
  * @allocs: allocations not served from a magazine
  * @frees: frees that did not go into a magazine
@@ -91,6 +92,7 @@ struct arena_cpu {
 	unsigned long stored;
 	unsigned long misses;
 	long room;
+	bool due;
 	u8 demand[CACHE_CLASSES + 1];
 	unsigned long allocs;
 	unsigned long frees;

@@ -30,7 +30,16 @@
  * memory pressure a shrinker empties the depots first, then the magazines.
  *
  * A magazine is taken from its CPU by that CPU, on an interrupt sent to it, or after that CPU is
- * gone; it is emptied by whoever asked for it, in process context.
+ * gone; it is emptied by whoever asked for it, in process context.  No CPU is interrupted for
+ * nothing: whether a CPU has magazines, and which of them nobody touched, is read from afar, and
+ * an interrupt goes only where one is to be taken.  A CPU that never used an arena gets none.
+ *
+ * What is read from afar may be old.  A magazine made meanwhile is none that whoever asks could know
+ * of; but what was cached before the call is found: a CPU charges its room before it keeps the
+ * first extent, and whoever knows of the free has synchronised with that CPU.  An interrupt that
+ * comes late, on a CPU that has used or given up the magazine by then, does nothing.
+ * on_each_cpu_cond() keeps CPUs from going off line; one that has gone before, without its interrupt,
+ * keeps its magazines until cpu_gone() or detach_offline() takes them.
  *
  * Who takes extents out of the cache to free them holds the drain_lock meanwhile, so that whoever
  * takes it after them finds nothing on its way.  Callers who may not sleep do without; that happens
@@ -61,6 +70,9 @@
 #define MAGAZINE_RANGES	64
 
 #define CACHE_TICK	(2 * HZ)
+
+/* A magazine goes at this many ticks: then nobody touched it for one whole interval at least. */
+#define IDLE_TICKS	2
 
 /* Extents taken from a depot under one hold of the lock. */
 #define DRAIN_BATCH	16
@@ -151,8 +163,9 @@ static bool attach(struct vmap_arena *arena, struct magazine *magazine)
 	cpu = this_cpu_ptr(arena->cpu);
 	attached = !has_magazine(cpu, class) && arena->caching;
 	if (attached) {
-		cpu->magazine[class] = magazine;
-		cpu->room -= magazine->capacity * class;
+		/* Pairs with the address dependency of who reads another CPU's magazines. */
+		smp_store_release(&cpu->magazine[class], magazine);
+		WRITE_ONCE(cpu->room, cpu->room - (long)(magazine->capacity * class));
 		cpu->demand[class] = 0;
 		atomic_inc(&arena->depot[class].magazines);
 		queue_tick(arena);
@@ -171,7 +184,7 @@ static void add_magazine(struct vmap_arena *arena, unsigned int class, gfp_t gfp
 			   effort | __GFP_NORETRY | __GFP_NOWARN);
 	if (!magazine)
 		return;
-	*magazine = (struct magazine){ .capacity = capacity, .class = class, .used = true };
+	*magazine = (struct magazine){ .capacity = capacity, .class = class };
 	if (!attach(arena, magazine))
 		kfree(magazine);
 }
@@ -325,9 +338,9 @@ static void detach(struct vmap_arena *arena, struct arena_cpu *cpu, unsigned int
 {
 	struct magazine *magazine = cpu->magazine[class];
 
-	cpu->magazine[class] = &no_magazine;
+	WRITE_ONCE(cpu->magazine[class], &no_magazine);
 	cpu->demand[class] = 0;
-	cpu->room += magazine->capacity * class;
+	WRITE_ONCE(cpu->room, cpu->room + (long)(magazine->capacity * class));
 	atomic_dec(&arena->depot[class].magazines);
 	llist_add(&magazine->node, &arena->detached);
 }
@@ -347,20 +360,39 @@ static void detach_all_here(void *arena)
 	detach_all(arena, this_cpu_ptr(((struct vmap_arena *)arena)->cpu));
 }
 
-static void detach_unused_here(void *data)
+/* The same with those that are due, as long as nobody has touched them since. */
+static void detach_due_here(void *data)
 {
 	struct vmap_arena *arena = data;
 	struct arena_cpu *cpu = this_cpu_ptr(arena->cpu);
 	unsigned int class;
 
-	for (class = 1; class <= CACHE_CLASSES; class++) {
-		if (!has_magazine(cpu, class))
-			continue;
-		if (cpu->magazine[class]->used)
-			cpu->magazine[class]->used = false;
-		else
+	for (class = 1; class <= CACHE_CLASSES; class++)
+		if (has_magazine(cpu, class) &&
+		    READ_ONCE(cpu->magazine[class]->idle) >= IDLE_TICKS)
 			detach(arena, cpu, class);
-	}
+}
+
+/* Does this CPU, perhaps another one than ours, have magazines? */
+static bool has_magazines(const struct arena_cpu *cpu)
+{
+	return READ_ONCE(cpu->room) != cpu_limit;
+}
+
+static bool has_magazines_there(int cpu, void *arena)
+{
+	return has_magazines(per_cpu_ptr(((struct vmap_arena *)arena)->cpu, cpu));
+}
+
+static bool is_due_there(int cpu, void *arena)
+{
+	return per_cpu_ptr(((struct vmap_arena *)arena)->cpu, cpu)->due;
+}
+
+/* Interrupt the CPUs that have magazines, and only those, to take them all. */
+static void detach_all_online(struct vmap_arena *arena)
+{
+	on_each_cpu_cond(has_magazines_there, detach_all_here, arena, 1);
 }
 
 /* Free what detached magazines hold, and them.  Return how many quanta. */
@@ -414,12 +446,12 @@ static unsigned long empty_depots(struct vmap_arena *arena)
  * cache_drain() - free what is cached, but not what a CPU has that is just going offline
  * @arena: the arena
  *
- * Context: process, may sleep; interrupts all CPUs.
+ * Context: process, may sleep; interrupts the CPUs that have magazines.
  */
 void cache_drain(struct vmap_arena *arena)
 {
 	mutex_lock(&arena->drain_lock);
-	on_each_cpu(detach_all_here, arena, 1);
+	detach_all_online(arena);
 	empty_detached(arena);
 	empty_depots(arena);
 	mutex_unlock(&arena->drain_lock);
@@ -444,7 +476,8 @@ static void detach_offline(struct vmap_arena *arena)
  * cache_drain_all() - free all that is cached
  * @arena: the arena
  *
- * Context: process, may sleep; interrupts all CPUs, and keeps them from coming and going.
+ * Context: process, may sleep; interrupts the CPUs that have magazines, and keeps all from coming and
+ * going.
  */
 void cache_drain_all(struct vmap_arena *arena)
 {
@@ -559,20 +592,56 @@ static void age_depot(struct vmap_arena *arena, unsigned int class)
 	}
 }
 
+/*
+ * Count a tick for @magazine, whose CPU may be at work on it.  If that CPU touches the magazine at
+ * this moment, either the exchange fails or the CPU's 0 comes after it: no touch is lost.
+ */
+static unsigned int age_magazine(struct magazine *magazine)
+{
+	u8 idle = READ_ONCE(magazine->idle);
+
+	if (idle >= IDLE_TICKS)
+		return idle;
+	return cmpxchg(&magazine->idle, idle, idle + 1) == idle ? idle + 1 : 0;
+}
+
+/* Count a tick for the magazines of a CPU, and note whether any is due. */
+static void age_magazines(struct arena_cpu *cpu)
+{
+	struct magazine *magazine;
+	unsigned int class;
+
+	cpu->due = false;
+	if (!has_magazines(cpu))
+		return;
+	/* Until the end of this a magazine that is taken away meanwhile is not freed. */
+	rcu_read_lock();
+	for (class = 1; class <= CACHE_CLASSES; class++) {
+		magazine = READ_ONCE(cpu->magazine[class]);
+		if (magazine != &no_magazine && age_magazine(magazine) >= IDLE_TICKS)
+			cpu->due = true;
+	}
+	rcu_read_unlock();
+}
+
 static void take_unused_magazines(struct vmap_arena *arena)
 {
+	int cpu;
+
 	mutex_lock(&arena->drain_lock);
-	on_each_cpu(detach_unused_here, arena, 1);
+	for_each_possible_cpu(cpu)
+		age_magazines(per_cpu_ptr(arena->cpu, cpu));
+	on_each_cpu_cond(is_due_there, detach_due_here, arena, 1);
 	empty_detached(arena);
 	mutex_unlock(&arena->drain_lock);
 }
 
-static bool has_magazines(const struct vmap_arena *arena)
+static bool any_has_magazines(const struct vmap_arena *arena)
 {
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		if (data_race(per_cpu_ptr(arena->cpu, cpu)->room) != cpu_limit)
+		if (has_magazines(per_cpu_ptr(arena->cpu, cpu)))
 			return true;
 	return false;
 }
@@ -585,7 +654,7 @@ void cache_work(struct work_struct *work)
 	take_unused_magazines(arena);
 	for (class = 1; class <= CACHE_CLASSES; class++)
 		age_depot(arena, class);
-	if (has_magazines(arena) || data_race(arena->depot_quanta))
+	if (any_has_magazines(arena) || data_race(arena->depot_quanta))
 		queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
 }
 
@@ -648,7 +717,7 @@ static unsigned long shrink(struct vmap_arena *arena, unsigned long wanted)
 		return 0;
 	pages = empty_depots(arena);
 	if (pages < wanted) {
-		on_each_cpu(detach_all_here, arena, 1);
+		detach_all_online(arena);
 		pages += empty_detached(arena);
 	}
 	mutex_unlock(&arena->drain_lock);

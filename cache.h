@@ -17,7 +17,7 @@
  * @count: how many
  * @capacity: how many it may hold
  * @class: their size in quanta, guard not counted
- * @used: touched since the last tick
+ * @idle: ticks since it was last touched; its CPU sets this to 0, the tick adds to it
  * @node: on the arena's list of detached magazines
  * @rcu: who adds up what is cached may still see it when it goes
  * @slot: the extents, their arena noted in each
@@ -26,7 +26,7 @@ struct magazine {
 	unsigned int count;
 	unsigned int capacity;
 	unsigned int class;
-	bool used;
+	u8 idle;
 	struct llist_node node;
 	struct rcu_head rcu;
 	struct vmap_extent *slot[];
@@ -41,7 +41,7 @@ static __always_inline struct vmap_extent *magazine_pop(struct arena_cpu __percp
 {
 	unsigned int count = magazine->count - 1;
 
-	magazine->used = true;
+	WRITE_ONCE(magazine->idle, 0);
 	magazine->count = count;
 	__this_cpu_inc(cpu->hits);
 	return magazine->slot[count];
@@ -90,7 +90,7 @@ static __always_inline bool magazine_push(struct arena_cpu __percpu *cpu,
 	if (unlikely(count >= magazine->capacity))
 		return false;
 	WRITE_ONCE(extent->state, VMAP_CACHED);
-	magazine->used = true;
+	WRITE_ONCE(magazine->idle, 0);
 	magazine->count = count + 1;
 	__this_cpu_inc(cpu->stored);
 	magazine->slot[count] = extent;

@@ -162,7 +162,8 @@ void span_note_used(struct vmap_arena *of, struct vmap_extent *whole)
 }
 
 /* No interrupt reaches a thread, so this one takes the part of each in turn when they are gone. */
-void on_each_cpu(void (*function)(void *argument), void *argument, int wait)
+void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
+		      void *argument, bool wait)
 {
 	unsigned long here = this_cpu.offset;
 	unsigned int cpu;
@@ -170,7 +171,8 @@ void on_each_cpu(void (*function)(void *argument), void *argument, int wait)
 	expect(!running, "the cache was drained while threads use it: is the space full?");
 	for_each_possible_cpu(cpu) {
 		this_cpu.offset = cpu * PERCPU_SIZE;
-		function(argument);
+		if (asked(cpu, argument))
+			function(argument);
 	}
 	this_cpu.offset = here;
 }

@@ -39,6 +39,8 @@
 #undef WRITE_ONCE
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
+#define cmpxchg(slot, old, new)	__sync_val_compare_and_swap(slot, old, new)
+#define smp_store_release(slot, value)	__atomic_store_n(slot, value, __ATOMIC_RELEASE)
 #define atomic_read(number)	READ_ONCE((number)->counter)
 #define atomic_inc(number)	((void)__atomic_add_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 #define atomic_dec(number)	((void)__atomic_sub_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
@@ -87,7 +89,8 @@ extern __thread struct this_cpu this_cpu;
 #define this_cpu_inc(slot)		__this_cpu_inc(slot)
 #define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < PLAYERS; (cpu)++)
 #define cpu_online(cpu)			((cpu) < PLAYERS)
-void on_each_cpu(void (*function)(void *argument), void *argument, int wait);
+void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
+		      void *argument, bool wait);
 static inline void cpus_read_lock(void) {}
 static inline void cpus_read_unlock(void) {}
 
