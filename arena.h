@@ -173,6 +173,7 @@ struct depot {
  *
  * @depot: extents kept for reuse, by size in quanta; under @lock
  * @depot_quanta: quanta in @depot; under @lock
+ * @promised: quanta that all magazines together may hold; each CPU adds and subtracts its own
  * @refills: half magazines filled from the depot; under @lock
  * @drains: half magazines emptied into it; under @lock
  * @shrinks: quanta given back by the shrinker; written by it only
@@ -236,6 +237,7 @@ struct vmap_arena {
 
 	struct depot depot[CACHE_CLASSES + 1];
 	unsigned long depot_quanta;
+	atomic_long_t promised;
 	unsigned long refills;
 	unsigned long drains;
 	unsigned long shrinks;
@@ -305,7 +307,7 @@ void area_report_extent(const struct vmap_arena *arena, const struct vmap_extent
 #define UNMAP_BATCH	(2UL << 20)
 
 unsigned long arena_unmap(struct vmap_extent *extent, unsigned long most);
-void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
+unsigned long arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
 
 /* take.c */
 void arena_stock_work(struct work_struct *work);

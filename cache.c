@@ -27,7 +27,9 @@
  * arena's lock by whoever makes a magazine or puts the first extent into the depots, and by each
  * tick that leaves something; so nothing stays for ever.  All goes back when the arena is
  * purged, at a CPU's end for what it had, and, as a last resort, before an allocation fails.  Under
- * memory pressure a shrinker empties the depots first, then the magazines.
+ * memory pressure a shrinker empties the depots first, then the magazines.  It is asked often how
+ * much that may be, and says what is in the depots and what the magazines may hold: a number that is
+ * kept, and that is too high only until the shrinker takes the magazines away, empty or not.
  *
  * A magazine is taken from its CPU by that CPU, on an interrupt sent to it, or after that CPU is
  * gone; it is emptied by whoever asked for it, in process context.  No CPU is interrupted for
@@ -168,6 +170,7 @@ static bool attach(struct vmap_arena *arena, struct magazine *magazine)
 		WRITE_ONCE(cpu->room, cpu->room - (long)(magazine->capacity * class));
 		cpu->demand[class] = 0;
 		atomic_inc(&arena->depot[class].magazines);
+		atomic_long_add(magazine->capacity * class, &arena->promised);
 		queue_tick(arena);
 	}
 	arena_unlock(arena, flags);
@@ -342,6 +345,7 @@ static void detach(struct vmap_arena *arena, struct arena_cpu *cpu, unsigned int
 	cpu->demand[class] = 0;
 	WRITE_ONCE(cpu->room, cpu->room + (long)(magazine->capacity * class));
 	atomic_dec(&arena->depot[class].magazines);
+	atomic_long_sub(magazine->capacity * class, &arena->promised);
 	llist_add(&magazine->node, &arena->detached);
 }
 
@@ -395,24 +399,27 @@ static void detach_all_online(struct vmap_arena *arena)
 	on_each_cpu_cond(has_magazines_there, detach_all_here, arena, 1);
 }
 
-/* Free what detached magazines hold, and them.  Return how many quanta. */
+/* Free what detached magazines hold, and them.  Return how many pages went back to the kernel. */
 static unsigned long empty_detached(struct vmap_arena *arena)
 {
 	struct llist_node *batch = llist_del_all(&arena->detached);
 	struct magazine *magazine, *following;
-	unsigned long quanta = 0;
+	unsigned long pages = 0;
 
 	llist_for_each_entry_safe(magazine, following, batch, node) {
-		quanta += magazine->count * magazine->class;
 		while (magazine->count)
-			arena_uncache(arena, magazine->slot[--magazine->count]);
+			pages += arena_uncache(arena, magazine->slot[--magazine->count]);
 		kfree_rcu(magazine, rcu);
 	}
-	return quanta;
+	return pages;
 }
 
-/* Free a batch of a depot's extents, @count at most.  Return how many. */
-static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, unsigned int count)
+/*
+ * Free a batch of a depot's extents, @count at most.  Return how many; the pages that went back to the
+ * kernel are added to @pages.
+ */
+static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, unsigned int count,
+				unsigned long *pages)
 {
 	struct vmap_extent *batch[DRAIN_BATCH];
 	unsigned int got, i;
@@ -426,20 +433,20 @@ static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, un
 	}
 	arena_unlock(arena, flags);
 	for (i = 0; i < got; i++)
-		arena_uncache(arena, batch[i]);
+		*pages += arena_uncache(arena, batch[i]);
 	return got;
 }
 
-/* Free all that is in depots.  Return how many quanta. */
+/* Free all that is in depots.  Return how many pages went back to the kernel. */
 static unsigned long empty_depots(struct vmap_arena *arena)
 {
-	unsigned long quanta = 0;
-	unsigned int class, got;
+	unsigned long pages = 0;
+	unsigned int class;
 
 	for (class = 1; class <= CACHE_CLASSES; class++)
-		while ((got = empty_depot(arena, class, DRAIN_BATCH)))
-			quanta += (unsigned long)got * class;
-	return quanta;
+		while (empty_depot(arena, class, DRAIN_BATCH, &pages))
+			;
+	return pages;
 }
 
 /**
@@ -583,10 +590,11 @@ static unsigned int unused_in_depot(struct vmap_arena *arena, unsigned int class
 static void age_depot(struct vmap_arena *arena, unsigned int class)
 {
 	unsigned int unused = unused_in_depot(arena, class), got = 1;
+	unsigned long pages = 0;
 
 	for (; unused && got && READ_ONCE(arena->caching); unused -= got) {
 		mutex_lock(&arena->drain_lock);
-		got = empty_depot(arena, class, unused);
+		got = empty_depot(arena, class, unused, &pages);
 		mutex_unlock(&arena->drain_lock);
 		schedule_timeout_idle(1);
 	}
@@ -636,14 +644,10 @@ static void take_unused_magazines(struct vmap_arena *arena)
 	mutex_unlock(&arena->drain_lock);
 }
 
-static bool any_has_magazines(const struct vmap_arena *arena)
+/* What may be cached: all that is in the depots, and all that the magazines may hold. */
+static unsigned long most_cached(const struct vmap_arena *arena)
 {
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		if (has_magazines(per_cpu_ptr(arena->cpu, cpu)))
-			return true;
-	return false;
+	return data_race(arena->depot_quanta) + atomic_long_read(&arena->promised);
 }
 
 void cache_work(struct work_struct *work)
@@ -654,7 +658,7 @@ void cache_work(struct work_struct *work)
 	take_unused_magazines(arena);
 	for (class = 1; class <= CACHE_CLASSES; class++)
 		age_depot(arena, class);
-	if (any_has_magazines(arena) || data_race(arena->depot_quanta))
+	if (most_cached(arena))
 		queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
 }
 
@@ -696,14 +700,11 @@ static unsigned long count_warm(struct shrinker *shrinker, struct shrink_control
 {
 	struct vmap_arena *arena;
 	unsigned long pages = 0;
-	struct cache_sums sums;
 
 	if (!mutex_trylock(&arena_list_lock))
 		return 0;
-	list_for_each_entry(arena, &arena_list, link) {
-		cache_sum(arena, &sums);
-		pages += arena->memory ? sums.quanta : 0;
-	}
+	list_for_each_entry(arena, &arena_list, link)
+		pages += arena->memory ? most_cached(arena) : 0;
 	mutex_unlock(&arena_list_lock);
 	return pages;
 }

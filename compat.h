@@ -66,6 +66,16 @@ static const struct file_operations name ## _fops = {				\
 #define page_flag_word(page)	((page)->flags.f)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#include <linux/sched.h>
+#include <linux/swap.h>
+static inline void mm_account_reclaimed_pages(unsigned long pages)
+{
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += pages;
+}
+#endif
+
 /* What the symbol table calls __vmalloc_node(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define VMALLOC_NODE_SYMBOL	"__vmalloc_node"

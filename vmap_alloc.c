@@ -22,6 +22,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 
 #include "arena.h"
 #include "cache.h"
@@ -149,17 +150,19 @@ static bool unmap_here(struct vmap_extent *extent, bool wait)
 	return true;
 }
 
-/* Free an extent that nobody can find any more. */
-static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
+/* Free an extent that nobody can find any more.  Return how many pages were unmapped here. */
+static unsigned long free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	unsigned int rounds = THROTTLE_ROUNDS;
 	bool wait = may_wait(), done;
+	unsigned long pages;
 
 	WRITE_ONCE(extent->state, VMAP_FREEING);
 	WRITE_ONCE(extent->unmapped, extent->start);
 	if (wait)
 		purge_help(arena);
 	done = unmap_here(extent, wait);
+	pages = done ? (extent->size - arena->guard) >> PAGE_SHIFT : 0;
 	while (done && !purge_charge(arena, extent->size)) {
 		done = wait && rounds--;
 		if (done)
@@ -169,16 +172,22 @@ static void free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 		purge_add(arena, extent);
 	else
 		purge_defer(arena, extent);
+	return pages;
 }
 
-/* Make what was cached free: an extent that is in no magazine and no depot any more. */
-void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent)
+/*
+ * Make what was cached free: an extent that is in no magazine and no depot any more.  Return how
+ * many pages went back to the kernel.  If that is because the kernel reclaims memory, it is told:
+ * nobody else can know of them.  What a holder frees, the holder tells, as with vfree().
+ */
+unsigned long arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	unsigned long flags;
+	unsigned long flags, pages = 0;
 
 	if (arena->memory) {
 		WRITE_ONCE(*span_slot(span_of(extent->start), extent->start), NULL);
-		free_area(arena, extent);
+		pages = free_area(arena, extent);
+		mm_account_reclaimed_pages(pages);
 	} else {
 		flags = arena_lock(arena);
 		give_back(arena, extent);
@@ -186,6 +195,7 @@ void arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent)
 	}
 	if (may_wait())
 		cond_resched();
+	return pages;
 }
 
 static unsigned long class_of(const struct vmap_arena *arena, const struct vmap_extent *extent)

@@ -17,6 +17,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 #include <linux/vmalloc.h>
 
 #include "vmap_kunit.h"
@@ -475,6 +476,83 @@ static void memory_pressure_takes_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(range).shrinks, 0);
 }
 
+static unsigned long credited(const struct reclaim_state *state)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	return state->reclaimed_slab;
+#else
+	return state->reclaimed;
+#endif
+}
+
+/*
+ * A task that reclaims memory has to its credit each page that the cache gives back for it, but none
+ * that a holder frees, who may tell of it, as of what vfree() frees.  Some slab may go along.
+ */
+static void reclaim_is_credited_with_what_the_cache_gives_back(struct kunit *test)
+{
+	struct vmap_arena *plain = kt_memory(test, VMAP_ARENA_NOCACHE), *arena = kt_memory(test, 0);
+	void *addr = kt_pages(plain, 512, GFP_KERNEL);
+	unsigned long pages[3] = { 64, 32, 16 };
+	struct reclaim_state state = {};
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		unsigned int count = 512 / pages[i];
+
+		cache_areas(test, arena, pages[i], count);
+		memset(&state, 0, sizeof(state));
+		current->reclaim_state = &state;
+		vmap_arena_purge(arena);
+		current->reclaim_state = NULL;
+		KUNIT_EXPECT_GE(test, credited(&state), 512);
+		KUNIT_EXPECT_LT(test, credited(&state), 512 + 64);
+	}
+	memset(&state, 0, sizeof(state));
+	current->reclaim_state = &state;
+	vmap_free(addr);
+	current->reclaim_state = NULL;
+	KUNIT_EXPECT_LT(test, credited(&state), 64);
+}
+
+/* The pages that the shrinker says it could give back. */
+static unsigned long shrinkable(struct kunit *test)
+{
+	char text[64] = {};
+	unsigned long pages = 0;
+
+	if (kt_shell("cat /sys/kernel/debug/shrinker/vmap_arena-*/count >/tmp/shrinkable"))
+		kunit_skip(test, "the kernel does not show what a shrinker counts");
+	KUNIT_ASSERT_GE(test, kt_read("/tmp/shrinkable", text, sizeof(text) - 1), 0);
+	/* The control group, and the first node; no line if there is nothing. */
+	if (*text)
+		KUNIT_ASSERT_EQ(test, sscanf(text, "%*u %lu", &pages), 1);
+	return pages;
+}
+
+/* It counts all that is cached of memory, and does not go on counting what is not. */
+static void the_shrinker_counts_what_it_could_give_back(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0), *range = kt_range(test, 0, 1 << 20, 1);
+	unsigned int i;
+
+	vmap_arena_purge(NULL);
+	want_extents(test, range, 7);
+	KUNIT_EXPECT_EQ(test, shrinkable(test), 0);
+	cache_areas(test, arena, 2, 50);
+	KUNIT_EXPECT_GE(test, shrinkable(test), 50 * 2);
+	KUNIT_EXPECT_LE(test, shrinkable(test), 50 * 2 + here(arena)->magazine[2]->capacity * 2);
+	/* Once it was asked for all of that, no more is to be had. */
+	for (i = 0; i < 2; i++)
+		KUNIT_ASSERT_EQ(test, kt_write("/proc/sys/vm/drop_caches", "2"), 0);
+	KUNIT_EXPECT_EQ(test, shrinkable(test), 0);
+	want_areas(test, arena, 3);
+	KUNIT_EXPECT_GT(test, shrinkable(test), 0);
+	vmap_arena_purge(arena);
+	KUNIT_EXPECT_EQ(test, shrinkable(test), 0);
+}
+
 static void fill_and_cache_range(struct kunit *test, struct vmap_arena *arena)
 {
 	struct vmap_extent *extent[125];
@@ -791,6 +869,8 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(what_is_used_stays),
 	KUNIT_CASE(a_cpu_that_goes_keeps_nothing),
 	KUNIT_CASE(memory_pressure_takes_it),
+	KUNIT_CASE(reclaim_is_credited_with_what_the_cache_gives_back),
+	KUNIT_CASE(the_shrinker_counts_what_it_could_give_back),
 	KUNIT_CASE(cached_ranges_are_found),
 	KUNIT_CASE(cached_memory_is_found),
 	KUNIT_CASE(special_pages_go_past_the_cache),

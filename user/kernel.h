@@ -39,9 +39,10 @@
 #undef WRITE_ONCE
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
-#define cmpxchg(slot, old, new)	__sync_val_compare_and_swap(slot, old, new)
-#define smp_store_release(slot, value)	__atomic_store_n(slot, value, __ATOMIC_RELEASE)
 #define atomic_read(number)	READ_ONCE((number)->counter)
+#define atomic_long_read(number)	((long)atomic_read(number))
+#define atomic_long_add(value, number)	((void)__atomic_add_fetch(&(number)->counter, value, __ATOMIC_RELAXED))
+#define atomic_long_sub(value, number)	((void)__atomic_sub_fetch(&(number)->counter, value, __ATOMIC_RELAXED))
 #define atomic_inc(number)	((void)__atomic_add_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 #define atomic_dec(number)	((void)__atomic_sub_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 #define smp_store_release(slot, value)	__atomic_store_n(slot, value, __ATOMIC_RELEASE)
@@ -269,6 +270,7 @@ struct delayed_work {
 #define queue_work(workers, queued)		((queued)->function(queued))
 #define queue_delayed_work(workers, queued, delay)	((void)(queued))
 long schedule_timeout_idle(long timeout);
+#define mm_account_reclaimed_pages(pages)	((void)(pages))
 
 /* The rest. */
 struct kref {
