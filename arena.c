@@ -400,7 +400,7 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
  * @name: of its debugfs folder: 1 to 31 printable ASCII characters, no slash, not taken yet
  * @flags: VMAP_ARENA_*, or 0
  *
- * Context: process, may sleep.
+ * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the arena, or an ERR_PTR: -EINVAL for a bad name or flag, -EEXIST, -ENOSPC if arena_limit
  * leaves no room for a span, -ENOMEM.
  */
@@ -421,7 +421,7 @@ EXPORT_SYMBOL_GPL(vmap_arena_create);
  * @end: one past the last; a multiple of @quantum
  * @quantum: all sizes are rounded up to this; a power of two
  *
- * Context: process, may sleep.
+ * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the arena, or an ERR_PTR: -EINVAL for a bad name, quantum or range, -EEXIST, -ENOMEM.
  */
 struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start,
@@ -468,7 +468,7 @@ static unsigned long live_areas(const struct vmap_arena *arena)
  *
  * Waits for frees after a grace period that are under way.
  *
- * Context: process, may sleep.
+ * Context: process, may sleep, also with PREEMPT_RT.
  * Return: 0; -EBUSY while anything is allocated; -EINVAL for the default arena.
  */
 int vmap_arena_destroy(struct vmap_arena *arena)
@@ -499,7 +499,8 @@ EXPORT_SYMBOL_GPL(vmap_arena_destroy);
  *
  * On return nothing that was freed before the call is lazy or cached.
  *
- * Context: process, may sleep, but no CPU hotplug callback; waits for a TLB flush on all CPUs.
+ * Context: process, may sleep, also with PREEMPT_RT, but no CPU hotplug callback; waits for a TLB
+ * flush on all CPUs.
  */
 void vmap_arena_purge(struct vmap_arena *arena)
 {
@@ -552,7 +553,7 @@ static void add_cache(struct vmap_arena *arena, struct vmap_arena_stats *stats)
  *
  * Counters of calls under way on other CPUs may be in or not.
  *
- * Context: any but NMI.
+ * Context: any but NMI, also with PREEMPT_RT.
  */
 void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 {

@@ -28,20 +28,20 @@
  * tick that leaves something; so nothing stays for ever.  All goes back when the arena is
  * purged, at a CPU's end for what it had, and, as a last resort, before an allocation fails.  Under
  * memory pressure a shrinker empties the depots first, then the magazines.  It is asked often how
- * much that may be, and says what is in the depots and what the magazines may hold: a number that is
- * kept, and that is too high only until the shrinker takes the magazines away, empty or not.
+ * much that may be, and says what is in the depots and what the magazines may hold: a number that
+ * is kept, and that is too high only until the shrinker takes the magazines away, empty or not.
  *
  * A magazine is taken from its CPU by that CPU, on an interrupt sent to it, or after that CPU is
  * gone; it is emptied by whoever asked for it, in process context.  No CPU is interrupted for
  * nothing: whether a CPU has magazines, and which of them nobody touched, is read from afar, and
  * an interrupt goes only where one is to be taken.  A CPU that never used an arena gets none.
  *
- * What is read from afar may be old.  A magazine made meanwhile is none that whoever asks could know
- * of; but what was cached before the call is found: a CPU charges its room before it keeps the
+ * What is read from afar may be old.  A magazine made meanwhile is none that whoever asks could
+ * know of; but what was cached before the call is found: a CPU charges its room before it keeps the
  * first extent, and whoever knows of the free has synchronised with that CPU.  An interrupt that
  * comes late, on a CPU that has used or given up the magazine by then, does nothing.
- * on_each_cpu_cond() keeps CPUs from going off line; one that has gone before, without its interrupt,
- * keeps its magazines until cpu_gone() or detach_offline() takes them.
+ * on_each_cpu_cond() keeps CPUs from going off line; one that has gone before, without its
+ * interrupt, keeps its magazines until cpu_gone() or detach_offline() takes them.
  *
  * Who takes extents out of the cache to free them holds the drain_lock meanwhile, so that whoever
  * takes it after them finds nothing on its way.  Callers who may not sleep do without; that happens
@@ -271,7 +271,7 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 	if (!extent)
 		cpu->misses++;
 	arena_unlock(arena, flags);
-	if (wants)
+	if (wants && may_call_mm())
 		add_magazine(arena, class, gfp);
 	return extent;
 }
@@ -415,8 +415,8 @@ static unsigned long empty_detached(struct vmap_arena *arena)
 }
 
 /*
- * Free a batch of a depot's extents, @count at most.  Return how many; the pages that went back to the
- * kernel are added to @pages.
+ * Free a batch of a depot's extents, @count at most.  Return how many; the pages that went back to
+ * the kernel are added to @pages.
  */
 static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, unsigned int count,
 				unsigned long *pages)
@@ -483,8 +483,8 @@ static void detach_offline(struct vmap_arena *arena)
  * cache_drain_all() - free all that is cached
  * @arena: the arena
  *
- * Context: process, may sleep; interrupts the CPUs that have magazines, and keeps all from coming and
- * going.
+ * Context: process, may sleep; interrupts the CPUs that have magazines, and keeps all from coming
+ * and going.
  */
 void cache_drain_all(struct vmap_arena *arena)
 {

@@ -13,7 +13,8 @@
  *
  * Splitting needs up to two spare extents.  They are got before the lock is taken, from a pool that
  * merging fills, so that freeing never needs memory.  A worker fills it in time, so that few calls
- * ask the slab.
+ * ask the slab.  Where the slab may not be asked, in atomic context with PREEMPT_RT, what is in the
+ * pool has to do.
  *
  * Locking: see arena.h.
  */
@@ -61,11 +62,11 @@ static unsigned long add_spares(struct vmap_arena *arena, unsigned int count, gf
 	return got;
 }
 
-/* Have enough spares for one cut.  Return false if there is no memory for them. */
+/* Have enough spares for one cut.  Return false if there is no memory for them here. */
 static bool stock_spares(struct vmap_arena *arena, gfp_t gfp)
 {
 	return data_race(arena->spares.count) >= FREE_TREE_SPARES ||
-	       add_spares(arena, SPARES_REFILL, gfp) >= FREE_TREE_SPARES;
+	       (may_call_mm() && add_spares(arena, SPARES_REFILL, gfp) >= FREE_TREE_SPARES);
 }
 
 /* Fill the pool in time, so that few calls have to ask the slab, which may take long. */

@@ -13,6 +13,10 @@
  *
  * There is no array of pages: the page-table entries say which pages an area has.
  *
+ * With PREEMPT_RT neither pages nor slab objects may be asked for or freed where preemption or
+ * interrupts are off (may_call_mm()).  There an allocation of memory is served by the cache or
+ * fails, an extent needs spares that are there already, and a free is kept or left to the worker.
+ *
  * Locking: see arena.h.  An extent that is busy belongs to its holder; nobody else writes it.
  */
 #include <linux/export.h>
@@ -212,13 +216,25 @@ static __always_inline bool is_plain(gfp_t gfp, int node)
 	return node == NUMA_NO_NODE && !(gfp & SPECIAL_FLAGS);
 }
 
+/*
+ * Make an area known to kmemleak, which asks the slab for a note of it.  Where that is not allowed
+ * the area stays unknown: it is not reported if it is lost, and not looked into.
+ */
+static __always_inline void tell_kmemleak(const void *addr, unsigned long size, gfp_t gfp)
+{
+	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || may_call_mm())
+		kmemleak_alloc(addr, size, 1, gfp);
+}
+
 static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 				 unsigned long align, gfp_t gfp, int node, const void *caller)
 {
-	struct vmap_extent *extent = take_memory(arena, size, align, gfp, caller);
+	struct vmap_extent *extent = ERR_PTR(-ENOMEM);
 	struct vmap_span *span;
 	void *addr;
 
+	if (may_call_mm())
+		extent = take_memory(arena, size, align, gfp, caller);
 	if (IS_ERR(extent)) {
 		arena_count(arena, fails);
 		take_ahead(arena, gfp);
@@ -231,7 +247,7 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 		return NULL;
 	}
 	addr = (void *)extent->start;
-	kmemleak_alloc(addr, size, 1, gfp);
+	tell_kmemleak(addr, size, gfp);
 	extent->flags = is_plain(gfp, node) ? VMAP_EXTENT_PLAIN : 0;
 	publish(span, extent);
 	take_ahead(arena, gfp);
@@ -253,7 +269,7 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 	hand_out(extent, caller);
 	if (want_init_on_alloc(gfp))
 		clear_area(extent->start, extent->start + PAGE_ALIGN(size));
-	kmemleak_alloc(addr, size, 1, gfp);
+	tell_kmemleak(addr, size, gfp);
 	return addr;
 }
 
@@ -300,7 +316,8 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
  * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
  * whole span; code that frees memory of any kind calls vmap_kvfree().
  *
- * Context: any that @gfp allows, also atomic; takes the arena's lock for O(log n) steps.
+ * Context: any that @gfp allows, also atomic; takes the arena's lock for O(log n) steps.  With
+ * PREEMPT_RT, where preemption or interrupts are off, only what is kept for reuse is used.
  * Return: the address, to be freed with vmap_free(), or NULL.
  */
 void *vmap_arena_alloc(struct vmap_arena *arena, unsigned long size, unsigned long align,
@@ -319,7 +336,7 @@ EXPORT_SYMBOL_GPL(vmap_arena_alloc);
  * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
  * whole span; code that frees memory of any kind calls vmap_kvfree().
  *
- * Context: process, may sleep.
+ * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, or NULL.  The memory is not zeroed unless init_on_alloc is on.
  */
 void *vmap_alloc(unsigned long size)
@@ -336,7 +353,7 @@ EXPORT_SYMBOL_GPL(vmap_alloc);
  * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
  * whole span; code that frees memory of any kind calls vmap_kvfree().
  *
- * Context: process, may sleep.
+ * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, or NULL.
  */
 void *vmap_zalloc(unsigned long size)
@@ -356,7 +373,7 @@ EXPORT_SYMBOL_GPL(vmap_zalloc);
  * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
  * whole span; code that frees memory of any kind calls vmap_kvfree().
  *
- * Context: any that @gfp allows.
+ * Context: any that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
  * Return: the address, or NULL.
  */
 void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node)
@@ -468,7 +485,8 @@ static __always_inline void free_for(const void *addr, const void *caller)
  * a live allocation is reported with the caller, and nothing is changed; only two CPUs that free the
  * same address in the same instant may both succeed.
  *
- * Context: any but NMI.  Waits only where it may sleep.
+ * Context: any but NMI.  Waits only where it may sleep.  With PREEMPT_RT, where preemption or
+ * interrupts are off, what is not kept for reuse is left to the worker.
  */
 void vmap_free(const void *addr)
 {
@@ -509,7 +527,7 @@ static void free_rcu_for(const void *addr, const void *caller)
  * Needs no memory and no room in the caller's structure.  The purge worker frees what is more than
  * 2 MiB.
  *
- * Context: any but NMI.
+ * Context: any but NMI, also with PREEMPT_RT.
  */
 void vmap_free_rcu(const void *addr)
 {
@@ -586,7 +604,7 @@ EXPORT_SYMBOL_GPL(vmap_kvfree_rcu);
  * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
  * whole span; vmap_unmap_pages() undoes it.
  *
- * Context: process, may sleep.
+ * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, to be given to vmap_unmap_pages(), or NULL.
  */
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
@@ -618,7 +636,8 @@ EXPORT_SYMBOL_GPL(vmap_map_pages);
  *
  * Where it may not sleep, the purge worker unmaps what is more than 2 MiB.
  *
- * Context: any but NMI.
+ * Context: any but NMI.  With PREEMPT_RT, where preemption or interrupts are off, it is left to the
+ * worker.
  */
 void vmap_unmap_pages(const void *addr)
 {
@@ -717,7 +736,9 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
  * @align: of its start, in units; a power of two
  * @gfp: how to get memory for the bookkeeping
  *
- * Context: any that @gfp allows; takes the arena's lock for O(log n) steps.
+ * Context: any that @gfp allows; takes the arena's lock for O(log n) steps.  With PREEMPT_RT, where
+ * preemption or interrupts are off, there is no memory to be had: it is -ENOMEM if the bookkeeping
+ * got ahead of need, which a worker sees to, is used up.
  * Return: the lowest extent that fits, or an ERR_PTR: -EINVAL for size 0, a bad alignment or a
  * memory arena; -ENOSPC if nothing fits; -ENOMEM.
  */
@@ -745,7 +766,7 @@ EXPORT_SYMBOL_GPL(vmap_extent_alloc);
  * @hi: the end may not pass this
  * @gfp: how to get memory for the bookkeeping
  *
- * Context: any that @gfp allows; takes the arena's lock for O(log n) steps.
+ * Context: as vmap_extent_alloc(), also with PREEMPT_RT.
  * Return: the lowest extent that fits, or an ERR_PTR as vmap_extent_alloc(); -EINVAL also if @lo is
  * not below @hi.
  */
@@ -806,7 +827,8 @@ static __always_inline bool free_extent_fast(struct vmap_arena *arena, struct vm
  *
  * An extent that is not a live one of this arena is reported with the caller, and nothing changes.
  *
- * Context: any but NMI; takes the arena's lock, if at all, for O(log n) steps.
+ * Context: any but NMI, also with PREEMPT_RT; takes the arena's lock, if at all, for O(log n)
+ * steps.
  */
 void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
@@ -821,7 +843,7 @@ EXPORT_SYMBOL_GPL(vmap_extent_free);
  * vmap_extent_start() - where an extent begins
  * @extent: a live extent
  *
- * Context: any.
+ * Context: any, also with PREEMPT_RT.
  * Return: its first unit.
  */
 unsigned long vmap_extent_start(const struct vmap_extent *extent)
@@ -834,7 +856,7 @@ EXPORT_SYMBOL_GPL(vmap_extent_start);
  * vmap_extent_size() - how large an extent is
  * @extent: a live extent
  *
- * Context: any.
+ * Context: any, also with PREEMPT_RT.
  * Return: its length in units, a multiple of the arena's quantum.
  */
 unsigned long vmap_extent_size(const struct vmap_extent *extent)

@@ -280,7 +280,7 @@ static void leave_full_cpu(struct vmap_arena *arena, long room)
 	stay_on(cpumask_first(cpu_online_mask));
 }
 
-/* What a CPU without a magazine leaves in the depot, it finds there, if that is aligned as asked. */
+/* What a CPU without a magazine leaves in the depot, it finds there, if it is aligned as asked. */
 static void the_depot_serves_who_has_no_magazine(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
@@ -486,8 +486,8 @@ static unsigned long credited(const struct reclaim_state *state)
 }
 
 /*
- * A task that reclaims memory has to its credit each page that the cache gives back for it, but none
- * that a holder frees, who may tell of it, as of what vfree() frees.  Some slab may go along.
+ * A task that reclaims memory has to its credit each page that the cache gives back for it, but
+ * none that a holder frees, who may tell of it, as of what vfree() frees.  Some slab may go along.
  */
 static void reclaim_is_credited_with_what_the_cache_gives_back(struct kunit *test)
 {

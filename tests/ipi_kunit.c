@@ -2,9 +2,9 @@
 /*
  * ipi_kunit.c - which CPUs an arena interrupts: those that have magazines of it to give back
  *
- * Whatever one CPU asks another to do for an arena passes the kernel's tracepoint csd_queue_cpu with
- * the arena as its argument.  It is counted there, by the CPU that is asked.  What others ask for
- * has another argument, and so has a flush.
+ * Whatever one CPU asks another to do for an arena passes the kernel's tracepoint csd_queue_cpu
+ * with the arena as its argument.  It is counted there, by the CPU that is asked.  What others ask
+ * for has another argument, and so has a flush.
  *
  * The tests do each tick themselves, on the first CPU, so that they know what is between two.
  */
@@ -113,7 +113,7 @@ static void want(struct kunit *test, struct vmap_arena *arena, unsigned long siz
 	KUNIT_ASSERT_GT(test, raw_cpu_ptr(arena->cpu)->magazine[size]->count, 0);
 }
 
-/* Do what is done every two seconds, here and now; it has itself queued again, and that is undone. */
+/* Do what is done every two seconds, here and now.  It is queued again by that, and cancelled. */
 static void tick(struct vmap_arena *arena)
 {
 	cancel_delayed_work_sync(&arena->cache_work);
@@ -194,7 +194,7 @@ static void a_cpu_with_magazines_is_asked_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&count.elsewhere), 1);
 }
 
-/* As long as its magazines are in use, no tick asks a CPU; when one is not any more, one tick does. */
+/* As long as its magazines are in use, no tick asks a CPU; when one is not used, one tick does. */
 static void a_tick_asks_for_what_is_not_used(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_range(test, 0, 1000, 1);
