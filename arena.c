@@ -387,7 +387,7 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 	arena->limit = arena_limit;
 	arena->threshold = default_threshold();
 	cache_switch(arena, cache && !(flags & VMAP_ARENA_NOCACHE));
-	err = span_import(arena, span_size, 0);
+	err = span_import(arena, span_size, 0, GFP_KERNEL);
 	if (err) {
 		empty_arena(arena);
 		return ERR_PTR(err);

@@ -314,7 +314,7 @@ void arena_stock_work(struct work_struct *work);
 bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned long most);
 
 /* span.c */
-int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen);
+int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen, gfp_t gfp);
 int span_adopt(struct vmap_arena *arena, unsigned long start, unsigned long end);
 void span_return_idle(struct vmap_arena *arena, unsigned long keep);
 void span_work(struct work_struct *work);

@@ -207,29 +207,41 @@ static int import(struct vmap_arena *arena, unsigned long size)
 	return 0;
 }
 
+/* Whoever has the lock may be waiting for memory; a killed task need not. */
+static int lock_import(struct vmap_arena *arena, gfp_t gfp)
+{
+	if (!gfp_waits(gfp))
+		return mutex_lock_killable(&arena->import_lock) ? -ENOMEM : 0;
+	mutex_lock(&arena->import_lock);
+	return 0;
+}
+
 /**
  * span_import() - add a span to a memory arena
  * @arena: the arena
  * @size: bytes that it must have; the usual size is taken if that is more and can be had
  * @seen: arena->imports when the caller found that it lacks room
+ * @gfp: whether the caller gives up when it is killed
  *
  * Context: process, may sleep.  Reclaims no memory through file systems or block devices, so that
  * waiting for another's import cannot deadlock a caller that may not either.
- * Return: 0 if there was an import, by this call or another; -ENOSPC at the arena's limit; -ENOMEM.
+ * Return: 0 if there was an import, by this call or another; -ENOSPC at the arena's limit; -ENOMEM,
+ * also if the task was killed before its turn came.
  */
-int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen)
+int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen, gfp_t gfp)
 {
 	unsigned int noio = memalloc_noio_save();
-	int err = 0;
+	int err = lock_import(arena, gfp);
 
 	size = ALIGN(size, WINDOW_GRAIN);
-	mutex_lock(&arena->import_lock);
-	if (arena->imports == seen) {
-		err = import(arena, max(size, span_size));
-		if (err && size < span_size)
-			err = import(arena, size);
+	if (!err) {
+		if (arena->imports == seen) {
+			err = import(arena, max(size, span_size));
+			if (err && size < span_size)
+				err = import(arena, size);
+		}
+		mutex_unlock(&arena->import_lock);
 	}
-	mutex_unlock(&arena->import_lock);
 	memalloc_noio_restore(noio);
 	return err;
 }
@@ -335,6 +347,6 @@ void span_work(struct work_struct *work)
 	struct vmap_arena *arena = container_of(work, struct vmap_arena, span_work.work);
 
 	if (wants_import(arena))
-		span_import(arena, span_size, data_race(arena->imports));
+		span_import(arena, span_size, data_race(arena->imports), GFP_KERNEL);
 	span_return_idle(arena, span_size);
 }

@@ -8,8 +8,12 @@
  *
  * If nothing fits, what costs least is done first: lazy extents are flushed and merged, a batch and
  * a look at a time, and where none is lazy deferred frees are done; then a span is imported; then
- * all that is cached is given up; only then the allocation fails.  A caller who may not sleep gets
- * what is free or flushed already.
+ * all that is cached is given up, and in an arena with a limit the spans that are idle, so that a
+ * larger one may come; only then the allocation fails.  A caller who may not sleep gets what is
+ * free or flushed already, and so does, in a memory arena, a task that was killed.
+ *
+ * A memory request with __GFP_NOFAIL does not fail then: if others may give back what it needs, it
+ * waits a tick and begins anew.
  *
  * Splitting needs up to two spare extents.  They are got before the lock is taken, from a pool that
  * merging fills, so that freeing never needs memory.  A worker fills it in time, so that few calls
@@ -42,12 +46,12 @@
 
 /* Of a caller's flags, those that say how hard to try; the others are about the pages. */
 #define EFFORT_FLAGS	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_NORETRY | \
-			 __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC | __GFP_NOMEMALLOC)
+			 __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_MEMALLOC | __GFP_NOMEMALLOC)
 
 /* Put up to @count more spares into the pool.  Return how many were in it then. */
 static unsigned long add_spares(struct vmap_arena *arena, unsigned int count, gfp_t gfp)
 {
-	gfp_t slab_gfp = gfp_may_fail(gfp & EFFORT_FLAGS);
+	gfp_t slab_gfp = gfp_for_pages(gfp & EFFORT_FLAGS);
 	struct extent_pool fresh = {};
 	struct vmap_extent *extent;
 	unsigned long flags, got;
@@ -149,9 +153,9 @@ static bool import_size(const struct free_search *search, unsigned long *size)
 /*
  * struct effort - what a call has done so far for want of room
  * @merges: batches merged
- * @imports: spans imported
+ * @imports: spans that it tried to import
  * @seen: arena->imports before the last look
- * @drained: the cache was emptied
+ * @drained: the cache was emptied, and idle spans given up if they stand in the way
  */
 struct effort {
 	unsigned int merges;
@@ -181,14 +185,14 @@ static bool merge_for_room(struct vmap_arena *arena, struct effort *effort, bool
 	return true;
 }
 
-static int import_for_room(struct vmap_arena *arena, const struct free_search *search,
+static int import_for_room(struct vmap_arena *arena, const struct free_search *search, gfp_t gfp,
 			   struct effort *effort)
 {
 	unsigned long size;
 
 	if (!arena->memory || effort->imports++ >= MAX_IMPORTS || !import_size(search, &size))
 		return -ENOSPC;
-	return span_import(arena, size, effort->seen);
+	return span_import(arena, size, effort->seen, gfp);
 }
 
 /* Give up all that is cached, as far as that is possible here. */
@@ -205,6 +209,8 @@ static bool drain_for_room(struct vmap_arena *arena, struct effort *effort, bool
 		cache_drain(arena);
 		if (arena->memory)
 			purge_all(arena);
+		if (arena->limit)
+			span_return_idle(arena, 0);
 	}
 	return true;
 }
@@ -213,15 +219,28 @@ static bool drain_for_room(struct vmap_arena *arena, struct effort *effort, bool
 static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
 		     struct effort *effort)
 {
-	bool may_sleep = gfpflags_allow_blocking(gfp);
+	bool may_sleep = gfpflags_allow_blocking(gfp) && !(arena->memory && gfp_gives_up(gfp));
 	int err = -ENOSPC;
 
 	search->reach = 0;
 	if (merge_for_room(arena, effort, may_sleep))
 		return 0;
 	if (may_sleep)
-		err = import_for_room(arena, search, effort);
+		err = import_for_room(arena, search, gfp, effort);
 	return err && drain_for_room(arena, effort, may_sleep) ? 0 : err;
+}
+
+/* Is it a matter of time until there is room for what must not fail?  Then let some pass. */
+static bool wait_for_room(const struct vmap_arena *arena, const struct free_search *search,
+			  gfp_t gfp)
+{
+	unsigned long size;
+
+	if (!gfp_waits(gfp) || !arena->memory || !import_size(search, &size) ||
+	    (arena->limit && ALIGN(size, WINDOW_GRAIN) > arena->limit))
+		return false;
+	schedule_timeout_uninterruptible(1);
+	return true;
 }
 
 /**
@@ -232,7 +251,8 @@ static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t
  * @caller: to be noted
  *
  * Context: any that @gfp allows.
- * Return: the extent, busy, or an ERR_PTR: -ENOSPC, -ENOMEM.
+ * Return: the extent, busy, or an ERR_PTR: -ENOSPC, -ENOMEM.  With __GFP_NOFAIL, where it may
+ * sleep, a memory arena gives an ERR_PTR only for more than its limit or the memory.
  */
 struct vmap_extent *take_hard(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
 			      const void *caller)
@@ -263,8 +283,12 @@ struct vmap_extent *take_hard(struct vmap_arena *arena, struct free_search *sear
 				continue;
 			}
 			err = make_room(arena, search, gfp, &effort);
-			if (err)
+			if (!err)
+				continue;
+			if (!wait_for_room(arena, search, gfp))
 				return ERR_PTR(err);
+			effort = (struct effort){};
+			restarts = 0;
 		}
 	}
 }

@@ -72,8 +72,9 @@ static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp
 	unsigned int got;
 
 	memset(pages, 0, count * sizeof(*pages));
-	got = alloc_pages_bulk_node(gfp, node, count, pages);
-	for (; got < count; got++) {
+	got = alloc_pages_bulk_node(gfp & ~__GFP_NOFAIL, node, count, pages);
+	/* From here on each page may take time. */
+	for (; got < count && !gfp_gives_up(gfp); got++) {
 		pages[got] = alloc_pages_node(node, gfp, 0);
 		if (!pages[got])
 			break;
@@ -81,21 +82,23 @@ static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp
 	return got;
 }
 
-/* Give an area its pages.  On failure those it has already stay mapped. */
+/* Give an area its pages.  On failure, and while it waits, those it has already stay mapped. */
 static bool fill(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
 		 int node)
 {
 	struct page *pages[FILL_BATCH];
 
-	gfp = gfp_may_fail(gfp);
+	gfp = gfp_for_pages(gfp);
 	while (addr < end) {
 		unsigned int want = min_t(unsigned long, FILL_BATCH, (end - addr) >> PAGE_SHIFT);
 		unsigned int got = get_pages(pages, want, gfp, node);
 
 		window_map(window, addr, pages, got, PAGE_KERNEL);
-		if (got < want)
-			return false;
 		addr += (unsigned long)got << PAGE_SHIFT;
+		if (got < want && !gfp_waits(gfp))
+			return false;
+		if (got < want)
+			schedule_timeout_uninterruptible(1);
 		if (gfpflags_allow_blocking(gfp))
 			cond_resched();
 	}
@@ -226,6 +229,27 @@ static __always_inline void tell_kmemleak(const void *addr, unsigned long size, 
 		kmemleak_alloc(addr, size, 1, gfp);
 }
 
+/* What stands in the way of a request that must not fail. */
+static const char *why_not(const struct vmap_arena *arena, int err, gfp_t gfp)
+{
+	if (err == -EINVAL)
+		return "bad size, alignment or arena";
+	if (!gfpflags_allow_blocking(gfp) || !may_call_mm())
+		return "it may not wait";
+	return arena->memory ? "more than the arena may hold" : "no room in the range";
+}
+
+/* Count a request that failed.  One that must not fail is not refused in silence. */
+static noinline void note_failure(struct vmap_arena *arena, unsigned long size, unsigned long align,
+				  gfp_t gfp, int err, const void *caller)
+{
+	arena_count(arena, fails);
+	if (gfp & __GFP_NOFAIL)
+		pr_warn_ratelimited("vmap_arena: __GFP_NOFAIL refused to %pS: %s: arena %s, size %lu, alignment %lu, gfp %pGg\n",
+				    caller, why_not(arena, err, gfp), arena->name, size, align,
+				    &gfp);
+}
+
 static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 				 unsigned long align, gfp_t gfp, int node, const void *caller)
 {
@@ -236,13 +260,13 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 	if (may_call_mm())
 		extent = take_memory(arena, size, align, gfp, caller);
 	if (IS_ERR(extent)) {
-		arena_count(arena, fails);
+		note_failure(arena, size, align, gfp, PTR_ERR(extent), caller);
 		take_ahead(arena, gfp);
 		return NULL;
 	}
 	span = span_of(extent->start);
 	if (!fill(span->window, extent->start, extent_end(extent) - arena->guard, gfp, node)) {
-		arena_count(arena, fails);
+		note_failure(arena, size, align, gfp, -ENOMEM, caller);
 		free_area(arena, extent);
 		return NULL;
 	}
@@ -310,8 +334,12 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
  * @size: bytes, rounded up to pages
  * @align: of the address, in bytes; a power of two
  * @gfp: how to get pages; __GFP_ZERO and init_on_alloc are honoured; without __GFP_DIRECT_RECLAIM
- *	 only address space imported and flushed already is used
+ *	 only address space imported and flushed already is used; with __GFP_NOFAIL it waits for pages
+ *	 and room, and fails, with a warning that says why, only if no wait would help: where it may
+ *	 not sleep, for a bad @size or @align, for more than the arena or the machine may hold
  * @node: NUMA node for the pages, or NUMA_NO_NODE
+ *
+ * A task that was killed gets, unless it says __GFP_NOFAIL, what is to be had at once.
  *
  * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
  * whole span; code that frees memory of any kind calls vmap_kvfree().
@@ -367,7 +395,7 @@ EXPORT_SYMBOL_GPL(vmap_zalloc);
  * vmap_alloc_node() - vmap_arena_alloc() from the default arena
  * @size: bytes, rounded up to pages
  * @align: of the address, in bytes; a power of two
- * @gfp: how to get pages
+ * @gfp: how to get pages; see vmap_arena_alloc()
  * @node: NUMA node for the pages, or NUMA_NO_NODE
  *
  * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
@@ -653,10 +681,13 @@ void vmap_unmap_pages(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_unmap_pages);
 
-static struct vmap_extent *count_alloc(struct vmap_arena *arena, struct vmap_extent *extent)
+/* Count what came of a request for an extent. */
+static struct vmap_extent *note_extent(struct vmap_arena *arena, struct vmap_extent *extent,
+				       const struct free_search *search, gfp_t gfp,
+				       const void *caller)
 {
 	if (IS_ERR(extent))
-		arena_count(arena, fails);
+		note_failure(arena, search->size, search->align, gfp, PTR_ERR(extent), caller);
 	else
 		arena_count(arena, allocs);
 	return extent;
@@ -667,16 +698,19 @@ static noinline struct vmap_extent *alloc_extent(struct vmap_arena *arena,
 						 const void *caller)
 {
 	unsigned long size = search->size;
+	struct vmap_extent *extent;
 
 	if (area_refuse_nmi(caller))
 		return ERR_PTR(-EINVAL);
 	if (arena->memory || !size || !is_power_of_2(search->align) || search->lo >= search->hi)
-		return count_alloc(arena, ERR_PTR(-EINVAL));
+		return note_extent(arena, ERR_PTR(-EINVAL), search, gfp, caller);
 	search->size = ALIGN(size, arena->quantum);
 	search->align = max(search->align, arena->quantum);
 	if (search->size < size || search->hi - search->lo < search->size)
-		return count_alloc(arena, ERR_PTR(-ENOSPC));
-	return count_alloc(arena, take_hard(arena, search, gfp, caller));
+		extent = ERR_PTR(-ENOSPC);
+	else
+		extent = take_hard(arena, search, gfp, caller);
+	return note_extent(arena, extent, search, gfp, caller);
 }
 
 /* Not inlined, so that only those calls pay for a search on the stack that need one. */
@@ -734,7 +768,8 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
  * @arena: the arena
  * @size: units, rounded up to the arena's quantum
  * @align: of its start, in units; a power of two
- * @gfp: how to get memory for the bookkeeping
+ * @gfp: how to get memory for the bookkeeping.  It says nothing about room: with __GFP_NOFAIL
+ *	 memory is waited for, but -ENOSPC and -EINVAL are returned all the same, with a warning
  *
  * Context: any that @gfp allows; takes the arena's lock for O(log n) steps.  With PREEMPT_RT, where
  * preemption or interrupts are off, there is no memory to be had: it is -ENOMEM if the bookkeeping
@@ -764,7 +799,7 @@ EXPORT_SYMBOL_GPL(vmap_extent_alloc);
  * @align: of its start, in units; a power of two
  * @lo: the lowest start allowed
  * @hi: the end may not pass this
- * @gfp: how to get memory for the bookkeeping
+ * @gfp: how to get memory for the bookkeeping; see vmap_extent_alloc()
  *
  * Context: as vmap_extent_alloc(), also with PREEMPT_RT.
  * Return: the lowest extent that fits, or an ERR_PTR as vmap_extent_alloc(); -EINVAL also if @lo is

@@ -9,6 +9,7 @@
 
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include <linux/sched/signal.h>
 
 /*
  * What windows begin and end at multiples of: as much as one page table maps where pages have 4
@@ -45,6 +46,24 @@ static inline gfp_t gfp_may_fail(gfp_t gfp)
 {
 	return gfp | __GFP_NOWARN |
 	       (gfp & (__GFP_NOFAIL | __GFP_NORETRY) ? 0 : __GFP_RETRY_MAYFAIL);
+}
+
+/* Is the caller to wait for as long as it takes?  Not if it may not sleep, whatever it asks for. */
+static inline bool gfp_waits(gfp_t gfp)
+{
+	return gfp & __GFP_NOFAIL && gfpflags_allow_blocking(gfp);
+}
+
+/* Is this for a task that was killed, and that needs nothing any more that takes time? */
+static inline bool gfp_gives_up(gfp_t gfp)
+{
+	return gfpflags_allow_blocking(gfp) && !gfp_waits(gfp) && fatal_signal_pending(current);
+}
+
+/* How to ask for pages or slab objects for a caller: as it says, but see gfp_may_fail(). */
+static inline gfp_t gfp_for_pages(gfp_t gfp)
+{
+	return gfp_may_fail(gfp_waits(gfp) ? gfp : gfp & ~__GFP_NOFAIL);
 }
 
 const char *window_refusal(void);

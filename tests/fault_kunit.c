@@ -91,6 +91,8 @@ static void each_fault(struct kunit *test, const struct attempt *attempt)
 		if (!happened)
 			break;
 		survived += good;
+		if (attempt->gfp & __GFP_NOFAIL)
+			KUNIT_EXPECT_TRUE_MSG(test, good, "it failed at fault %u", nth);
 		cond_resched();
 	}
 	KUNIT_EXPECT_TRUE_MSG(test, good, "it failed without a fault");
@@ -205,6 +207,32 @@ static void allocating_without_pages(struct kunit *test)
 	kt_verify(test, arena);
 }
 
+/* What must not fail goes on where it was: with pages, with room, and with a span to import. */
+static void allocating_what_must_not_fail(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	struct attempt attempt = {
+		.call = alloc_memory, .arena = arena, .size = 70 * PAGE_SIZE, .align = 1,
+		.gfp = GFP_KERNEL | __GFP_NOFAIL,
+	};
+	unsigned long span = kt_stats(arena).reserved;
+	void *base, *addr;
+
+	each_fault(test, &attempt);
+	starve(true);
+	addr = kt_pages(arena, 70, attempt.gfp);
+	starve(false);
+	KUNIT_EXPECT_NOT_NULL(test, addr);
+	vmap_free(addr);
+	base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
+	KUNIT_ASSERT_NOT_NULL(test, base);
+	WRITE_ONCE(arena->limit, 0);
+	attempt.size = PAGE_SIZE;
+	attempt.align = 4 * PMD_SIZE;
+	each_fault(test, &attempt);
+	vmap_free(base);
+}
+
 /* Each attempt finds the arena full and has to import a span, which it then gives back. */
 static void importing_a_span(struct kunit *test)
 {
@@ -295,6 +323,7 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(creating_a_range_arena),
 	KUNIT_CASE(allocating_memory),
 	KUNIT_CASE(allocating_without_pages),
+	KUNIT_CASE(allocating_what_must_not_fail),
 	KUNIT_CASE(importing_a_span),
 	KUNIT_CASE(splitting_extents),
 	KUNIT_CASE(mapping_pages),

@@ -103,6 +103,7 @@ static inline void cpus_read_unlock(void) {}
 #define rcu_preempt_depth()		0
 #define in_nmi()			false
 #define cond_resched()			((void)0)
+#define fatal_signal_pending(task)	false
 
 /* Locks.  Who came first gets a spin lock first, as in the kernel. */
 typedef struct {
@@ -248,6 +249,7 @@ static inline struct llist_node *llist_del_all(struct llist_head *list)
 #define PAGE_KERNEL		((pgprot_t){ 0 })
 
 typedef unsigned long pte_t;
+#define pte_index(addr)		((addr) >> PAGE_SHIFT & 511)
 
 #define pte_index(addr)	((addr) >> PAGE_SHIFT & 511)
 
@@ -270,6 +272,7 @@ struct delayed_work {
 #define queue_work(workers, queued)		((queued)->function(queued))
 #define queue_delayed_work(workers, queued, delay)	((void)(queued))
 long schedule_timeout_idle(long timeout);
+long schedule_timeout_uninterruptible(long timeout);
 #define mm_account_reclaimed_pages(pages)	((void)(pages))
 
 /* The rest. */
@@ -284,6 +287,7 @@ struct kref {
 #define WARN_ON_ONCE(condition)		(condition)
 
 void pr_err_ratelimited(const char *format, ...);
+void pr_warn_ratelimited(const char *format, ...);
 
 enum cpuhp_state {
 	CPUHP_BP_PREPARE_DYN
