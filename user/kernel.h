@@ -7,6 +7,9 @@
  * lock is a real one, and counted.  There is no worker: what is queued for at once is done on the
  * spot, and what is for later (to give back what is not used) is not done.  What a range arena
  * never asks for is declared only; the Makefile makes each such call end the program.
+ *
+ * With PLAY_RT it is a real-time kernel: a thread may turn its preemption off (this_cpu.raw), what is
+ * asked of mm is told to call_mm(), and what is queued to play_work().
  */
 #ifndef USER_KERNEL_H
 #define USER_KERNEL_H
@@ -32,7 +35,11 @@
 /* The newest, so that compat.h has nothing to add. */
 #define KERNEL_VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
 #define LINUX_VERSION_CODE	KERNEL_VERSION(99, 0, 0)
+#ifdef PLAY_RT
+#define IS_ENABLED(option)	(!__builtin_strcmp(#option, "CONFIG_PREEMPT_RT"))
+#else
 #define IS_ENABLED(...)		0
+#endif
 
 /* Accesses that others' may meet: ThreadSanitizer takes a volatile one for a plain one. */
 #undef READ_ONCE
@@ -73,11 +80,12 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 #define PERCPU_SIZE	8192UL
 #define __percpu
 
-/* How far away a thread's slots are, and how often it took a lock, or waited for one. */
+/* How far away a thread's slots are, how often it took a lock, or waited for one; is it in a section? */
 struct this_cpu {
 	unsigned long offset;
 	unsigned long locked;
 	unsigned long waited;
+	bool raw;
 };
 
 extern __thread struct this_cpu this_cpu;
@@ -95,11 +103,11 @@ void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(v
 static inline void cpus_read_lock(void) {}
 static inline void cpus_read_unlock(void) {}
 
-/* Contexts: a thread may always sleep. */
+/* Contexts: a thread may always sleep, but where it says that its preemption is off. */
 #define local_irq_save(flags)		((flags) = 0)
 #define local_irq_restore(flags)	((void)(flags))
 #define irqs_disabled_flags(flags)	((void)(flags), false)
-#define preemptible()			true
+#define preemptible()			(!this_cpu.raw)
 #define rcu_preempt_depth()		0
 #define in_nmi()			false
 #define cond_resched()			((void)0)
@@ -164,7 +172,7 @@ struct mutex {
 #define rcu_head			callback_head
 #define rcu_read_lock()			((void)0)
 #define rcu_read_unlock()		((void)0)
-#define kfree_rcu(pointer, head)	kfree(pointer)
+#define kfree_rcu(pointer, head)	free(pointer)
 
 void kvfree(const void *pointer);
 void kvfree_rcu_mightsleep(const void *pointer);
@@ -204,6 +212,12 @@ static inline struct llist_node *llist_del_all(struct llist_head *list)
 	     (each) = (following))
 
 /* Memory. */
+#ifdef PLAY_RT
+void call_mm(void);
+#else
+#define call_mm()	((void)0)
+#endif
+
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
@@ -234,14 +248,15 @@ static inline struct llist_node *llist_del_all(struct llist_head *list)
 #define __GFP_THISNODE		(1U << 16)
 #define __GFP_ACCOUNT		(1U << 17)
 #define GFP_NOWAIT		0
+#define GFP_ATOMIC		__GFP_HIGH
 #define GFP_NOIO		__GFP_RECLAIM
 #define GFP_KERNEL		(__GFP_RECLAIM | __GFP_IO | __GFP_FS)
 #define gfpflags_allow_blocking(gfp)	(!!((gfp) & __GFP_DIRECT_RECLAIM))
 
-#define kmalloc(size, gfp)		((void)(gfp), malloc(size))
-#define kfree(pointer)			free(pointer)
-#define kmem_cache_alloc(slab, gfp)	((void)(gfp), aligned_alloc(64, 64))
-#define kmem_cache_free(slab, object)	free(object)
+#define kmalloc(size, gfp)		((void)(gfp), call_mm(), malloc(size))
+#define kfree(pointer)			(call_mm(), free(pointer))
+#define kmem_cache_alloc(slab, gfp)	((void)(gfp), call_mm(), aligned_alloc(64, 64))
+#define kmem_cache_free(slab, object)	(call_mm(), free(object))
 #define kmemleak_alloc(addr, size, least, gfp)	((void)0)
 #define kmemleak_free(addr)			((void)0)
 #define want_init_on_alloc(gfp)	(!!((gfp) & __GFP_ZERO))
@@ -269,7 +284,12 @@ struct delayed_work {
 #define HZ	100
 #define INIT_WORK(queued, what)			((queued)->function = (what))
 #define INIT_DELAYED_WORK(queued, what)		INIT_WORK(&(queued)->work, what)
+#ifdef PLAY_RT
+void play_work(struct work_struct *work);
+#define queue_work(workers, queued)		play_work(queued)
+#else
 #define queue_work(workers, queued)		((queued)->function(queued))
+#endif
 #define queue_delayed_work(workers, queued, delay)	((void)(queued))
 long schedule_timeout_idle(long timeout);
 long schedule_timeout_uninterruptible(long timeout);

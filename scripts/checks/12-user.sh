@@ -76,7 +76,7 @@ steps=20000 length=5 limit=8 operations=10000
 ((QUICK == 0)) || steps=5000 length=4 limit=4 operations=2000
 
 build gcc build
-for program in test_free_tree test_steps test_throttle; do
+for program in test_free_tree test_steps test_throttle test_raw; do
 	results gcc "$program"
 done
 results gcc test_exhaustive --length "$length"
@@ -88,6 +88,7 @@ results clang test_steps
 build sanitize build replay magazines
 results sanitize test_free_tree --steps $((steps / 10))
 results sanitize test_exhaustive --length 3
+results sanitize test_raw
 expect "sanitize: two threads share magazines" threads sanitize
 expect "sanitize: the corpus" "$USER_BUILD/sanitize/replay" "$ROOT"/user/corpus/*
 

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_raw.c - what an arena asks for where a real-time kernel allows little
+ *
+ * With PREEMPT_RT no page and no slab object may be asked for or freed where preemption is off.  The
+ * arena's files are compiled as for such a kernel (PLAY_RT, see kernel.h); the one thread turns its
+ * preemption off, calls, and whatever the arena then asks of mm is counted.  Work that is queued
+ * there is done later, as a worker would do it.
+ *
+ * No page is ever had here, so of memory only what is refused is looked at.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../take.h"
+#include "../cache.h"
+#include "tap.h"
+
+#define SPACE		(1UL << 16)
+#define CACHE_LIMIT	16384UL
+#define MANY		600U
+
+/* More misses than make a magazine worth it. */
+#define MISSES		16
+
+__thread struct this_cpu this_cpu;
+struct vmap_arena *default_arena;
+struct workqueue_struct *arena_wq;
+struct kmem_cache *extent_slab;
+struct list_head arena_list;
+struct mutex arena_list_lock;
+struct vmap_span *span_front[SPAN_FRONT_SIZE];
+
+static char percpu[PLAYERS][PERCPU_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static struct vmap_arena arena;
+static struct vmap_extent edge;
+static struct vmap_span span;
+static struct work_struct *queued;
+static unsigned int calls;
+
+/* What never happens here. */
+void no_such_call(void);
+void no_such_call(void)
+{
+	fprintf(stderr, "test_raw: the arena did what it never does\n");
+	abort();
+}
+
+void call_mm(void)
+{
+	calls += this_cpu.raw;
+}
+
+void play_work(struct work_struct *work)
+{
+	if (this_cpu.raw)
+		queued = work;
+	else
+		work->function(work);
+}
+
+void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
+		      void *argument, bool wait)
+{
+	calls += this_cpu.raw;
+	if (asked(0, argument))
+		function(argument);
+}
+
+bool span_note_idle(struct vmap_arena *of, struct vmap_extent *whole)
+{
+	return false;
+}
+
+void span_note_used(struct vmap_arena *of, struct vmap_extent *whole)
+{
+}
+
+bool span_is_low(const struct vmap_arena *of)
+{
+	return false;
+}
+
+void span_keep_reserve(struct vmap_arena *of, gfp_t gfp)
+{
+}
+
+struct vmap_span *span_look_up(unsigned long addr)
+{
+	return &span;
+}
+
+unsigned int alloc_pages_bulk_node(gfp_t gfp, int node, unsigned int count, struct page **pages)
+{
+	call_mm();
+	return 0;
+}
+
+struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order)
+{
+	call_mm();
+	return NULL;
+}
+
+void window_map(struct vmap_window *window, unsigned long addr, struct page **pages,
+		unsigned int count, pgprot_t prot)
+{
+}
+
+void purge_defer(struct vmap_arena *of, struct vmap_extent *extent)
+{
+	free(extent);
+}
+
+static void raw(bool on)
+{
+	this_cpu.raw = on;
+	if (on)
+		calls = 0;
+	if (!on && queued)
+		queued->function(queued);
+	queued = NULL;
+}
+
+static void open_arena(unsigned long end)
+{
+	memset(&arena, 0, sizeof(arena));
+	memset(percpu, 0, sizeof(percpu));
+	arena.quantum = 1;
+	arena.cpu = (struct arena_cpu *)percpu;
+	raw_spin_lock_init(&arena.lock);
+	INIT_LIST_HEAD(&arena.walkers);
+	INIT_WORK(&arena.stock_work, arena_stock_work);
+	cache_init(&arena);
+	cache_switch(&arena, true);
+	free_tree_init(&arena.tree, 1);
+	free_tree_open(&arena.tree, &edge, kmem_cache_alloc(extent_slab, GFP_KERNEL), 0, end);
+}
+
+/* All must have come back. */
+static const char *close_arena(unsigned long end, const char *wrong)
+{
+	struct vmap_extent *whole;
+
+	cache_switch(&arena, false);
+	if (!wrong && arena.tree.units != end)
+		wrong = "something did not come back";
+	whole = free_tree_first(&arena.tree);
+	free_tree_close(&arena.tree, whole);
+	kmem_cache_free(extent_slab, whole);
+	arena_trim_spares(&arena, 0, ULONG_MAX);
+	return wrong;
+}
+
+static void pairs(unsigned int count, unsigned long size)
+{
+	while (count--)
+		vmap_extent_free(&arena, vmap_extent_alloc(&arena, size, 1, GFP_NOWAIT));
+}
+
+static bool has_magazine(unsigned int class)
+{
+	return this_cpu_ptr(arena.cpu)->magazine[class]->capacity;
+}
+
+static const char *test_demand(void)
+{
+	const char *wrong = NULL;
+
+	open_arena(SPACE);
+	pairs(1, 3);
+	raw(true);
+	pairs(MISSES, 3);
+	if (calls || has_magazine(3))
+		wrong = "a magazine was made";
+	raw(false);
+	pairs(MISSES, 3);
+	if (!wrong && !has_magazine(3))
+		wrong = "none was made afterwards, so this shows nothing";
+	raw(true);
+	pairs(MISSES, 3);
+	if (!wrong && calls)
+		wrong = "mm was called though there is a magazine";
+	raw(false);
+	return close_arena(SPACE, wrong);
+}
+
+static const char *test_spares(void)
+{
+	struct vmap_extent *extent[MANY];
+	const char *wrong = NULL;
+	unsigned int got = 0, i;
+
+	open_arena(SPACE);
+	pairs(1, 200);
+	raw(true);
+	while (got < MANY && !IS_ERR(extent[got] = vmap_extent_alloc(&arena, 200, 1, GFP_NOWAIT)))
+		got++;
+	if (calls)
+		wrong = "the slab was asked";
+	else if (!got || got == MANY)
+		wrong = "the spares were none, or no end of them";
+	else if (PTR_ERR(extent[got]) != -ENOMEM)
+		wrong = "the error is another than -ENOMEM";
+	for (i = 0; i < got; i++)
+		vmap_extent_free(&arena, extent[i]);
+	if (!wrong && calls)
+		wrong = "a free asked the slab";
+	raw(false);
+	extent[0] = vmap_extent_alloc(&arena, 200, 1, GFP_NOWAIT);
+	if (!wrong && IS_ERR(extent[0]))
+		wrong = "the spares did not come back";
+	vmap_extent_free(&arena, extent[0]);
+	return close_arena(SPACE, wrong);
+}
+
+/* There is room only if what is cached is given up. */
+static const char *test_drain(void)
+{
+	struct vmap_extent *extent[10];
+	const char *wrong = NULL;
+	unsigned int i;
+
+	open_arena(100);
+	pairs(MISSES, 10);
+	for (i = 0; i < ARRAY_SIZE(extent); i++)
+		extent[i] = vmap_extent_alloc(&arena, 10, 1, GFP_KERNEL);
+	for (i = 0; i < ARRAY_SIZE(extent); i++)
+		vmap_extent_free(&arena, extent[i]);
+	raw(true);
+	extent[0] = vmap_extent_alloc(&arena, 100, 1, GFP_NOWAIT);
+	if (IS_ERR(extent[0]))
+		wrong = "what is cached was not given up";
+	else if (calls)
+		wrong = "mm was called, or another CPU";
+	vmap_extent_free(&arena, extent[0]);
+	raw(false);
+	return close_arena(100, wrong);
+}
+
+static const char *test_memory(void)
+{
+	const char *wrong = NULL;
+	void *addr;
+
+	open_arena(SPACE);
+	pairs(1, 3);
+	arena.memory = true;
+	raw(true);
+	addr = vmap_arena_alloc(&arena, 1, 1, GFP_ATOMIC, NUMA_NO_NODE);
+	if (calls)
+		wrong = "pages were asked for";
+	else if (addr)
+		wrong = "an address was given out";
+	raw(false);
+	arena.memory = false;
+	return close_arena(SPACE, wrong);
+}
+
+static const struct {
+	const char *name;
+	const char *(*run)(void);
+} tests[] = {
+	{ "demand makes no magazine where the slab may not be asked", test_demand },
+	{ "an extent is cut with the spares that are there, or not at all", test_spares },
+	{ "what is cached is given up without the slab", test_drain },
+	{ "memory that is not cached is refused before pages are asked for", test_memory },
+};
+
+int main(void)
+{
+	const char *wrong;
+	unsigned int i;
+
+	cache_set_limits(CACHE_LIMIT, CACHE_LIMIT);
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		wrong = tests[i].run();
+		tap(!wrong, tests[i].name, wrong);
+	}
+	return tap_end();
+}
