@@ -162,7 +162,8 @@ first=$(newest_kernel)
 mkdir -p "$TREE/lib/modules/$UNSUPPORTED"
 ln -s "$(readlink "$TREE/lib/modules/$first/build")" "$TREE/lib/modules/$UNSUPPORTED/build"
 
-for kernel in $(sed -n 's/^# kernels: //p' "$ROOT/scripts/checks/10-build.sh"); do
+read -ra built_for < <(sed -n 's/^# kernels: //p' "$ROOT/scripts/checks/10-build.sh")
+for kernel in "${built_for[@]}"; do
 	arch=x86_64
 	[[ $kernel != *-arm64* ]] || arch=aarch64
 	expect "dkms.conf has the modules built for ${kernel%%-*} on $arch" wanted "${kernel%%-*}.0-1" "$arch"
