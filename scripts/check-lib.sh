@@ -17,6 +17,10 @@ set -euo pipefail
 # shellcheck source=scripts/guest/lib.sh
 . "$ROOT/scripts/guest/lib.sh"
 
+# How many seconds anything may take before it is said to hang.  On a host that does much else a guest
+# takes five times as long as on an idle one.
+PATIENCE=3600
+
 boots=0
 
 # in_guest SCRIPT [VM-OPTION]... [-- ARGUMENT...] - run a script of scripts/guest/ in the kernel in
@@ -32,7 +36,7 @@ in_guest() {
 	GUEST_OUT=$CHECK_DIR/guest-$boots
 	mkdir "$GUEST_OUT"
 	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --script "$ROOT/scripts/guest/$1" \
-		"${modules[@]}" --out "$GUEST_OUT" "${@:2}" || status=$?
+		"${modules[@]}" --out "$GUEST_OUT" --timeout "$PATIENCE" "${@:2}" || status=$?
 	[[ ! -e $GUEST_OUT/ktap ]] || cat "$GUEST_OUT/ktap" >>"$KTAP"
 	if ((status >= 124)); then
 		not_ok "the guest survives $1" "vm.sh ended with $status"

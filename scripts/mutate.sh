@@ -166,7 +166,7 @@ with_bug() {
 user_tests() {
 	local log=$WORK/$1.log
 
-	if timeout 600 make -C "$TREE/user" BUILD="$WORK/user" TOOLS="$BUILD/user/kernel/tools" \
+	if timeout 3600 make -C "$TREE/user" BUILD="$WORK/user" TOOLS="$BUILD/user/kernel/tools" \
 		WERROR= test >"$log" 2>&1; then
 		verdict "$1" missed "by the user-space tests"
 	elif grep -q 'error:' "$log"; then

@@ -22,7 +22,7 @@ build() {
 results() {
 	local out=$CHECK_DIR/$1-$2.tap status=0 line
 
-	timeout 300 "$USER_BUILD/$1/$2" "${@:3}" >"$out" 2>&1 || status=$?
+	timeout "$PATIENCE" "$USER_BUILD/$1/$2" "${@:3}" >"$out" 2>&1 || status=$?
 	while IFS= read -r line; do
 		case $line in
 		'ok '*) ok "$1: ${line#ok * - }" ;;
@@ -55,7 +55,7 @@ all_taken() {
 
 # threads VARIANT - two of them allocate and free, through the magazines and past them.
 threads() {
-	timeout 300 "$USER_BUILD/$1/bench_magazines" --check --operations "$operations"
+	timeout "$PATIENCE" "$USER_BUILD/$1/bench_magazines" --check --operations "$operations"
 }
 
 # fuzz SECONDS ENGINE... - nothing may be found, and each must have tried something.

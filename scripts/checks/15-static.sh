@@ -84,7 +84,7 @@ semantic_patches() {
 
 	(cd "$ROOT" && printf '%s\n' "${kernel[@]}" | cpio -pdm --quiet "$copy")
 	while read -r patch; do
-		timeout 300 make -C "$KERNEL_HEADERS" M="$copy" MODE=report COCCI="$patch" coccicheck \
+		timeout "$PATIENCE" make -C "$KERNEL_HEADERS" M="$copy" MODE=report COCCI="$patch" coccicheck \
 			>>"$log" 2>&1 || echo "$patch failed: see $log"
 	done < <(grep -rLE --include='*.cocci' "$NOT_APPLIED" "$KERNEL_SOURCE/scripts/coccinelle")
 	grep "^$copy" "$log" || true

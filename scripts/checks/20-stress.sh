@@ -11,5 +11,5 @@ use_kernel "$1"
 loops=300
 [[ " ${STOCK_KERNELS[*]} " == *" $1 "* ]] || loops=100
 ((QUICK == 0)) || loops=50
-in_guest stress.sh --mem 2048 --timeout 600 -- nr_threads=2 "test_loop_count=$loops"
+in_guest stress.sh --mem 2048 -- nr_threads=2 "test_loop_count=$loops"
 finish

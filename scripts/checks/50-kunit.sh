@@ -15,10 +15,10 @@ loops=1000
 # First what some cases need another boot for.  Neither zeroed memory nor the limit nor zones bring new
 # races.
 if [[ $1 != kcsan && $QUICK == 0 ]]; then
-	in_kunit_guest 'vmap_a*' --mem 1024 --timeout 600 --append init_on_alloc=1 \
+	in_kunit_guest 'vmap_a*' --mem 1024 --append init_on_alloc=1 \
 		--append numa=fake=2 -- "loops=$loops" span_size=2M arena_limit=8M
-	in_kunit_guest 'vmap_[cw]a*.[ip]*' --mem 1536 --low-mem 1024 --timeout 300 \
+	in_kunit_guest 'vmap_[cw]a*.[ip]*' --mem 1536 --low-mem 1024 \
 		--append init_on_free=1 -- span_size=2M
 fi
-in_kunit_guest 'vmap_*' --mem 1536 --timeout 900 --append numa=fake=2 -- "loops=$loops" span_size=2M
+in_kunit_guest 'vmap_*' --mem 1536 --append numa=fake=2 -- "loops=$loops" span_size=2M
 finish

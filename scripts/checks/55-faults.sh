@@ -11,11 +11,11 @@
 use_test_kernel "$1"
 need_packages gcc libc6-dev
 gcc -static -O2 -Wall -Werror -o "$CHECK_DIR/failnth" "$ROOT/scripts/guest/failnth.c"
-in_guest reload.sh --timeout 600 -- 10
+in_guest reload.sh -- 10
 in_guest loadfaults.sh --file "$CHECK_DIR/failnth" --file "$KUNIT_GUEST_LIB" \
-	--append log_buf_len=4M --timeout 900 -- 2000
+	--append log_buf_len=4M -- 2000
 in_guest hotplug.sh --module "$MODULES/vmap_kunit.ko" --file "$KUNIT_GUEST_LIB" \
-	--cpus 3 --timeout 900 -- 600
+	--cpus 3 -- 600
 # With one CPU none has pages that another lacks.
-in_kunit_guest vmap_shortage --mem 320 --cpus 1 --timeout 600 -- span_size=2M
+in_kunit_guest vmap_shortage --mem 320 --cpus 1 -- span_size=2M
 finish

@@ -28,7 +28,7 @@ unload() {
 	tries=0
 	until rmmod vmap_arena 2>/dev/null; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || return 1
+		[ "$tries" -lt 2400 ] || return 1
 		sleep 0.05
 	done
 }
