@@ -9,7 +9,9 @@
  * each area allocated from the module that goes, and keeps a reference to this one for as long as
  * the default arena has live areas.
  *
- * An arena is freed when its last reference goes: its creator's, or that of an open debugfs file.
+ * An arena can be destroyed when as many frees as allocations are counted.  Nothing touches an
+ * arena after the free that was its last is counted: see arena_sum_calls() and empty_arena().  It
+ * is freed when its last reference goes: its creator's, or that of an open debugfs file.
  *
  * Locking: arena_list_lock covers the list of arenas and their names.
  */
@@ -280,7 +282,21 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 	return arena;
 }
 
-/* Stop all that goes on by itself in an arena and give back what it holds. */
+/*
+ * Stop all that goes on by itself in an arena and give back what it holds.
+ *
+ * Each allocation and free is counted, so none is under way but for its last steps:
+ *   - a free that counted itself under arena->lock may not have dropped the lock yet:
+ *     cache_switch() takes the lock;
+ *   - one that counted itself in magazine_push() may not have turned interrupts on yet, on a CPU
+ *     that has a magazine: cache_switch() interrupts such a CPU to take its magazines away; no CPU
+ *     gets one afterwards;
+ *   - one that counted itself in arena_count_free() touches the arena no more.
+ *
+ * The workers end in an order in which none queues one that has ended: cache_work makes extents
+ * lazy and so queues purge_work, as does purge_all(); purge_work makes spans idle and so queues
+ * span_work; nobody is left to queue stock_work.
+ */
 static void empty_arena(struct vmap_arena *arena)
 {
 	cache_switch(arena, false);
@@ -289,9 +305,9 @@ static void empty_arena(struct vmap_arena *arena)
 		purge_all(arena);
 	/* The worker would take its time over these. */
 	arena_trim_spares(arena, 0, ULONG_MAX);
-	cancel_work_sync(&arena->stock_work);
-	cancel_delayed_work_sync(&arena->span_work);
 	cancel_work_sync(&arena->purge_work);
+	cancel_delayed_work_sync(&arena->span_work);
+	cancel_work_sync(&arena->stock_work);
 	span_return_idle(arena, 0);
 	arena_trim_spares(arena, 0, ULONG_MAX);
 	arena_release(arena);
@@ -448,25 +464,64 @@ struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start
 }
 EXPORT_SYMBOL_GPL(vmap_arena_create_range);
 
-static unsigned long live_areas(const struct vmap_arena *arena)
+/**
+ * arena_sum_calls() - add up allocations and frees, so that no live area is missed
+ * @arena: the arena
+ * @allocs: set to allocations that succeeded
+ * @frees: set to frees that are done: see arena_count_free()
+ *
+ * The sums over all CPUs are no snapshot.  All frees are read before any allocation, so that the
+ * allocation of each area whose free is in @frees is in @allocs: the difference may be too large,
+ * but is never too small.  The barrier pairs with the releases in arena_count_free() and in
+ * count_stored(); an area freed on another CPU than the one that allocated it was passed on there
+ * by its holder in an order of the holder's own.
+ *
+ * Context: any.
+ */
+void arena_sum_calls(const struct vmap_arena *arena, unsigned long *allocs, unsigned long *frees)
 {
-	unsigned long areas = 0;
 	int cpu;
 
+	*allocs = 0;
+	*frees = 0;
 	for_each_possible_cpu(cpu) {
 		const struct arena_cpu *counters = per_cpu_ptr(arena->cpu, cpu);
 
-		areas += READ_ONCE(counters->allocs) - READ_ONCE(counters->frees) +
-			 READ_ONCE(counters->hits) - READ_ONCE(counters->stored);
+		*frees += READ_ONCE(counters->frees) + READ_ONCE(counters->stored);
 	}
-	return areas;
+	smp_mb();
+	for_each_possible_cpu(cpu) {
+		const struct arena_cpu *counters = per_cpu_ptr(arena->cpu, cpu);
+
+		*allocs += READ_ONCE(counters->allocs) + READ_ONCE(counters->hits);
+	}
+}
+
+static unsigned long live_areas(const struct vmap_arena *arena)
+{
+	unsigned long allocs, frees;
+
+	arena_sum_calls(arena, &allocs, &frees);
+	return allocs - frees;
+}
+
+/* Is nothing allocated, once what vmap_free_rcu() was given, if anything was, has been freed? */
+static bool is_unused(const struct vmap_arena *arena)
+{
+	if (!live_areas(arena))
+		return true;
+	if (!arena->memory)
+		return false;
+	rcu_barrier();
+	return !live_areas(arena);
 }
 
 /**
  * vmap_arena_destroy() - destroy an arena
  * @arena: not the default one; nobody may use it any more if this succeeds
  *
- * Waits for frees after a grace period that are under way.
+ * Waits for frees after a grace period that are under way.  A free that another CPU has begun, but
+ * not done yet, counts as allocated.
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: 0; -EBUSY while anything is allocated; -EINVAL for the default arena.
@@ -475,8 +530,7 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 {
 	if (!arena || arena == default_arena)
 		return -EINVAL;
-	rcu_barrier();
-	if (live_areas(arena))
+	if (!is_unused(arena))
 		return -EBUSY;
 	/*
 	 * The folder goes before the name is free for a new arena, which could not make its own
@@ -519,8 +573,6 @@ static void add_counters(const struct vmap_arena *arena, struct vmap_arena_stats
 	for_each_possible_cpu(cpu) {
 		const struct arena_cpu *counters = per_cpu_ptr(arena->cpu, cpu);
 
-		stats->allocs += READ_ONCE(counters->allocs);
-		stats->frees += READ_ONCE(counters->frees);
 		stats->fails += READ_ONCE(counters->fails);
 		stats->throttle_waits += READ_ONCE(counters->throttle_waits);
 		stats->deferred += READ_ONCE(counters->deferred);
@@ -533,9 +585,6 @@ static void add_cache(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	struct cache_sums sums;
 
 	cache_sum(arena, &sums);
-	stats->allocs += sums.hits;
-	stats->frees += sums.stored;
-	stats->areas = stats->allocs - stats->frees;
 	stats->cached = (sums.quanta + in_guards * sums.extents) << arena->quantum_shift;
 	stats->warm = arena->memory ? sums.quanta << arena->quantum_shift : 0;
 	stats->cold = arena->memory ? 0 : stats->cached;
@@ -551,7 +600,8 @@ static void add_cache(struct vmap_arena *arena, struct vmap_arena_stats *stats)
  * @arena: the arena; NULL: the default one
  * @stats: filled in
  *
- * Counters of calls under way on other CPUs may be in or not.
+ * Counters of calls under way on other CPUs may be in or not; an area counts until its free is
+ * done.
  *
  * Context: any but NMI, also with PREEMPT_RT.
  */
@@ -561,6 +611,8 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 
 	arena = arena ?: default_arena;
 	*stats = (struct vmap_arena_stats){};
+	arena_sum_calls(arena, &stats->allocs, &stats->frees);
+	stats->areas = stats->allocs - stats->frees;
 	add_counters(arena, stats);
 	add_cache(arena, stats);
 	flags = arena_lock(arena);

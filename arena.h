@@ -16,6 +16,7 @@
 #define ARENA_H
 
 #include <linux/atomic.h>
+#include <linux/irqflags.h>
 #include <linux/jump_label.h>
 #include <linux/kref.h>
 #include <linux/ktime.h>
@@ -27,6 +28,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "arch/counter.h"
 #include "compat.h"
 #include "free_tree.h"
 #include "vmap_alloc.h"
@@ -81,7 +83,7 @@ struct vmap_span {
  * @due: the last tick found a magazine here to be taken away; only the tick touches this
  * @demand: recent misses of each size without a magazine
  * @allocs: allocations not served from a magazine
- * @frees: frees that did not go into a magazine
+ * @frees: frees that did not go into a magazine, each counted when it is done
  * @fails: allocations that failed
  * @throttle_waits: frees that first had to purge
  * @deferred: frees left to the worker
@@ -250,6 +252,27 @@ struct vmap_arena {
 
 #define arena_count(arena, what)	this_cpu_inc((arena)->cpu->what)
 
+/*
+ * Count a free that went past the magazines.  Once arena_sum_calls() has seen the count the arena
+ * may be destroyed and freed, so the count is the last access of the free to the arena, but for
+ * dropping arena->lock: the release comes after all other accesses, and pairs with the barrier in
+ * arena_sum_calls().
+ */
+static __always_inline void arena_count_free_irqs_off(struct vmap_arena *arena)
+{
+	arch_count_release(arena->cpu->frees);
+}
+
+/* The same with interrupts as they may be. */
+static inline void arena_count_free(struct vmap_arena *arena)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	arena_count_free_irqs_off(arena);
+	local_irq_restore(flags);
+}
+
 /* arena.c */
 extern struct vmap_arena *default_arena;
 extern struct list_head arena_list;
@@ -260,6 +283,7 @@ extern unsigned long span_size;
 DECLARE_STATIC_KEY_FALSE(arena_lock_timed);
 void arena_note_hold(struct vmap_arena *arena);
 void arena_release(struct vmap_arena *arena);
+void arena_sum_calls(const struct vmap_arena *arena, unsigned long *allocs, unsigned long *frees);
 int arena_set_threshold(struct vmap_arena *arena, unsigned long bytes);
 
 /* Take an arena's lock; returns the interrupt flags. */

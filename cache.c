@@ -276,6 +276,26 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 	return extent;
 }
 
+/* Keep an extent in this CPU's magazine or in the depot.  Under the arena's lock. */
+static bool store(struct vmap_arena *arena, struct vmap_extent *extent, unsigned int class)
+{
+	struct magazine *magazine = this_cpu_ptr(arena->cpu)->magazine[class];
+
+	lockdep_assert_held(&arena->lock);
+	if (!arena->caching)
+		return false;
+	if (magazine_push(arena->cpu, extent, class))
+		return true;
+	if (!depot_has_room(arena, max(magazine->capacity, 1U) * class))
+		return false;
+	if (magazine->count)
+		unload(arena, magazine);
+	WRITE_ONCE(extent->state, VMAP_CACHED);
+	depot_push(arena, class, extent);
+	count_stored(arena->cpu);
+	return true;
+}
+
 /**
  * cache_has_room() - is there room for one more extent, on this CPU or in the depot?
  * @arena: the arena
@@ -311,28 +331,20 @@ bool cache_has_room(struct vmap_arena *arena, unsigned long class)
  */
 bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long class)
 {
-	struct magazine *magazine;
-	struct arena_cpu *cpu;
+	bool may_add = may_call_mm(), stored;
 	unsigned long flags;
-	bool stored = false, wants;
 
 	if (!cache_wants(arena, class))
 		return false;
 	flags = arena_lock(arena);
-	cpu = this_cpu_ptr(arena->cpu);
-	wants = wants_magazine(arena, cpu, class);
-	magazine = cpu->magazine[class];
-	if (arena->caching && depot_has_room(arena, max(magazine->capacity, 1U) * class)) {
-		if (magazine->count)
-			unload(arena, magazine);
-		WRITE_ONCE(extent->state, VMAP_CACHED);
-		depot_push(arena, class, extent);
-		cpu->stored++;
-		stored = true;
-	}
-	arena_unlock(arena, flags);
-	if (wants && may_call_mm())
+	if (wants_magazine(arena, this_cpu_ptr(arena->cpu), class) && may_add) {
+		/* Not afterwards: once the free is counted the arena may be gone. */
+		arena_unlock(arena, flags);
 		add_magazine(arena, class, GFP_NOWAIT);
+		flags = arena_lock(arena);
+	}
+	stored = store(arena, extent, class);
+	arena_unlock(arena, flags);
 	return stored;
 }
 
@@ -566,7 +578,6 @@ void cache_sum(struct vmap_arena *arena, struct cache_sums *sums)
 
 		sum_magazines(of, sums);
 		sums->hits += data_race(of->hits);
-		sums->stored += data_race(of->stored);
 		sums->misses += data_race(of->misses);
 	}
 	rcu_read_unlock();

@@ -80,6 +80,15 @@ static __always_inline bool cache_take(struct vmap_arena *arena, unsigned long c
 	return true;
 }
 
+/*
+ * Count a free that was kept.  Interrupts off.  The release comes after the count of the
+ * allocation, on whichever CPU that was, and pairs with the barrier in arena_sum_calls().
+ */
+static __always_inline void count_stored(struct arena_cpu __percpu *cpu)
+{
+	arch_count_release(cpu->stored);
+}
+
 /* Keep an extent of @class quanta in this CPU's magazine, if it has room.  Interrupts off. */
 static __always_inline bool magazine_push(struct arena_cpu __percpu *cpu,
 					  struct vmap_extent *extent, unsigned long class)
@@ -92,8 +101,8 @@ static __always_inline bool magazine_push(struct arena_cpu __percpu *cpu,
 	WRITE_ONCE(extent->state, VMAP_CACHED);
 	WRITE_ONCE(magazine->idle, 0);
 	magazine->count = count + 1;
-	__this_cpu_inc(cpu->stored);
 	magazine->slot[count] = extent;
+	count_stored(cpu);
 	return true;
 }
 
@@ -131,14 +140,12 @@ bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsi
  * @quanta: in magazines and in the depot
  * @extents: how many that are
  * @hits: allocations it served
- * @stored: frees it took
  * @misses: allocations that it could have served but did not
  */
 struct cache_sums {
 	unsigned long quanta;
 	unsigned long extents;
 	unsigned long hits;
-	unsigned long stored;
 	unsigned long misses;
 };
 

@@ -11,6 +11,10 @@
  * Before all that stands the cache (cache.c): most allocations get, and most frees leave, an extent
  * of the same size on the same CPU.
  *
+ * The last thing that a free does to its arena is to count itself: from then on
+ * vmap_arena_destroy() may find that nothing is allocated, and free the arena.  See empty_arena()
+ * for what may still be on its way then.
+ *
  * There is no array of pages: the page-table entries say which pages an area has.
  *
  * With PREEMPT_RT neither pages nor slab objects may be asked for or freed where preemption or
@@ -157,7 +161,10 @@ static bool unmap_here(struct vmap_extent *extent, bool wait)
 	return true;
 }
 
-/* Free an extent that nobody can find any more.  Return how many pages were unmapped here. */
+/*
+ * Free an extent that nobody can find any more.  The caller counts the free afterwards.  Return how
+ * many pages were unmapped here.
+ */
 static unsigned long free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	unsigned int rounds = THROTTLE_ROUNDS;
@@ -491,8 +498,8 @@ static noinline void free_slow(const void *addr, const void *caller)
 	kmemleak_free(addr);
 	if (keep(arena, extent))
 		return;
-	arena_count(arena, frees);
 	free_area(arena, extent);
+	arena_count_free(arena);
 }
 
 static __always_inline void free_for(const void *addr, const void *caller)
@@ -533,8 +540,8 @@ static void free_area_rcu(struct rcu_head *rcu)
 	WRITE_ONCE(extent->arena, arena);
 	if (keep(arena, extent))
 		return;
-	arena_count(arena, frees);
 	free_area(arena, extent);
+	arena_count_free(arena);
 }
 
 static void free_rcu_for(const void *addr, const void *caller)
@@ -670,14 +677,16 @@ EXPORT_SYMBOL_GPL(vmap_map_pages);
 void vmap_unmap_pages(const void *addr)
 {
 	struct vmap_extent *extent;
+	struct vmap_arena *arena;
 
 	if (!addr || area_refuse_nmi(__builtin_return_address(0)))
 		return;
 	extent = area_claim(addr, true, __builtin_return_address(0));
 	if (!extent)
 		return;
-	arena_count(extent->arena, frees);
-	free_area(extent->arena, extent);
+	arena = extent->arena;
+	free_area(arena, extent);
+	arena_count_free(arena);
 }
 EXPORT_SYMBOL_GPL(vmap_unmap_pages);
 
@@ -840,8 +849,9 @@ static noinline void free_extent_slow(struct vmap_arena *arena, struct vmap_exte
 		return;
 	}
 	give_back(arena, extent);
+	/* With the lock still held, which empty_arena() waits for. */
+	arena_count_free_irqs_off(arena);
 	arena_unlock(arena, flags);
-	arena_count(arena, frees);
 }
 
 /*

@@ -306,15 +306,15 @@ static void a_warm_range_gives_no_memory(struct kunit *test)
 		vmap_extent_free(range, vmap_extent_alloc(range, 1, 1, GFP_ATOMIC));
 	KUNIT_EXPECT_GT(test, kt_stats(range).hits, 0);
 	for (i = 0; i < ARRAY_SIZE(aligns); i++)
-		KUNIT_EXPECT_NULL_MSG(test, vmap_arena_alloc(range, PAGE_SIZE, aligns[i], GFP_ATOMIC,
-							     NUMA_NO_NODE),
+		KUNIT_EXPECT_NULL_MSG(test, vmap_arena_alloc(range, PAGE_SIZE, aligns[i],
+							     GFP_ATOMIC, NUMA_NO_NODE),
 				      "aligned to %lu", aligns[i]);
 	migrate_enable();
 	KUNIT_EXPECT_EQ(test, kt_stats(range).fails, ARRAY_SIZE(aligns));
 	KUNIT_EXPECT_EQ(test, kt_stats(range).areas, 0);
 }
 
-/* And the other way round: neither a warm arena's free nor its allocation takes an extent for one. */
+/* And the other way round: what a memory arena keeps warm is not handed out as a bare extent. */
 static void a_warm_memory_arena_gives_no_extents(struct kunit *test)
 {
 	struct vmap_arena *memory = kt_memory(test, 0);

@@ -52,7 +52,7 @@ suites=$1
 shift
 for word; do
 	case $word in
-	loops=* | seed=*) kunit_words="$kunit_words $word" ;;
+	loops=* | seed=* | destroys=*) kunit_words="$kunit_words $word" ;;
 	*) arena_words="$arena_words $word" ;;
 	esac
 done
