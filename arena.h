@@ -367,6 +367,9 @@ static __always_inline struct vmap_span **span_front_slot(unsigned long addr)
 /*
  * The span that @addr lies in, or NULL.  It stays while the caller holds a busy extent of it, is
  * under rcu_read_lock(), or has interrupts off.
+ *
+ * Whatever is read from the span is read through the pointer loaded here, and so after it: this
+ * address dependency pairs with the release in map_span(), that of xa_load() with xa_store().
  */
 static __always_inline struct vmap_span *span_of(unsigned long addr)
 {

@@ -536,13 +536,16 @@ void cache_switch(struct vmap_arena *arena, bool on)
 		cache_drain_all(arena);
 }
 
-/* Add what is in the magazines of a CPU, which may be at work on them.  Under rcu_read_lock(). */
+/*
+ * Add what is in the magazines of a CPU, which may be at work on them.  Under rcu_read_lock(), so
+ * that a magazine found here stays.
+ */
 static void sum_magazines(const struct arena_cpu *cpu, struct cache_sums *sums)
 {
 	unsigned int class;
 
 	for (class = 1; class <= CACHE_CLASSES; class++) {
-		const struct magazine *magazine = data_race(READ_ONCE(cpu->magazine[class]));
+		const struct magazine *magazine = READ_ONCE(cpu->magazine[class]);
 		unsigned int count = data_race(magazine->count);
 
 		sums->extents += count;

@@ -66,7 +66,8 @@ static int map_span(struct vmap_span *span)
 			unmap_span(span, addr);
 			return err;
 		}
-		WRITE_ONCE(*span_front_slot(addr), span);
+		/* All that is in the span and its window comes before: see span_of(). */
+		smp_store_release(span_front_slot(addr), span);
 	}
 	return 0;
 }

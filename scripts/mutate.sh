@@ -8,15 +8,16 @@
 #   --all       every bug in mutations/
 #   --sample=N  one in N of them, different ones each day (the default, with N = 6)
 #   --list      print the bugs, each with the suite that should notice it
-#   --user      of these, only the bugs that the user-space tests should notice
+#   --user      of these, only the bugs that the user-space tests, or the litmus tests, should notice
 #   --kunit     of these, only those that something in the debug kernel should notice
 #   --help      print this text
 #
 # A bug is a file mutations/NAME.patch that begins with
 #
 #   bug:    what is wrong then
-#   suite:  the cheapest tests that should notice: "user" for those of user/, else, in the debug kernel,
-#           a KUnit suite or SUITE.CASE, or "unload": what is left of a run when the modules are gone
+#   suite:  the cheapest tests that should notice: "user" for those of user/, "litmus" for what the check
+#           of that name looks for in the sources, else, in the debug kernel, a KUnit suite or SUITE.CASE,
+#           or "unload": what is left of a run when the modules are gone
 #   load:   parameters that vmap_arena.ko needs for it, if any
 #   boot:   words for the kernel's command line that it needs, if any
 #
@@ -32,6 +33,8 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/kernels.sh
 . "$ROOT/scripts/kernels.sh"
+# shellcheck source=scripts/litmus-lib.sh
+. "$ROOT/scripts/litmus-lib.sh"
 
 WORK=$BUILD/mutate
 TREE=$WORK/tree
@@ -61,8 +64,8 @@ chosen() {
 	while read -r name; do
 		suite=$(header "$name" suite)
 		case $kind:$suite in
-		any:* | user:user) echo "$name" ;;
-		kunit:user | user:*) ;;
+		any:* | user:user | user:litmus) echo "$name" ;;
+		kunit:user | kunit:litmus | user:*) ;;
 		*) echo "$name" ;;
 		esac
 	done
@@ -185,6 +188,28 @@ run_user() {
 	((${#unfit[@]} == 0)) || die "the user-space tests fail without a bug: see $WORK/$CONTROL-$1.log"
 	for name; do
 		with_bug "$name" user_tests || broken "$name" "does not apply: see $WORK/$name.log"
+	done
+}
+
+# litmus_tests NAME - are the barriers that the litmus tests model where they say?
+litmus_tests() {
+	local log=$WORK/$1.log test
+
+	for test in "$TREE"/litmus/*.litmus; do
+		says_what_code "$test" >"$log" && continue
+		verdict "$1" caught "$(basename "$test"): $(paste -s -d ' ' "$log")"
+		return
+	done
+	verdict "$1" missed "by the litmus tests"
+}
+
+run_litmus() {
+	local name unfit=()
+
+	litmus_tests "$CONTROL-$1"
+	((${#unfit[@]} == 0)) || die "the litmus tests fail without a bug: see $WORK/$CONTROL-$1.log"
+	for name; do
+		with_bug "$name" litmus_tests || broken "$name" "does not apply: see $WORK/$name.log"
 	done
 }
 
@@ -338,11 +363,16 @@ parse "$@"
 need_packages patch gcc make
 rm -rf "$WORK"
 copy_tree
-user=() kunit=()
+user=() litmus=() kunit=()
 for name in "${names[@]}"; do
-	if [[ $(header "$name" suite) == user ]]; then user+=("$name"); else kunit+=("$name"); fi
+	case $(header "$name" suite) in
+	user) user+=("$name") ;;
+	litmus) litmus+=("$name") ;;
+	*) kunit+=("$name") ;;
+	esac
 done
 ((${#user[@]} == 0)) || run_user "${user[@]}"
+((${#litmus[@]} == 0)) || run_litmus "${litmus[@]}"
 ((${#kunit[@]} == 0)) || run_kunit "${kunit[@]}"
 echo "$caught caught, $missed missed, $broken broken"
 ((broken == 0)) || exit 2

@@ -73,13 +73,21 @@ rows_without_a_test() {
 }
 
 cases_in_bugs() {
-	sed -n 's/^suite: //p' "$ROOT"/mutations/*.patch | grep -vxE 'user|unload' | sort -u | unknown_cases
+	sed -n 's/^suite: //p' "$ROOT"/mutations/*.patch | grep -vxE 'user|litmus|unload' | sort -u | unknown_cases
 }
 
 # The names in the table's last column are alone in their backquotes.
 bugs_in_table() {
 	# shellcheck disable=SC2016 # these are backquotes
 	grep -oE '``[a-z]+(-[a-z0-9]+)+``' "$TABLE" | tr -d '`' | sort -u
+}
+
+litmus_in_table() {
+	grep -oE '[a-z-]+\.litmus' "$TABLE" | sort -u
+}
+
+litmus() {
+	find "$ROOT/litmus" -name '*.litmus' -printf '%f\n' | sort
 }
 
 bugs() {
@@ -95,5 +103,6 @@ expect "each KUnit case that vmalloc.rst names exists" cases_in "$VMALLOC"
 expect "each check that vmalloc.rst names exists" named_checks
 expect "each row of vmalloc.rst names a test" rows_without_a_test
 expect "each KUnit case that a bug names exists" cases_in_bugs
+expect "the table names each litmus test, and no other" diff <(litmus_in_table) <(litmus)
 expect "the table names each bug, and no other" diff <(bugs_in_table) <(bugs)
 finish

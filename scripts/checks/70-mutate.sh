@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: bugs put into the code are noticed: all of the user-space tests', a dozen of KUnit's (debug)
+# about: bugs put into the code are noticed: all of the user-space and litmus tests', a dozen of KUnit's (debug)
 # kernels: -
 # quick: -
 # deep: debug
