@@ -229,7 +229,7 @@ static struct vmap_extent *take_from_depot(struct vmap_arena *arena, struct aren
 	lockdep_assert_held(&arena->lock);
 	if (!top || !IS_ALIGNED(top->start, align))
 		return NULL;
-	cpu->hits++;
+	WRITE_ONCE(cpu->hits, cpu->hits + 1);
 	return depot_pop(arena, class);
 }
 
