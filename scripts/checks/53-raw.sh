@@ -1,0 +1,11 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: with preemption off, a real-time kernel's slab and page allocator are left alone
+# kernels: 6.1-rt 6.12-rt
+
+# shellcheck source=scripts/check-lib.sh
+. "$(dirname "$0")/../check-lib.sh"
+
+use_kernel "$1"
+in_guest raw.sh --module "$MODULES/vmap_raw.ko"
+finish
