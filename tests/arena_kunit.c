@@ -387,9 +387,7 @@ static void idle_spans_go_by_themselves(struct kunit *test)
 	WRITE_ONCE(arena->threshold, PAGE_SIZE);
 	addr[0] = kt_pages(arena, 1, GFP_KERNEL);
 	vmap_free(addr[0]);
-	for (i = 0; i < 100 && kt_stats(arena).spans > 1; i++)
-		msleep(100);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 1);
+	KUNIT_EXPECT_TRUE(test, kt_until(kt_stats(arena).spans == 1));
 }
 
 /* An allocation that comes and goes at the edge of a span must not import one each time. */
@@ -458,26 +456,25 @@ static void around_a_span_nothing_is_mapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pages, (WINDOW_GRAIN >> PAGE_SHIFT) - 1);
 }
 
+static bool take_atomic(struct vmap_arena *arena, void **addr)
+{
+	*addr = kt_pages(arena, 15, GFP_ATOMIC);
+	return *addr;
+}
+
 /* Who may not sleep gets no new span, but one is on its way soon. */
 static void atomic_callers_meet_room_again(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
 	unsigned long i, count = 4 * areas_in_span(arena, 15);
 	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
-	unsigned long misses = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	WRITE_ONCE(arena->limit, 0);
-	for (i = 0; i < count && misses < 100; ) {
-		addr[i] = kt_pages(arena, 15, GFP_ATOMIC);
-		if (addr[i]) {
-			i++;
-			continue;
-		}
-		misses++;
-		msleep(50);
-	}
-	KUNIT_EXPECT_LT(test, misses, 100);
+	for (i = 0; i < count; i++)
+		if (!kt_until(take_atomic(arena, &addr[i])))
+			break;
+	KUNIT_EXPECT_EQ(test, i, count);
 	while (i--)
 		vmap_free(addr[i]);
 }

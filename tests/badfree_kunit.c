@@ -255,12 +255,9 @@ static void free_until_trimmed(struct kunit *test, struct vmap_arena *arena, voi
 	WRITE_ONCE(arena->threshold, PAGE_SIZE);
 	for (i = 0; i < AREAS_LOOKED_AT; i++)
 		vmap_free(addr[i]);
-	for (i = 0; i < 100 && data_race(arena->purged) < AREAS_LOOKED_AT - 2; i++)
-		msleep(100);
+	KUNIT_EXPECT_TRUE(test, kt_until(data_race(arena->purged) >= AREAS_LOOKED_AT - 2));
 	/* Each that was merged left an extent over. */
-	for (i = 0; i < 100 && spares(arena) + 32 > before + AREAS_LOOKED_AT; i++)
-		msleep(100);
-	KUNIT_EXPECT_LE(test, spares(arena) + 32, before + AREAS_LOOKED_AT);
+	KUNIT_EXPECT_TRUE(test, kt_until(spares(arena) + 32 <= before + AREAS_LOOKED_AT));
 }
 
 static void extents_outlive_a_look_up(struct kunit *test)

@@ -159,10 +159,7 @@ static unsigned int count_lines(struct kunit *test, struct file *file)
 /* Files are closed by a worker, in a moment. */
 static void await_walkers(struct vmap_arena *arena, unsigned int most)
 {
-	unsigned int i;
-
-	for (i = 0; i < 500 && walkers(arena) > most; i++)
-		msleep(20);
+	kt_until(walkers(arena) <= most);
 }
 
 static void open_files_cost_frees_nothing(struct kunit *test)
@@ -266,15 +263,12 @@ static void a_lowered_threshold_is_acted_upon(struct kunit *test)
 {
 	struct vmap_arena *arena = lazy_arena(test, BACKLOG);
 	char command[128];
-	unsigned int i;
 
 	KUNIT_EXPECT_GE(test, kt_stats(arena).lazy, (BACKLOG - 100) * PAGE_SIZE);
 	snprintf(command, sizeof(command),
 		 "echo 65536 >/sys/kernel/debug/vmap_arena/%s/lazy_threshold", arena->name);
 	KUNIT_ASSERT_EQ(test, kt_shell(command), 0);
-	for (i = 0; i < 1500 && kt_stats(arena).lazy; i++)
-		msleep(20);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).lazy, 0);
+	KUNIT_EXPECT_TRUE(test, kt_until(!kt_stats(arena).lazy));
 }
 
 static void start_worker(void *data)

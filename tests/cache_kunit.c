@@ -311,11 +311,7 @@ static void the_depot_serves_who_has_no_magazine(struct kunit *test)
 
 static void wait_until_nothing_is_cached(struct kunit *test, struct vmap_arena *arena)
 {
-	unsigned int i;
-
-	for (i = 0; i < 150 && kt_stats(arena).cached; i++)
-		msleep(100);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+	KUNIT_EXPECT_TRUE(test, kt_until(!kt_stats(arena).cached));
 }
 
 /* When the last magazine of a size has gone, the size must be in demand again to be kept. */
@@ -424,23 +420,34 @@ static void what_is_not_used_goes_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, here(arena)->room, share);
 }
 
-/* What is in use stays, however long it lasts. */
+/*
+ * What is in use stays, however long it lasts.  Uses that a busy host keeps apart for longer than a
+ * second are too seldom to say anything.
+ */
 static void what_is_used_stays(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, 0);
-	struct vmap_arena_stats before, after;
-	unsigned int i;
+	unsigned int uses = 0, hits = 0, tries;
+	unsigned long last, before;
 
 	want_areas(test, arena, 2);
 	vmap_free(kt_pages(arena, 2, GFP_KERNEL));
-	before = kt_stats(arena);
-	for (i = 0; i < 60; i++) {
-		vmap_free(kt_pages(arena, 2, GFP_KERNEL));
+	for (tries = 0; uses < 60 && tries < 600; tries++) {
+		last = jiffies;
 		msleep(100);
+		before = kt_stats(arena).hits;
+		vmap_free(kt_pages(arena, 2, GFP_KERNEL));
+		if (time_before(jiffies, last + HZ)) {
+			hits += kt_stats(arena).hits - before;
+			uses++;
+		} else {
+			want_areas(test, arena, 2);
+			vmap_free(kt_pages(arena, 2, GFP_KERNEL));
+		}
 	}
-	after = kt_stats(arena);
-	KUNIT_EXPECT_EQ(test, after.hits - before.hits, 60);
-	KUNIT_EXPECT_EQ(test, after.misses, before.misses);
+	if (uses < 60)
+		kunit_skip(test, "this host is too busy to use an area once a second");
+	KUNIT_EXPECT_EQ(test, hits, uses);
 }
 
 static void a_cpu_that_goes_keeps_nothing(struct kunit *test)

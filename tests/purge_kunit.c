@@ -3,7 +3,6 @@
  * purge_kunit.c - lazy extents: unmapped at once, reusable only after a purge, bounded
  */
 #include <linux/cpumask.h>
-#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 
@@ -12,6 +11,7 @@
 
 #define SMALL_THRESHOLD	(64UL << 10)
 #define FREERS		4
+#define FLOOD_WAITS	500
 #define LARGEST		8
 #define BACKLOG		4000
 
@@ -83,9 +83,7 @@ static void the_threshold_asks_for_a_purge(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kt_stats(arena).flushes, 0);
 	}
 	vmap_free(kt_pages(arena, 1, GFP_KERNEL));
-	for (i = 0; i < 50 && kt_stats(arena).lazy; i++)
-		msleep(100);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).lazy, 0);
+	KUNIT_EXPECT_TRUE(test, kt_until(!kt_stats(arena).lazy));
 	KUNIT_EXPECT_GE(test, kt_stats(arena).flushes, 1);
 }
 
@@ -113,7 +111,7 @@ static void lazy_room_is_found(struct kunit *test)
 static bool flush_backlog(struct kunit *test, struct vmap_arena *arena, unsigned long count)
 {
 	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
-	unsigned long end = jiffies + 10 * HZ, i;
+	unsigned long end = jiffies + KT_PATIENCE, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	WRITE_ONCE(arena->threshold, 1UL << 40);
@@ -213,11 +211,12 @@ static void stop_flood(struct flood *flood)
 			kthread_stop(flood->freer[i]);
 }
 
-static unsigned long worst_lazy(struct vmap_arena *arena, unsigned int seconds)
+/* The most that is lazy, until frees have waited often at the limit. */
+static unsigned long worst_lazy(struct vmap_arena *arena)
 {
-	unsigned long end = jiffies + seconds * HZ, worst = 0;
+	unsigned long end = jiffies + KT_PATIENCE, worst = 0;
 
-	while (time_before(jiffies, end)) {
+	while (kt_stats(arena).throttle_waits < FLOOD_WAITS && time_before(jiffies, end)) {
 		worst = max(worst, kt_stats(arena).lazy);
 		cond_resched();
 	}
@@ -235,7 +234,7 @@ static void lazy_is_bounded(struct kunit *test)
 	WRITE_ONCE(arena->threshold, SMALL_THRESHOLD);
 	flood->arena = arena;
 	start_flood(test, flood);
-	worst = worst_lazy(arena, 5);
+	worst = worst_lazy(arena);
 	stop_flood(flood);
 	limit = 2 * SMALL_THRESHOLD + num_possible_cpus() * (LARGEST + 1) * PAGE_SIZE;
 	kunit_info(test, "worst %lu, limit %lu, waits %lu", worst, limit,

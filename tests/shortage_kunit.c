@@ -14,7 +14,6 @@
  * Others may take that meanwhile, so how often an import waits can be judged only in a test of its
  * own.
  */
-#include <linux/delay.h>
 #include <linux/kallsyms.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -116,11 +115,8 @@ static struct notifier_block oom_notifier = { .notifier_call = on_oom };
 /* Let all that was dropped go back to the kernel; spans do when they were idle for a while. */
 static void let_go(struct vmap_arena *arena)
 {
-	unsigned int i;
-
 	vmap_arena_purge(arena);
-	for (i = 0; i < 100 && kt_stats(arena).spans > 1; i++)
-		msleep(100);
+	kt_until(kt_stats(arena).spans <= 1);
 	vm_unmap_aliases();
 }
 

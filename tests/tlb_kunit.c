@@ -93,7 +93,7 @@ static int reader(void *data)
 
 static bool wait_until_seen(struct hot *hot)
 {
-	unsigned long end = jiffies + 10 * HZ;
+	unsigned long end = jiffies + KT_PATIENCE;
 
 	/* Pairs with reader(). */
 	while (smp_load_acquire(&hot->seen) != hot->round) {

@@ -9,6 +9,8 @@
 #define VMAP_KUNIT_H
 
 #include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/prandom.h>
 
 #include "../arena.h"
@@ -34,6 +36,23 @@ int kt_write(const char *path, const char *text);
 ssize_t kt_read(const char *path, char *text, size_t size);
 int kt_parameter(const char *name, unsigned long *value);
 int kt_shell(const char *command);
+
+/*
+ * How long a test waits for what must come, before it says that it does not.  Far longer than
+ * anything takes, for on a busy host a guest may stand still for seconds.
+ */
+#define KT_PATIENCE	(60 * HZ)
+
+/* Wait until @condition is true; true if it ever was. */
+#define kt_until(condition)							\
+({										\
+	unsigned long kt_end = jiffies + KT_PATIENCE;				\
+	bool kt_met;								\
+										\
+	while (!(kt_met = (condition)) && time_before(jiffies, kt_end))		\
+		msleep(20);							\
+	kt_met;									\
+})
 
 /* picture.c */
 #define KT_FACTS	256
