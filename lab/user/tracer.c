@@ -117,6 +117,15 @@ static struct part last_word(const char *start, const char *end)
 	return word;
 }
 
+static struct part first_word(const char *line)
+{
+	struct part word;
+
+	word.start = line + strspn(line, " \t");
+	word.end = word.start + strcspn(word.start, " \t\r\n");
+	return word;
+}
+
 static bool all_digits(const char *start, const char *end)
 {
 	while (start < end && isdigit((unsigned char)*start))
@@ -244,6 +253,13 @@ static bool is_event(const char *line, const char *name, struct tracer_line *rea
 
 	if (begin > line && !isspace((unsigned char)begin[-1]))
 		return false;
+	/* Among function graphs events are comments; a time, if there is one, begins the line. */
+	if (before.end - before.start == 2 && !strncmp(before.start, "/*", 2)) {
+		before = first_word(line);
+		read->timed = memchr(before.start, '.', before.end - before.start) &&
+			      parse_time(before.start, before.end, &read->time);
+		return true;
+	}
 	read->timed = time_before(line, begin, &read->time);
 	return read->timed || before.start == before.end ||
 	       (begin < name && !ends_in_colon(before));
@@ -280,7 +296,8 @@ static bool begins_with(const char *text, const char *const *names)
 static bool is_frame(const char *line)
 {
 	static const char *const words[] = { "#", "cpus=", "version = ", "registering plugin: ",
-					     "overriding event ", "removing override ", NULL };
+					     "overriding event ", "removing override ",
+					     " ------", NULL };
 	int end = 0;
 
 	if (sscanf(line, "CPU %*u is %*[empty]%n", &end) == 0 && end)
@@ -324,32 +341,39 @@ static bool is_name(const char *text)
 
 static const char *after_asides(const char *text)
 {
-	struct part word = { text, text };
+	struct part word = first_word(text);
 
-	do {
-		text = word.end + strspn(word.end, " \t");
-		word = (struct part){ text, text + strcspn(text, " \t\r\n") };
-	} while (is_aside(word));
-	return text;
+	while (is_aside(word))
+		word = first_word(word.end);
+	return word.start;
 }
 
 /* What stands behind the first time in the line, or NULL: the name of some event. */
 static const char *after_time(const char *line, u64 *time)
 {
-	const char *at = line, *start;
 	struct part word;
+	const char *name;
 
-	while (*at) {
-		start = at + strspn(at, " \t\r\n");
-		at = start + strcspn(start, " \t\r\n");
-		word = (struct part){ start, at };
-		if (!ends_in_colon(word) || !read_time(line, word, time))
+	for (word = first_word(line); word.start < word.end; word = first_word(word.end)) {
+		if (!read_time(line, word, time))
 			continue;
-		at = after_asides(at);
-		if (memchr(start, '.', word.end - start) || is_name(at))
-			return at;
+		name = after_asides(word.end);
+		if (memchr(word.start, '.', word.end - word.start) || is_name(name))
+			return name;
 	}
 	return NULL;
+}
+
+/* A line of a function graph: [TIME |] CPU) ... */
+static bool is_graph(const char *line)
+{
+	const char *bar = strchr(line, '|');
+	struct part word = first_word(line);
+
+	if (bar && bar > word.end && memchr(word.start, '.', word.end - word.start))
+		word = first_word(bar + 1);
+	return word.end > word.start + 1 && word.end[-1] == ')' &&
+	       all_digits(word.start, word.end - 1);
 }
 
 /* Events of other kinds, with what they print in lines of their own. */
@@ -365,7 +389,7 @@ static enum line_what read_other(const char *line, struct tracer_line *read)
 	if (!name && is_name(line))
 		name = line;
 	if (!name)
-		return LINE_UNKNOWN;
+		return is_graph(line) ? LINE_OTHER : LINE_UNKNOWN;
 	read->text = begins_with(name, texts);
 	return begins_with(name, stacks) ? LINE_STACK : LINE_OTHER;
 }
@@ -377,7 +401,7 @@ static enum line_what read_other(const char *line, struct tracer_line *read)
  */
 void read_tracer_line(const char *line, struct tracer_line *read)
 {
-	bool in_text = read->text;
+	bool in_text = read->text, in_stack = read->what == LINE_STACK;
 
 	*read = (struct tracer_line){ .lost = says_lost(line), .what = LINE_FRAME };
 	if (is_frame(line) || read_ours(line, read))
@@ -385,7 +409,7 @@ void read_tracer_line(const char *line, struct tracer_line *read)
 	read->what = read_other(line, read);
 	if (read->what != LINE_UNKNOWN)
 		return;
-	if (is_stack(line)) {
+	if (is_stack(line) || (in_stack && isspace((unsigned char)*line))) {
 		read->what = LINE_STACK;
 	} else if (read->lost) {
 		read->what = LINE_FRAME;

@@ -117,6 +117,7 @@ END
 mount -t tracefs tracefs "$TRACING"
 mkdir /out/printed /out/refused
 printed=printed
+# The first to be switched on and the last to be switched off, it has all that the others have.
 set_up plain local
 for clock in $CLOCKS; do
 	set_up "$clock" "$clock"
@@ -125,7 +126,7 @@ set_up stacks local
 in_buffer stacks sh -c 'echo stacktrace >trace_options'
 in_buffer plain sh -c 'echo record-tgid >trace_options'
 expect "trace-cmd and perf record the load with stacks" chroot /machine bash /mnt/out/record
-for buffer in plain stacks $CLOCKS; do
+for buffer in stacks $CLOCKS plain; do
 	in_buffer "$buffer" sh -c 'echo 0 >events/vmalloc/enable'
 done
 for buffer in stacks $CLOCKS; do
@@ -140,6 +141,22 @@ for option in latency-format verbose noirq-info nocontext-info fields print-pare
 done
 show latency-verbose latency-format verbose
 show latency-noirq latency-format noirq-info
+
+# Among function graphs, which only the kernel's own buffer can have, events are comments.
+set_up graph local
+in_buffer .. sh -c 'echo alloc_vmap_area >set_ftrace_filter
+	echo function_graph >current_tracer
+	echo 1 >events/vmalloc/enable
+	echo 1 >tracing_on
+	: >trace
+	: >instances/graph/trace'
+chroot /machine sh -c 'for i in 1 2 3 4 5 6; do sleep 0.1 & done; wait'
+in_buffer graph sh -c 'echo 0 >tracing_on; cat trace >/out/printed/graph.plain'
+in_buffer .. sh -c 'echo 0 >tracing_on
+	cat trace >/out/printed/graph.no-time
+	echo funcgraph-abstime >trace_options
+	cat trace >/out/printed/graph.time'
+
 printed=refused
 show raw raw
 show hex hex
