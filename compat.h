@@ -74,6 +74,10 @@ static inline void mm_account_reclaimed_pages(unsigned long pages)
 	if (current->reclaim_state)
 		current->reclaim_state->reclaimed_slab += pages;
 }
+
+#define pages_reclaimed(state)	((state)->reclaimed_slab)
+#else
+#define pages_reclaimed(state)	((state)->reclaimed)
 #endif
 
 /* What the symbol table calls __vmalloc_node(). */

@@ -341,9 +341,9 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
  * @size: bytes, rounded up to pages
  * @align: of the address, in bytes; a power of two
  * @gfp: how to get pages; __GFP_ZERO and init_on_alloc are honoured; without __GFP_DIRECT_RECLAIM
- *	 only address space imported and flushed already is used; with __GFP_NOFAIL it waits for pages
- *	 and room, and fails, with a warning that says why, only if no wait would help: where it may
- *	 not sleep, for a bad @size or @align, for more than the arena or the machine may hold
+ *	 only address space imported and flushed already is used; with __GFP_NOFAIL it waits for
+ *	 pages and room, and fails, with a warning that says why, only if no wait would help: where
+ *	 it may not sleep, for a bad @size or @align, for more than the arena or the machine may hold
  * @node: NUMA node for the pages, or NUMA_NO_NODE
  *
  * A task that was killed gets, unless it says __GFP_NOFAIL, what is to be had at once.

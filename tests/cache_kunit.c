@@ -483,15 +483,6 @@ static void memory_pressure_takes_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(range).shrinks, 0);
 }
 
-static unsigned long credited(const struct reclaim_state *state)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
-	return state->reclaimed_slab;
-#else
-	return state->reclaimed;
-#endif
-}
-
 /*
  * A task that reclaims memory has to its credit each page that the cache gives back for it, but
  * none that a holder frees, who may tell of it, as of what vfree() frees.  Some slab may go along.
@@ -513,18 +504,18 @@ static void reclaim_is_credited_with_what_the_cache_gives_back(struct kunit *tes
 		current->reclaim_state = &state;
 		vmap_arena_purge(arena);
 		current->reclaim_state = NULL;
-		KUNIT_EXPECT_GE(test, credited(&state), 512);
-		KUNIT_EXPECT_LT(test, credited(&state), 512 + 64);
+		KUNIT_EXPECT_GE(test, pages_reclaimed(&state), 512);
+		KUNIT_EXPECT_LT(test, pages_reclaimed(&state), 512 + 64);
 	}
 	memset(&state, 0, sizeof(state));
 	current->reclaim_state = &state;
 	vmap_free(addr);
 	current->reclaim_state = NULL;
-	KUNIT_EXPECT_LT(test, credited(&state), 64);
+	KUNIT_EXPECT_LT(test, pages_reclaimed(&state), 64);
 }
 
 /* The pages that the shrinker says it could give back. */
-static unsigned long shrinkable(struct kunit *test)
+static unsigned long most_shrinkable(struct kunit *test)
 {
 	char text[64] = {};
 	unsigned long pages = 0;
@@ -546,18 +537,18 @@ static void the_shrinker_counts_what_it_could_give_back(struct kunit *test)
 
 	vmap_arena_purge(NULL);
 	want_extents(test, range, 7);
-	KUNIT_EXPECT_EQ(test, shrinkable(test), 0);
+	KUNIT_EXPECT_EQ(test, most_shrinkable(test), 0);
 	cache_areas(test, arena, 2, 50);
-	KUNIT_EXPECT_GE(test, shrinkable(test), 50 * 2);
-	KUNIT_EXPECT_LE(test, shrinkable(test), 50 * 2 + here(arena)->magazine[2]->capacity * 2);
+	KUNIT_EXPECT_GE(test, most_shrinkable(test), 50 * 2);
+	KUNIT_EXPECT_LE(test, most_shrinkable(test), 50 * 2 + here(arena)->magazine[2]->capacity * 2);
 	/* Once it was asked for all of that, no more is to be had. */
 	for (i = 0; i < 2; i++)
 		KUNIT_ASSERT_EQ(test, kt_write("/proc/sys/vm/drop_caches", "2"), 0);
-	KUNIT_EXPECT_EQ(test, shrinkable(test), 0);
+	KUNIT_EXPECT_EQ(test, most_shrinkable(test), 0);
 	want_areas(test, arena, 3);
-	KUNIT_EXPECT_GT(test, shrinkable(test), 0);
+	KUNIT_EXPECT_GT(test, most_shrinkable(test), 0);
 	vmap_arena_purge(arena);
-	KUNIT_EXPECT_EQ(test, shrinkable(test), 0);
+	KUNIT_EXPECT_EQ(test, most_shrinkable(test), 0);
 }
 
 static void fill_and_cache_range(struct kunit *test, struct vmap_arena *arena)

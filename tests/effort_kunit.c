@@ -3,9 +3,9 @@
  * effort_kunit.c - how hard a call tries: to the end with __GFP_NOFAIL, hardly for a killed task
  *
  * A task is killed by a signal that is pending, and lives again when the test takes it back.  What
- * would take time is told apart from what is to be had at once by making the first request for pages
- * fail: from there on each page would be asked for by itself, which is where the lack of memory
- * makes a task wait.  No test measures time.
+ * would take time is told apart from what is to be had at once by making the first request for
+ * pages fail: from there on each page would be asked for by itself, which is where the lack of
+ * memory makes a task wait.  No test measures time.
  */
 #include <linux/completion.h>
 #include <linux/err.h>
@@ -101,8 +101,8 @@ static void idle_spans_make_way(struct kunit *test)
 }
 
 /* Each is refused, and one line says to whom, why and what. */
-static void refused(struct kunit *test, const char *why, struct vmap_arena *arena,
-		    unsigned long size, unsigned long align, gfp_t gfp)
+static void expect_refusal(struct kunit *test, const char *why, struct vmap_arena *arena,
+			   unsigned long size, unsigned long align, gfp_t gfp)
 {
 	struct kt_log log;
 	void *got;
@@ -129,15 +129,15 @@ static void what_no_wait_would_help_is_refused(struct kunit *test)
 	struct kt_log log;
 	void *all;
 
-	refused(test, "bad size", arena, 0, PAGE_SIZE, GFP_KERNEL);
-	refused(test, "bad size", arena, PAGE_SIZE, 3, GFP_KERNEL);
-	refused(test, "bad size", arena, ULONG_MAX, PAGE_SIZE, GFP_KERNEL);
-	refused(test, "more than the arena may hold", arena, limit + 1, PAGE_SIZE, GFP_KERNEL);
-	refused(test, "more than the arena may hold", arena, PAGE_SIZE, 1UL << 60, GFP_KERNEL);
+	expect_refusal(test, "bad size", arena, 0, PAGE_SIZE, GFP_KERNEL);
+	expect_refusal(test, "bad size", arena, PAGE_SIZE, 3, GFP_KERNEL);
+	expect_refusal(test, "bad size", arena, ULONG_MAX, PAGE_SIZE, GFP_KERNEL);
+	expect_refusal(test, "more than the arena may hold", arena, limit + 1, PAGE_SIZE, GFP_KERNEL);
+	expect_refusal(test, "more than the arena may hold", arena, PAGE_SIZE, 1UL << 60, GFP_KERNEL);
 	all = take_span(test, arena, GFP_KERNEL);
-	refused(test, "it may not wait", arena, PAGE_SIZE, PAGE_SIZE, GFP_NOWAIT);
+	expect_refusal(test, "it may not wait", arena, PAGE_SIZE, PAGE_SIZE, GFP_NOWAIT);
 	vmap_free(all);
-	refused(test, "no room in the range", range, 1001, 1, GFP_KERNEL);
+	expect_refusal(test, "no room in the range", range, 1001, 1, GFP_KERNEL);
 	/* Of others nothing is said. */
 	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "__GFP_NOFAIL"), 0);
 	KUNIT_EXPECT_NULL(test, kt_pages(arena, limit, GFP_KERNEL));
@@ -162,8 +162,8 @@ static void live_again(void)
 }
 
 /* Ask as a killed task; @faults: the first request for pages fails. */
-static void *ask_killed(struct kunit *test, struct vmap_arena *arena, unsigned long pages, gfp_t gfp,
-			bool faults)
+static void *ask_killed(struct kunit *test, struct vmap_arena *arena, unsigned long pages,
+			gfp_t gfp, bool faults)
 {
 	void *addr;
 

@@ -8,8 +8,8 @@
  * spot, and what is for later (to give back what is not used) is not done.  What a range arena
  * never asks for is declared only; the Makefile makes each such call end the program.
  *
- * With PLAY_RT it is a real-time kernel: a thread may turn its preemption off (this_cpu.raw), what is
- * asked of mm is told to call_mm(), and what is queued to play_work().
+ * With PLAY_RT it is a real-time kernel: a thread may turn its preemption off (this_cpu.raw), what
+ * is asked of mm is told to call_mm(), and what is queued to play_work().
  */
 #ifndef USER_KERNEL_H
 #define USER_KERNEL_H
@@ -36,7 +36,7 @@
 #define KERNEL_VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
 #define LINUX_VERSION_CODE	KERNEL_VERSION(99, 0, 0)
 #ifdef PLAY_RT
-#define IS_ENABLED(option)	(!__builtin_strcmp(#option, "CONFIG_PREEMPT_RT"))
+#define IS_ENABLED(...)		(!__builtin_strcmp(#__VA_ARGS__, "CONFIG_PREEMPT_RT"))
 #else
 #define IS_ENABLED(...)		0
 #endif
@@ -48,8 +48,10 @@
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
 #define atomic_read(number)	READ_ONCE((number)->counter)
 #define atomic_long_read(number)	((long)atomic_read(number))
-#define atomic_long_add(value, number)	((void)__atomic_add_fetch(&(number)->counter, value, __ATOMIC_RELAXED))
-#define atomic_long_sub(value, number)	((void)__atomic_sub_fetch(&(number)->counter, value, __ATOMIC_RELAXED))
+#define atomic_long_add(value, number)	\
+	((void)__atomic_add_fetch(&(number)->counter, value, __ATOMIC_RELAXED))
+#define atomic_long_sub(value, number)	\
+	((void)__atomic_sub_fetch(&(number)->counter, value, __ATOMIC_RELAXED))
 #define atomic_inc(number)	((void)__atomic_add_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 #define atomic_dec(number)	((void)__atomic_sub_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 #define smp_store_release(slot, value)	__atomic_store_n(slot, value, __ATOMIC_RELEASE)
@@ -80,7 +82,7 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 #define PERCPU_SIZE	8192UL
 #define __percpu
 
-/* How far away a thread's slots are, how often it took a lock, or waited for one; is it in a section? */
+/* How far away a thread's slots are, how often it took a lock, or waited for one; preemption off? */
 struct this_cpu {
 	unsigned long offset;
 	unsigned long locked;

@@ -2,10 +2,10 @@
 /*
  * test_raw.c - what an arena asks for where a real-time kernel allows little
  *
- * With PREEMPT_RT no page and no slab object may be asked for or freed where preemption is off.  The
- * arena's files are compiled as for such a kernel (PLAY_RT, see kernel.h); the one thread turns its
- * preemption off, calls, and whatever the arena then asks of mm is counted.  Work that is queued
- * there is done later, as a worker would do it.
+ * With PREEMPT_RT no page and no slab object may be asked for or freed where preemption is off.
+ * The arena's files are compiled as for such a kernel (PLAY_RT, see kernel.h); the one thread turns
+ * its preemption off, calls, and whatever the arena then asks of mm is counted.  Work that is
+ * queued there is done later, as a worker would do it.
  *
  * No page is ever had here, so of memory only what is refused is looked at.
  */
