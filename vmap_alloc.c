@@ -630,17 +630,45 @@ void vmap_kvfree_rcu(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_kvfree_rcu);
 
+/* Not inlined, so that the calls that map do not pay for it. */
+static noinline void report_bad_page(struct page **pages, unsigned int bad, unsigned int count,
+				     const void *caller)
+{
+	pr_err_ratelimited("vmap_arena: vmap_map_pages() by %pS: page %u of 0..%u is %s\n", caller,
+			   bad, count - 1, pages && pages[bad] ? "no page of memory" : "NULL");
+}
+
+/* Can all of @pages be mapped?  Nothing is looked at where @count makes no sense. */
+static bool can_map(struct page **pages, unsigned int count, const void *caller)
+{
+	unsigned int done = 0, some, good;
+
+	if (!count || count > totalram_pages())
+		return false;
+	for (; done < count; done += some) {
+		some = min_t(unsigned long, count - done, UNMAP_BATCH >> PAGE_SHIFT);
+		good = pages ? window_count_pages(pages + done, some) : 0;
+		if (unlikely(good < some)) {
+			report_bad_page(pages, done + good, count, caller);
+			return false;
+		}
+		cond_resched();
+	}
+	return true;
+}
+
 /**
  * vmap_map_pages() - map pages of the caller's side by side
- * @pages: the pages; they stay the caller's
- * @count: how many
- * @prot: how to map them
+ * @pages: the pages, each one of memory; they stay the caller's
+ * @count: how many, from 1 to what the machine has
+ * @prot: how to map them; never executable, whatever it says, as with vmap()
  *
  * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
  * whole span; vmap_unmap_pages() undoes it.
  *
  * Context: process, may sleep, also with PREEMPT_RT.
- * Return: the address, to be given to vmap_unmap_pages(), or NULL.
+ * Return: the address, to be given to vmap_unmap_pages(), or NULL.  An entry of @pages that is NULL,
+ * or no page of memory, is reported with the caller, and nothing is mapped.
  */
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 {
@@ -650,8 +678,10 @@ void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 
 	if (area_refuse_nmi(__builtin_return_address(0)))
 		return NULL;
-	extent = take_memory(arena, (unsigned long)count << PAGE_SHIFT, PAGE_SIZE, GFP_KERNEL,
-			     __builtin_return_address(0));
+	might_sleep();
+	extent = can_map(pages, count, __builtin_return_address(0)) ?
+		 take_memory(arena, (unsigned long)count << PAGE_SHIFT, PAGE_SIZE, GFP_KERNEL,
+			     __builtin_return_address(0)) : ERR_PTR(-EINVAL);
 	if (IS_ERR(extent)) {
 		arena_count(arena, fails);
 		return NULL;

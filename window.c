@@ -244,12 +244,38 @@ void window_close(struct vmap_window *window)
 }
 
 /**
+ * window_count_pages() - how many of some pages, from the first, can be mapped?
+ * @pages: the pages
+ * @count: how many to look at
+ *
+ * The kernel knows memory by subsections: one page of each is looked up.
+ *
+ * Context: any.
+ * Return: the index of the first that is NULL or that no memory belongs to; @count if there is none.
+ */
+unsigned int window_count_pages(struct page **pages, unsigned int count)
+{
+	unsigned long known = ULONG_MAX, pfn;
+	unsigned int i;
+
+	for (i = 0; i < count && pages[i]; i++) {
+		pfn = page_to_pfn(pages[i]);
+		if (likely(pfn >> PFN_SUBSECTION_SHIFT == known))
+			continue;
+		if (!pfn_valid(pfn))
+			break;
+		known = pfn >> PFN_SUBSECTION_SHIFT;
+	}
+	return i;
+}
+
+/**
  * window_map() - map pages
  * @window: the window
  * @addr: where the first page goes; this and what follows is the caller's and unmapped
  * @pages: the pages
  * @count: how many
- * @prot: how to map them
+ * @prot: how to map them; they are not executable, whatever it says
  *
  * Context: any.
  */
@@ -258,6 +284,7 @@ void window_map(struct vmap_window *window, unsigned long addr, struct page **pa
 {
 	unsigned int i;
 
+	prot = pgprot_nx(prot);
 	for (i = 0; i < count; i++, addr += PAGE_SIZE) {
 		pte_t *pte = window_pte(window, addr);
 

@@ -69,6 +69,7 @@ static inline gfp_t gfp_for_pages(gfp_t gfp)
 const char *window_refusal(void);
 struct vmap_window *window_open(unsigned long size);
 void window_close(struct vmap_window *window);
+unsigned int window_count_pages(struct page **pages, unsigned int count);
 void window_map(struct vmap_window *window, unsigned long addr, struct page **pages,
 		unsigned int count, pgprot_t prot);
 unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,

@@ -46,8 +46,53 @@ static void counts_that_make_no_sense_are_refused(struct kunit *test)
 	unsigned long areas = kt_stats(NULL).areas;
 
 	KUNIT_EXPECT_NULL(test, vmap_map_pages(own->page, 0, PAGE_KERNEL));
+	KUNIT_EXPECT_NULL(test, vmap_map_pages(NULL, 0, PAGE_KERNEL));
+	KUNIT_EXPECT_NULL(test, vmap_map_pages(own->page, totalram_pages() + 1, PAGE_KERNEL));
 	KUNIT_EXPECT_NULL(test, vmap_map_pages(own->page, UINT_MAX, PAGE_KERNEL));
 	KUNIT_EXPECT_EQ(test, kt_stats(NULL).areas, areas);
+}
+
+/* Whatever is wrong with one page, none is mapped, and the caller is told. */
+static void expect_refused(struct kunit *test, struct page **pages, unsigned int count,
+			   const char *why)
+{
+	struct vmap_arena_stats before = kt_stats(NULL), after;
+	struct kt_log log;
+	void *addr;
+
+	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "vmap_map_pages() by expect_refused"), 0);
+	addr = vmap_map_pages(pages, count, PAGE_KERNEL);
+	kt_log_end(&log);
+	after = kt_stats(NULL);
+	KUNIT_EXPECT_NULL(test, addr);
+	KUNIT_EXPECT_EQ(test, after.areas, before.areas);
+	KUNIT_EXPECT_EQ(test, after.busy, before.busy);
+	KUNIT_EXPECT_EQ(test, after.fails, before.fails + 1);
+	KUNIT_EXPECT_EQ(test, log.lines, 1);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, why), "%s", log.last);
+}
+
+static void pages_that_are_none_are_refused(struct kunit *test)
+{
+	static const unsigned int places[] = { 0, 1, 40, MOST_PAGES - 1 };
+	struct page *beyond = pfn_to_page((1UL << (MAX_PHYSMEM_BITS - PAGE_SHIFT)) - 1);
+	struct own_pages *own = test->priv;
+	char why[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		struct page **place = &own->page[places[i]], *kept = *place;
+
+		*place = NULL;
+		snprintf(why, sizeof(why), "page %u of 0..%u is NULL", places[i], MOST_PAGES - 1);
+		expect_refused(test, own->page, MOST_PAGES, why);
+		*place = beyond;
+		snprintf(why, sizeof(why), "page %u of 0..%u is no page of memory", places[i],
+			 MOST_PAGES - 1);
+		expect_refused(test, own->page, MOST_PAGES, why);
+		*place = kept;
+	}
+	expect_refused(test, NULL, 3, "page 0 of 0..2 is NULL");
 }
 
 static void pages_lie_side_by_side(struct kunit *test)
@@ -112,11 +157,33 @@ static void protection_is_obeyed(struct kunit *test)
 #endif
 }
 
+static void nothing_is_mapped_executable(struct kunit *test)
+{
+#ifdef CONFIG_X86_64
+	struct own_pages *own = test->priv;
+	void *ours = vmap_map_pages(own->page, 2, PAGE_KERNEL_EXEC);
+	void *theirs = vmap(own->page, 2, VM_MAP, PAGE_KERNEL_EXEC);
+	unsigned int level;
+
+	KUNIT_ASSERT_NOT_NULL(test, ours);
+	KUNIT_EXPECT_NOT_NULL(test, theirs);
+	KUNIT_EXPECT_FALSE(test, pte_exec(*lookup_address((unsigned long)ours, &level)));
+	KUNIT_EXPECT_EQ(test, pte_val(*lookup_address((unsigned long)ours, &level)),
+			pte_val(*lookup_address((unsigned long)theirs, &level)));
+	vunmap(theirs);
+	vmap_unmap_pages(ours);
+#else
+	kunit_skip(test, "how to read a page-table entry is written for x86 only");
+#endif
+}
+
 static struct kunit_case pages_cases[] = {
 	KUNIT_CASE(counts_that_make_no_sense_are_refused),
+	KUNIT_CASE(pages_that_are_none_are_refused),
 	KUNIT_CASE(pages_lie_side_by_side),
 	KUNIT_CASE(one_page_may_be_mapped_often),
 	KUNIT_CASE(protection_is_obeyed),
+	KUNIT_CASE(nothing_is_mapped_executable),
 	{}
 };
 

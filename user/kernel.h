@@ -112,6 +112,7 @@ static inline void cpus_read_unlock(void) {}
 #define preemptible()			(!this_cpu.raw)
 #define rcu_preempt_depth()		0
 #define in_nmi()			false
+#define might_sleep()			((void)0)
 #define cond_resched()			((void)0)
 #define fatal_signal_pending(task)	false
 
