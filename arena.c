@@ -489,6 +489,7 @@ void arena_sum_calls(const struct vmap_arena *arena, unsigned long *allocs, unsi
 
 		*frees += READ_ONCE(counters->frees) + READ_ONCE(counters->stored);
 	}
+	/* All frees before any allocation, and before the arena is freed: see above. */
 	smp_mb();
 	for_each_possible_cpu(cpu) {
 		const struct arena_cpu *counters = per_cpu_ptr(arena->cpu, cpu);

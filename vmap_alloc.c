@@ -477,6 +477,7 @@ static bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
 			return false;
 		clear_area(extent->start, extent->start + (class << PAGE_SHIFT));
 	}
+	/* As in publish(). */
 	smp_store_release(slot, extent);
 	if (cache_store(arena, extent, class) || cache_store_slow(arena, extent, class))
 		return true;

@@ -152,9 +152,9 @@ static bool await_removal(const struct dentry *dir)
 {
 	unsigned int tries;
 
-	for (tries = 0; tries < 10000 && !IS_DEADDIR(d_inode(dir)); tries++)
-		msleep(1);
-	return tries < 10000;
+	for (tries = 0; tries < 1000 && !IS_DEADDIR(d_inode(dir)); tries++)
+		msleep(20);
+	return tries < 1000;
 }
 
 static bool has_folder(const char *name)

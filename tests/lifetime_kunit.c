@@ -52,9 +52,9 @@ static bool await_throttled_free(struct vmap_arena *arena)
 {
 	unsigned int tries;
 
-	for (tries = 0; tries < 10000 && !kt_stats(arena).throttle_waits; tries++)
-		msleep(1);
-	return tries < 10000;
+	for (tries = 0; tries < 1000 && !kt_stats(arena).throttle_waits; tries++)
+		msleep(20);
+	return tries < 1000;
 }
 
 /* A free that has to purge first cannot, for as long as the test holds the purge_lock. */
@@ -265,8 +265,10 @@ static int free_in_turn(void *data)
 	struct duel *duel = data;
 
 	while (!kthread_should_stop()) {
+		/* The turn goes to and fro: what either did comes before it. */
 		if (smp_load_acquire(&duel->turn) == FREER) {
 			duel->kind->free_all(duel);
+			/* See above. */
 			smp_store_release(&duel->turn, OWNER);
 		}
 		cond_resched();
@@ -317,8 +319,10 @@ static void fight(struct kunit *test, struct duel *duel, bool look)
 	KUNIT_EXPECT_TRUE(test, fill_arena(duel));
 	if (kind->throttled)
 		WRITE_ONCE(duel->arena->threshold, PAGE_SIZE);
+	/* Pairs with free_in_turn(), which sees what is held. */
 	smp_store_release(&duel->turn, FREER);
 	KUNIT_EXPECT_EQ(test, destroy_soon(duel->arena, look), 0);
+	/* And with the end of its turn. */
 	while (smp_load_acquire(&duel->turn) != OWNER)
 		cond_resched();
 }
