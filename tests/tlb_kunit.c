@@ -213,7 +213,9 @@ static void play_among(struct kunit *test, struct vmap_arena *arena, unsigned lo
 		if (!addr)
 			break;
 		take_others(arena, other, others);
-		keep_pages(hot, addr);
+		/* What somebody else refers to would not go into the cache. */
+		if (!arena->caching)
+			keep_pages(hot, addr);
 		number_pages(addr, pages, round);
 		announce(hot, addr, round);
 		seen = wait_until_seen(hot);
