@@ -93,6 +93,19 @@ static bool settle_alloc(u64 *words)
 	       !(words[2] & (words[2] - 1));
 }
 
+/* Can this have happened?  What is replayed is refused if it cannot. */
+static bool is_possible(const struct tracer_line *read)
+{
+	const u64 *words = read->words;
+
+	if (read->kind == 'p')
+		return !(words[0] % PAGE_BYTES) && !(words[1] % PAGE_BYTES) && words[0] <= words[1];
+	if (read->kind == 'f')
+		return !(words[0] % PAGE_BYTES);
+	return words[5] || (!(words[0] & (words[2] - 1)) && words[0] >= words[3] &&
+			    words[0] <= words[4] - words[1]);
+}
+
 /* Keep an event; false if its numbers cannot be. */
 static bool keep_event(struct events *events, struct tracer_line *read)
 {
@@ -102,6 +115,8 @@ static bool keep_event(struct events *events, struct tracer_line *read)
 	if (read->kind == 'p' && !read->words[2])
 		return true;
 	if (read->kind == 'a' && !settle_alloc(read->words))
+		return false;
+	if (!is_possible(read))
 		return false;
 	event = add_event(events);
 	*event = (struct event){ .time = events->time, .sum = events->sum, .line = events->lines,

@@ -179,6 +179,9 @@ check_converter() {
 	sed 's/align=16384/align=4K/' "$raw" >"$odd"
 	expect "an event with an odd field is left out, and named" \
 		says 0 "odd:13: not understood and left out" "$LAB" --convert "$odd"
+	sed 's/va_start=0xffffce3d00480000/va_start=0xffffce3d00480001/' "$raw" >"$odd"
+	expect "an event that cannot be is left out, and named" \
+		says 0 "odd:14: not understood and left out" "$LAB" --convert "$odd"
 	{
 		cat "$raw"
 		echo "hello"
