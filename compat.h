@@ -80,6 +80,25 @@ static inline void mm_account_reclaimed_pages(unsigned long pages)
 #define pages_reclaimed(state)	((state)->reclaimed)
 #endif
 
+/* Whether __vmalloc() can be called where the caller may not sleep. */
+#define VMALLOC_NO_BLOCK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
+
+/* vrealloc() is not exported everywhere; for memory of vmalloc's kvrealloc() does the same. */
+#include <linux/slab.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define VMALLOC_RESIZES		false
+static inline void *vmalloc_resize(const void *addr, size_t size, gfp_t gfp)
+{
+	return NULL;
+}
+#else
+#define VMALLOC_RESIZES		true
+static inline void *vmalloc_resize(const void *addr, size_t size, gfp_t gfp)
+{
+	return kvrealloc(addr, size, gfp);
+}
+#endif
+
 /* What the symbol table calls __vmalloc_node(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define VMALLOC_NODE_SYMBOL	"__vmalloc_node"

@@ -20,8 +20,10 @@
  *
  * insmod returns when the run has started.  The run goes on in a controller thread, which starts
  * the workers, tells the kernel log every two seconds how far they are, and prints the summary.
- * The module then stays, so that the results can be read.  Whoever waits for a run polls
- * /sys/kernel/debug/test_vmalloc/:
+ * The module then stays, so that the results can be read, unless it was loaded with once=1: then
+ * insmod waits for the run and fails with EAGAIN, as that of the kernel's own module does, so that
+ * whatever was written for the kernel's finds ours to be the same.  Whoever waits for a run polls
+ * /sys/kernel/debug/test_vmalloc/ (the folder has the name that the module was built by):
  *
  *   progress      state: running, done or stopped; passes done and to do; a line a thread
  *   results       the state, the settings and the table, also while the run goes on
@@ -96,6 +98,11 @@ static struct {
 	.meeting = __WAIT_QUEUE_HEAD_INITIALIZER(run.meeting),
 };
 
+static bool once;
+module_param(once, bool, 0444);
+MODULE_PARM_DESC(once,
+		 "insmod waits for the run, then fails with EAGAIN and leaves nothing loaded, as that of the kernel's own test_vmalloc (default 0)");
+
 static struct dentry *debugfs_dir;
 
 static bool stopping(void)
@@ -118,7 +125,8 @@ static void stop_workers(void)
 
 static bool pass_asked(unsigned int test, enum stress_target target)
 {
-	return run.settings.run_test_mask & BIT(test) && run.settings.target & BIT(target) &&
+	return run.settings.run_test_mask & stress_tests[test].mask &&
+	       run.settings.target & BIT(target) &&
 	       !stress_skip_reason(&stress_tests[test], target);
 }
 
@@ -468,6 +476,14 @@ static void debugfs_init(void)
 	debugfs_create_file("run", 0200, debugfs_dir, NULL, &run_fops);
 }
 
+/* Waits for the end of the run. */
+static void leave(void)
+{
+	wait_for_completion(&run.ended);
+	controller_join();
+	stress_target_exit();
+}
+
 static int __init test_vmalloc_init(void)
 {
 	int err;
@@ -477,10 +493,16 @@ static int __init test_vmalloc_init(void)
 	mutex_lock(&run.lock);
 	err = run_start_locked(&stress_params);
 	mutex_unlock(&run.lock);
-	if (err)
+	if (err) {
 		stress_target_exit();
-	else
+	} else if (once) {
+		err = -EAGAIN;
+		if (wait_for_completion_killable(&run.ended))
+			stop_workers();
+		leave();
+	} else {
 		debugfs_init();
+	}
 	return err;
 }
 
@@ -489,9 +511,7 @@ static void __exit test_vmalloc_exit(void)
 {
 	debugfs_remove_recursive(debugfs_dir);
 	stop_workers();
-	wait_for_completion(&run.ended);
-	controller_join();
-	stress_target_exit();
+	leave();
 }
 
 module_init(test_vmalloc_init);

@@ -82,10 +82,11 @@ make_deb() {
 	need_packages dpkg
 	rm -rf "$STAGE"
 	mkdir -p "$STAGE/DEBIAN" "$STAGE/usr/include/$NAME" "$STAGE/usr/share/$NAME" \
-		"$doc/examples/vmap_example"
+		"$STAGE/usr/lib/modprobe.d" "$doc/examples/vmap_example"
 	stage "$STAGE/usr/src/$NAME-$VERSION"
 	cp -t "$STAGE/usr/include/$NAME" "$ROOT/vmap_alloc.h"
 	cp -t "$STAGE/usr/share/$NAME" "$ROOT/vmap-arena.mk"
+	cp "$ROOT/packaging/modprobe.conf" "$STAGE/usr/lib/modprobe.d/$NAME.conf"
 	cp -t "$doc" "$ROOT/README" "$ROOT/packaging/copyright"
 	cp -t "$doc/examples" "$ROOT/packaging/vmap-arena.conf"
 	cp -t "$doc/examples/vmap_example" "$ROOT"/packaging/example/{Kbuild,vmap_example.c}

@@ -11,7 +11,7 @@ def row: (.[0] | left(32)) + (.[1:] | map(right(15)) | join(""));
 def two_digits: . * 100 | round | "\(. / 100 | floor).\(. % 100 + 100 | tostring[1:])";
 
 def usec: if .status == "passed" then .avg_nsec / 1000 | round | tostring else .status // "-" end;
-def passes: if .status and .status != "skipped" then "\(.passed)/\(.failed)" else "-" end;
+def passes: if .status and .status != "skipped" and .status != "xfailed" then "\(.passed)/\(.failed)" else "-" end;
 def ratio:
 	if .arena.status == "passed" and .kernel.status == "passed" and .arena.avg_nsec > 0
 	then .kernel.avg_nsec / .arena.avg_nsec else empty end;

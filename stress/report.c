@@ -5,9 +5,10 @@
  * Theory
  *
  * There is one cell for each test and target.  A pass that ends adds itself to its cell; a pass
- * that was stopped leaves no trace.  A cell can be read at any time, so a table read while a run
- * goes on is right as far as it goes.  The average is the time on the clock of a pass that passed,
- * over all threads and repeats.
+ * that was stopped leaves no trace.  A pass that asks for what the target is known to lack is not
+ * made, and counts as one that failed as expected (xfailed).  A cell can be read at any time, so a
+ * table read while a run goes on is right as far as it goes.  The average is the time on the clock
+ * of a pass that passed, over all threads and repeats.
  *
  * Locking: cells_lock guards the cells.  What is printed is a copy, so that nothing is printed
  * under it.
@@ -28,8 +29,10 @@
 struct cell {
 	bool asked;
 	const char *skipped;
+	const char *lacking;		/* why it is expected to fail */
 	unsigned long passed;
 	unsigned long failed;
+	unsigned long xfailed;
 	unsigned long repeat;
 	unsigned long loops;
 	u64 nsec;
@@ -68,9 +71,10 @@ void stress_report_reset(const struct stress_settings *settings)
 		for (target = 0; target < STRESS_NR_TARGETS; target++) {
 			struct cell *cell = &cells[test][target];
 
-			cell->asked = settings->run_test_mask & BIT(test) &&
+			cell->asked = settings->run_test_mask & stress_tests[test].mask &&
 				      settings->target & BIT(target);
 			cell->skipped = stress_skip_reason(&stress_tests[test], target);
+			cell->lacking = stress_xfail_reason(&stress_tests[test], target, settings);
 			cell->repeat = settings->test_repeat_count;
 			cell->loops = stress_test_loops(&stress_tests[test], settings);
 		}
@@ -85,7 +89,9 @@ void stress_report_pass(const struct stress_pass *pass, int err)
 	if (err == -EINTR)
 		return;
 	mutex_lock(&cells_lock);
-	if (err) {
+	if (err == -EOPNOTSUPP) {
+		cell->xfailed++;
+	} else if (err) {
 		if (!cell->failed++)
 			strscpy(cell->failure, pass->failure, sizeof(cell->failure));
 	} else {
@@ -106,25 +112,29 @@ static const char *cell_status(const struct cell *cell)
 		return "skipped";
 	if (cell->failed)
 		return "failed";
+	if (cell->xfailed)
+		return "xfailed";
 	return cell->passed ? "passed" : "not-run";
 }
 
 /* What there is to say about a cell besides its figures. */
 static const char *cell_note(const struct cell *cell)
 {
-	return cell->skipped ?: cell->failure;
+	return cell->skipped ?: cell->lacking ?: cell->failure;
 }
 
 static void summary_line(const char *test, const char *target, const struct cell *cell)
 {
 	if (cell->skipped)
 		pr_info("%s: Summary: %s skipped: %s\n", target, test, cell->skipped);
-	else if (!cell->passed && !cell->failed)
+	else if (!cell->passed && !cell->failed && !cell->xfailed)
 		pr_info("%s: Summary: %s not run\n", target, test);
 	else
-		pr_info("%s: Summary: %s passed: %lu failed: %lu repeat: %lu loops: %lu avg: %llu usec\n",
-			target, test, cell->passed, cell->failed, cell->repeat, cell->loops,
-			div_u64(cell_average(cell), NSEC_PER_USEC));
+		pr_info("%s: Summary: %s passed: %lu failed: %lu xfailed: %lu repeat: %lu loops: %lu avg: %llu usec\n",
+			target, test, cell->passed, cell->failed, cell->xfailed, cell->repeat,
+			cell->loops, div_u64(cell_average(cell), NSEC_PER_USEC));
+	if (cell->xfailed)
+		pr_info("%s: %s xfailed: %s\n", target, test, cell->lacking);
 }
 
 /*
@@ -168,13 +178,13 @@ void stress_report_table(struct seq_file *m)
 	struct cell cell;
 	unsigned int i;
 
-	seq_printf(m, "%-29s %-6s %-7s %7s %7s %7s %10s %12s\n", "test", "target", "status",
-		   "passed", "failed", "repeat", "loops", "avg_usec");
+	seq_printf(m, "%-29s %-6s %-7s %7s %7s %7s %7s %10s %12s\n", "test", "target", "status",
+		   "passed", "failed", "xfailed", "repeat", "loops", "avg_usec");
 	for (i = 0; cell_find(&i, &cell); i++)
-		seq_printf(m, "%-29s %-6s %-7s %7lu %7lu %7lu %10lu %12llu %s\n", test_name(i),
-			   target_name(i), cell_status(&cell), cell.passed, cell.failed,
-			   cell.repeat, cell.loops, div_u64(cell_average(&cell), NSEC_PER_USEC),
-			   cell_note(&cell));
+		seq_printf(m, "%-29s %-6s %-7s %7lu %7lu %7lu %7lu %10lu %12llu %s\n",
+			   test_name(i), target_name(i), cell_status(&cell), cell.passed,
+			   cell.failed, cell.xfailed, cell.repeat, cell.loops,
+			   div_u64(cell_average(&cell), NSEC_PER_USEC), cell_note(&cell));
 }
 
 void stress_report_json(struct seq_file *m)
@@ -186,8 +196,9 @@ void stress_report_json(struct seq_file *m)
 	for (i = 0; cell_find(&i, &cell); i++) {
 		seq_printf(m, "%s\n    {\"test\": \"%s\", \"target\": \"%s\", \"status\": \"%s\", ",
 			   comma, test_name(i), target_name(i), cell_status(&cell));
-		seq_printf(m, "\"passed\": %lu, \"failed\": %lu, \"repeat\": %lu, \"loops\": %lu, ",
-			   cell.passed, cell.failed, cell.repeat, cell.loops);
+		seq_printf(m, "\"passed\": %lu, \"failed\": %lu, \"xfailed\": %lu, ",
+			   cell.passed, cell.failed, cell.xfailed);
+		seq_printf(m, "\"repeat\": %lu, \"loops\": %lu, ", cell.repeat, cell.loops);
 		seq_printf(m, "\"avg_nsec\": %llu, \"note\": \"%s\"}", cell_average(&cell),
 			   cell_note(&cell));
 		comma = ",";

@@ -26,7 +26,7 @@
 
 #include "stress.h"
 
-enum setting_kind { NUMBER, FLAG, TARGET };
+enum setting_kind { NUMBER, FLAG, MASK, TARGET };
 
 struct setting {
 	const char *name;
@@ -50,8 +50,10 @@ static const struct setting settings_table[] = {
 	SETTING(test_repeat_count, NUMBER, 1, 1000000),
 	SETTING(test_loop_count, NUMBER, 1, 1000000000),
 	SETTING(nr_pages, NUMBER, 1, 1UL << 24),
+	SETTING(use_huge, FLAG, 0, 1),
+	SETTING(nr_pcpu_objects, NUMBER, 0, 1UL << 24),
 	SETTING(nr_live, NUMBER, 0, 1UL << 24),
-	SETTING(run_test_mask, NUMBER, 1, BIT(STRESS_NR_TESTS) - 1),
+	SETTING(run_test_mask, MASK, 1, STRESS_ALL_TESTS),
 	SETTING(target, TARGET, 1, BIT(STRESS_NR_TARGETS) - 1),
 	SETTING(seed, NUMBER, 0, ULONG_MAX),
 	SETTING(touch, FLAG, 0, 1),
@@ -64,7 +66,7 @@ struct stress_settings stress_params = {
 	.test_repeat_count = 1,
 	.test_loop_count = 500,
 	.nr_pages = 1,
-	.run_test_mask = BIT(STRESS_NR_TESTS) - 1,
+	.run_test_mask = STRESS_ALL_TESTS,
 	.target = BIT(STRESS_NR_TARGETS) - 1,
 	.touch = 1,
 };
@@ -114,12 +116,16 @@ static int setting_set(const struct setting *s, struct stress_settings *settings
 {
 	unsigned long value;
 
-	if (!setting_read(s, text, &value) && value >= s->min && value <= s->max) {
+	if (!setting_read(s, text, &value) && value >= s->min && value <= s->max &&
+	    (s->kind != MASK || !(value & ~s->max))) {
 		*setting_field(s, settings) = value;
 		return 0;
 	}
 	if (s->kind == TARGET)
 		pr_err("%s: \"%s\" is not one of arena, kernel, both\n", s->name, text);
+	else if (s->kind == MASK)
+		pr_err("%s: \"%s\" is not a sum of numbers of tests; all of them: %lu\n", s->name,
+		       text, s->max);
 	else
 		pr_err("%s: \"%s\" is out of range %lu..%lu\n", s->name, text, s->min, s->max);
 	return -EINVAL;
@@ -160,12 +166,18 @@ MODULE_PARM_DESC(test_loop_count,
 module_param_cb(nr_pages, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(nr_pages,
 		 "pages of an allocation in fix_size_alloc_test and vm_map_ram_test (default 1)");
+module_param_cb(use_huge, &param_ops, NULL, 0444);
+MODULE_PARM_DESC(use_huge,
+		 "fix_size_alloc_test asks for huge pages, which only the kernel's vmalloc has (default 0)");
+module_param_cb(nr_pcpu_objects, &param_ops, NULL, 0444);
+MODULE_PARM_DESC(nr_pcpu_objects,
+		 "objects live at a time in pcpu_alloc_test (default 0: 35000, or what an eighth of the RAM holds)");
 module_param_cb(nr_live, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(nr_live,
 		 "areas kept live in long_busy_list_alloc_test, and in full_fit_alloc_test up to 4096 (default 0: 15000, or what an eighth of the RAM holds)");
 module_param_cb(run_test_mask, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(run_test_mask,
-		 "tests to run: 1 fix_size, 2 full_fit, 4 long_busy_list, 8 random_size, 16 fix_align, 32 random_size_align, 64 align_shift, 128 pcpu, 256 kvfree_rcu_1_arg, 512 kvfree_rcu_2_arg, 1024 vm_map_ram, 2048 le_fit, 4096 b_fit, 8192 ne_fit (default 16383: all)");
+		 "tests to run: 1 fix_size, 2 full_fit, 4 long_busy_list, 8 random_size, 16 fix_align, 32 random_size_align, 64 align_shift, 128 pcpu, 256 kvfree_rcu_1_arg, 512 kvfree_rcu_2_arg, 1024 vm_map_ram, 2048 no_block, 4096 vrealloc; not in the kernel's module: 65536 le_fit, 131072 b_fit, 262144 ne_fit (default 466943: all)");
 module_param_cb(target, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(target,
 		 "where to allocate: arena, kernel or both (default both)");
@@ -205,29 +217,43 @@ int stress_settings_parse(struct stress_settings *settings, char *text)
 	return err;
 }
 
-static int check_pages(const char *name, unsigned long pages, unsigned long nr_threads)
+/* How many objects of pcpu_alloc_test @pages hold: they are an eighth of a page on average. */
+static unsigned long pcpu_objects(unsigned long pages)
 {
-	unsigned long max = max(totalram_pages() / 4 / nr_threads, 1UL);
+	return pages * 8 / num_possible_cpus();
+}
 
-	if (pages <= max)
+static int check_share(const char *name, unsigned long value, unsigned long share,
+		       unsigned long nr_threads)
+{
+	unsigned long max = max(share, 1UL);
+
+	if (value <= max)
 		return 0;
 	pr_err("%s: \"%lu\" is out of range 1..%lu: %lu threads may use a quarter of the RAM\n",
-	       name, pages, max, nr_threads);
+	       name, value, max, nr_threads);
 	return -EINVAL;
 }
 
 /* Fills *@to from *@from, with every choice that was left open made. */
 int stress_settings_resolve(struct stress_settings *to, const struct stress_settings *from)
 {
+	unsigned long share;
+
 	*to = *from;
 	if (!to->nr_threads)
 		to->nr_threads = num_online_cpus();
+	share = totalram_pages() / 4 / to->nr_threads;
 	if (!to->nr_live)
-		to->nr_live = clamp(totalram_pages() / 8 / to->nr_threads, 2UL, 15000UL);
+		to->nr_live = clamp(share / 2, 2UL, 15000UL);
+	if (!to->nr_pcpu_objects)
+		to->nr_pcpu_objects = clamp(pcpu_objects(share / 2), 1UL, 35000UL);
 	while (!to->seed)
 		to->seed = get_random_u32();
-	return check_pages("nr_pages", to->nr_pages, to->nr_threads) ?:
-	       check_pages("nr_live", to->nr_live, to->nr_threads);
+	return check_share("nr_pages", to->nr_pages, share, to->nr_threads) ?:
+	       check_share("nr_live", to->nr_live, share, to->nr_threads) ?:
+	       check_share("nr_pcpu_objects", to->nr_pcpu_objects, pcpu_objects(share),
+			   to->nr_threads);
 }
 
 void stress_settings_show(struct seq_file *m, const struct stress_settings *settings, bool json)

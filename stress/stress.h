@@ -7,6 +7,7 @@
 #ifndef STRESS_H
 #define STRESS_H
 
+#include <linux/bits.h>
 #include <linux/gfp.h>
 #include <linux/ktime.h>
 #include <linux/prandom.h>
@@ -29,8 +30,10 @@ enum stress_target {
  * @test_repeat_count: passes of each test, on each target, in each thread
  * @test_loop_count: loops of a pass
  * @nr_pages: pages of an allocation, where the test leaves that open
+ * @use_huge: fix_size_alloc_test asks for huge pages
+ * @nr_pcpu_objects: objects live at a time in pcpu_alloc_test; 0 asks for what the RAM allows
  * @nr_live: areas kept live where the test wants many; 0 asks for what the RAM allows
- * @run_test_mask: bit n runs test n
+ * @run_test_mask: which tests, by struct stress_test.mask
  * @target: bit n runs on enum stress_target n
  * @seed: of every random choice; 0 asks for a random one
  * @touch: write and check a pattern in what is allocated
@@ -41,6 +44,8 @@ struct stress_settings {
 	unsigned long test_repeat_count;
 	unsigned long test_loop_count;
 	unsigned long nr_pages;
+	unsigned long use_huge;
+	unsigned long nr_pcpu_objects;
 	unsigned long nr_live;
 	unsigned long run_test_mask;
 	unsigned long target;
@@ -59,23 +64,34 @@ enum stress_arena {
 
 /**
  * struct stress_test - one test
+ * @mask: its bit in run_test_mask
  * @name: its name
  * @run: makes one pass; returns 0, -EINTR if stopped, or what stress_fail() returned
  * @arena: which arena it allocates from
  * @loops: loops of a pass if the test cannot vary them, else 0
  * @any_align: it asks for alignments that are not those of the size
  * @kernel_only: there is nothing like it in vmap_arena
+ * @may_be_huge: the setting use_huge is for it
+ * @no_block: it allocates where it may not sleep
+ * @resizes: it changes the size of an area
  */
 struct stress_test {
+	unsigned long mask;
 	const char *name;
 	int (*run)(struct stress_pass *pass);
 	enum stress_arena arena;
 	unsigned int loops;
 	bool any_align;
 	bool kernel_only;
+	bool may_be_huge;
+	bool no_block;
+	bool resizes;
 };
 
-#define STRESS_NR_TESTS		14
+#define STRESS_NR_TESTS		16
+
+/* The tests that the kernel's own module has, room for what it may yet get, and our own. */
+#define STRESS_ALL_TESTS	(GENMASK(12, 0) | GENMASK(18, 16))
 
 /**
  * struct stress_pass - one pass of one test on one target by one thread
@@ -144,6 +160,8 @@ void stress_target_init(void);
 void stress_target_exit(void);
 bool stress_kernel_aligns(void);
 void *stress_alloc(struct stress_pass *pass, unsigned long size, unsigned long align, gfp_t gfp);
+void *stress_alloc_huge(struct stress_pass *pass, unsigned long size);
+void *stress_resize(struct stress_pass *pass, void *addr, unsigned long size, gfp_t gfp);
 void stress_free(struct stress_pass *pass, void *addr);
 void stress_free_rcu(struct stress_pass *pass, void *addr);
 void stress_free_rcu_head(struct stress_pass *pass, void *addr);
@@ -180,6 +198,8 @@ int stress_ne_fit(struct stress_pass *pass);
 /* tests.c */
 extern const struct stress_test stress_tests[STRESS_NR_TESTS];
 const char *stress_skip_reason(const struct stress_test *test, enum stress_target target);
+const char *stress_xfail_reason(const struct stress_test *test, enum stress_target target,
+				const struct stress_settings *settings);
 unsigned long stress_test_loops(const struct stress_test *test,
 				const struct stress_settings *settings);
 int stress_run_pass(struct stress_pass *pass);

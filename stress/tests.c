@@ -22,6 +22,7 @@
 #include <linux/thread_info.h>
 #include <linux/vmalloc.h>
 
+#include "../compat.h"
 #include "../vmap_alloc.h"
 #include "stress.h"
 
@@ -29,10 +30,11 @@
 #define LONG_PAGES	100	/* long_busy_list, random_size: the largest request */
 #define ALIGN_PAGES	10	/* random_size_align: the largest request */
 #define ALIGN_SHIFTS	23	/* random_size_align: alignments below 1 << this */
-#define PCPU_BATCH	256
 #define PCPU_MAX_SIZE	(PAGE_SIZE / 4)
 #define PCPU_SHIFTS	12
 #define RCU_BATCH	2048	/* frees that may wait for a grace period */
+#define NO_BLOCK_TRIES	50	/* no_block: each after room was made, which others may take */
+#define RESIZE_PAGES	10	/* vrealloc: the largest area */
 
 struct pcpu_object {
 	void __percpu *ptr;
@@ -99,6 +101,22 @@ static int replay_random(struct stress_pass *pass, unsigned int max_pages, unsig
 	return err;
 }
 
+static int fix_size_huge(struct stress_pass *pass, const struct stress_req *req)
+{
+	int err = 0;
+
+	stress_clock_start(pass);
+	while (pass->done < pass->loops && !err) {
+		void *addr = stress_alloc_huge(pass, req->size);
+
+		err = look(pass, addr, req);
+		stress_free(pass, addr);
+		err = err ?: stress_step(pass);
+	}
+	stress_clock_stop(pass);
+	return err;
+}
+
 static int fix_size(struct stress_pass *pass)
 {
 	const struct stress_req req = {
@@ -107,7 +125,7 @@ static int fix_size(struct stress_pass *pass)
 		.gfp = GFP_KERNEL,
 	};
 
-	return replay(pass, &req, 0);
+	return pass->settings->use_huge ? fix_size_huge(pass, &req) : replay(pass, &req, 0);
 }
 
 static int random_size(struct stress_pass *pass)
@@ -261,13 +279,14 @@ static int pcpu_alloc_batch(struct stress_pass *pass, struct pcpu_object *object
 		objects[i].align = 1UL << stress_draw(pass, PCPU_SHIFTS);
 	}
 	stress_clock_start(pass);
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr && !err; i++) {
 		objects[i].ptr = __alloc_percpu(objects[i].size, objects[i].align);
 		if (!objects[i].ptr)
 			break;
+		err = i % 64 ? 0 : stress_breathe(pass);
 	}
 	stress_clock_stop(pass);
-	if (i < nr)
+	if (i < nr && !err)
 		return stress_fail(pass, "cannot allocate %lu percpu bytes aligned to %#lx",
 				   objects[i].size, objects[i].align);
 	for (i = 0; i < nr && !err && pass->settings->touch; i++)
@@ -284,8 +303,11 @@ static int pcpu_free_batch(struct stress_pass *pass, struct pcpu_object *objects
 		if (objects[i].ptr)
 			err = pcpu_look(pass, &objects[i], (u8)i, (u8)i);
 	stress_clock_start(pass);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		free_percpu(objects[i].ptr);
+		if (i % 64 == 0)
+			cond_resched();
+	}
 	stress_clock_stop(pass);
 	memset(objects, 0, nr * sizeof(*objects));
 	return err;
@@ -293,13 +315,14 @@ static int pcpu_free_batch(struct stress_pass *pass, struct pcpu_object *objects
 
 static int pcpu(struct stress_pass *pass)
 {
-	struct pcpu_object *objects = kvcalloc(PCPU_BATCH, sizeof(*objects), GFP_KERNEL);
+	unsigned long batch = pass->settings->nr_pcpu_objects;
+	struct pcpu_object *objects = kvcalloc(batch, sizeof(*objects), GFP_KERNEL);
 	int err = 0;
 
 	if (!objects)
 		return stress_fail(pass, "no memory for the test itself");
 	while (pass->done < pass->loops && !err) {
-		unsigned int nr = min_t(unsigned long, PCPU_BATCH, pass->loops - pass->done);
+		unsigned int nr = min(batch, pass->loops - pass->done);
 		int free_err;
 
 		err = pcpu_alloc_batch(pass, objects, nr);
@@ -463,25 +486,145 @@ static int map_ram(struct stress_pass *pass)
 	return err;
 }
 
-#define TEST(_name, _run, ...)	{ .name = _name, .run = _run, ##__VA_ARGS__ }
+static void *no_block_once(struct stress_pass *pass, const struct stress_req *req)
+{
+	void *addr;
 
-/* Bit n of run_test_mask is entry n; what the kernel's own module has comes first, as it has it. */
+	rcu_read_lock();
+	addr = stress_get(pass, req);
+	rcu_read_unlock();
+	return addr;
+}
+
+/*
+ * Allocates where the caller may not sleep.  That may fail where nothing can be had at once, so an
+ * allocation that may sleep then makes room.
+ */
+static void *no_block_alloc(struct stress_pass *pass, const struct stress_req *req)
+{
+	const struct stress_req may_block = { req->size, 1, GFP_KERNEL };
+	void *addr = no_block_once(pass, req);
+	unsigned int tries;
+
+	for (tries = 0; unlikely(!addr) && tries < NO_BLOCK_TRIES; tries++) {
+		stress_clock_stop(pass);
+		stress_free(pass, stress_get(pass, &may_block));
+		stress_clock_start(pass);
+		addr = no_block_once(pass, req);
+	}
+	return addr;
+}
+
+static int no_block(struct stress_pass *pass)
+{
+	struct stress_req req = { pass->settings->nr_pages * PAGE_SIZE, 1 };
+	int err = 0;
+
+	stress_clock_start(pass);
+	while (pass->done < pass->loops && !err) {
+		void *addr;
+
+		req.gfp = (pass->done % 2 ? GFP_ATOMIC : GFP_NOWAIT) | __GFP_NOWARN;
+		addr = no_block_alloc(pass, &req);
+		err = look(pass, addr, &req);
+		stress_free(pass, addr);
+		err = err ?: stress_step(pass);
+	}
+	stress_clock_stop(pass);
+	return err;
+}
+
+/* Checks that @size bytes were made of @kept bytes of @tag, and that what is new is zero. */
+static int resize_look(struct stress_pass *pass, const void *addr, unsigned long size,
+		       unsigned long kept, u8 tag)
+{
+	unsigned long both = min(size, kept);
+	const u8 *bad = memchr_inv(addr, tag, both);
+
+	if (bad)
+		return stress_fail(pass, "%#lx: expected %#x, got %#x, resized from %lu to %lu",
+				   (unsigned long)bad, tag, *bad, kept, size);
+	return stress_check_range(pass, addr, size, 1) ?:
+	       stress_check_zero(pass, addr + both, size - both);
+}
+
+/* A single area, whose size each loop changes. */
+static int resize_loops(struct stress_pass *pass, void **addr, unsigned long size, gfp_t gfp)
+{
+	int err = 0;
+	u8 tag = 0;
+
+	while (pass->done < pass->loops && !err) {
+		unsigned long kept = size;
+		void *new;
+
+		size = 1 + stress_draw(pass, RESIZE_PAGES * PAGE_SIZE);
+		stress_clock_start(pass);
+		new = stress_resize(pass, *addr, size, gfp);
+		stress_clock_stop(pass);
+		if (!new)
+			return stress_fail(pass, "cannot resize from %lu to %lu bytes", kept, size);
+		*addr = new;
+		if (pass->settings->touch)
+			err = resize_look(pass, new, size, kept, tag);
+		memset(new, ++tag, pass->settings->touch ? size : 0);
+		err = err ?: stress_step(pass);
+	}
+	return err;
+}
+
+static int resize(struct stress_pass *pass)
+{
+	gfp_t gfp = GFP_KERNEL | (pass->settings->touch ? __GFP_ZERO : 0);
+	void *addr = stress_alloc(pass, PAGE_SIZE, 1, gfp);
+	int err;
+
+	if (!addr)
+		return stress_fail(pass, "cannot allocate a page");
+	err = resize_loops(pass, &addr, PAGE_SIZE, gfp);
+	stress_free(pass, addr);
+	return err;
+}
+
+#define TEST(_bit, _name, _run, ...)	\
+	{ .mask = BIT(_bit), .name = _name, .run = _run, ##__VA_ARGS__ }
+
+/* Bits and names up to 12 are those of the kernel's own module; ours begin where it has none. */
 const struct stress_test stress_tests[STRESS_NR_TESTS] = {
-	TEST("fix_size_alloc_test", fix_size),
-	TEST("full_fit_alloc_test", stress_full_fit, .arena = STRESS_OWN_UNCACHED),
-	TEST("long_busy_list_alloc_test", long_busy_list),
-	TEST("random_size_alloc_test", random_size),
-	TEST("fix_align_alloc_test", fix_align),
-	TEST("random_size_align_alloc_test", random_size_align, .any_align = true),
-	TEST("align_shift_alloc_test", align_shift, .any_align = true, .loops = BITS_PER_LONG),
-	TEST("pcpu_alloc_test", pcpu, .kernel_only = true),
-	TEST("kvfree_rcu_1_arg_vmalloc_test", kvfree_rcu_1_arg, .arena = STRESS_OWN_ARENA),
-	TEST("kvfree_rcu_2_arg_vmalloc_test", kvfree_rcu_2_arg, .arena = STRESS_OWN_ARENA),
-	TEST("vm_map_ram_test", map_ram),
-	TEST("le_fit_alloc_test", stress_le_fit, .arena = STRESS_OWN_UNCACHED),
-	TEST("b_fit_alloc_test", stress_b_fit, .arena = STRESS_OWN_UNCACHED),
-	TEST("ne_fit_alloc_test", stress_ne_fit, .arena = STRESS_OWN_UNCACHED),
+	TEST(0, "fix_size_alloc_test", fix_size, .may_be_huge = true),
+	TEST(1, "full_fit_alloc_test", stress_full_fit, .arena = STRESS_OWN_UNCACHED),
+	TEST(2, "long_busy_list_alloc_test", long_busy_list),
+	TEST(3, "random_size_alloc_test", random_size),
+	TEST(4, "fix_align_alloc_test", fix_align),
+	TEST(5, "random_size_align_alloc_test", random_size_align, .any_align = true),
+	TEST(6, "align_shift_alloc_test", align_shift, .any_align = true, .loops = BITS_PER_LONG),
+	TEST(7, "pcpu_alloc_test", pcpu, .kernel_only = true),
+	TEST(8, "kvfree_rcu_1_arg_vmalloc_test", kvfree_rcu_1_arg, .arena = STRESS_OWN_ARENA),
+	TEST(9, "kvfree_rcu_2_arg_vmalloc_test", kvfree_rcu_2_arg, .arena = STRESS_OWN_ARENA),
+	TEST(10, "vm_map_ram_test", map_ram),
+	TEST(11, "no_block_alloc_test", no_block, .no_block = true),
+	TEST(12, "vrealloc_test", resize, .resizes = true),
+	TEST(16, "le_fit_alloc_test", stress_le_fit, .arena = STRESS_OWN_UNCACHED),
+	TEST(17, "b_fit_alloc_test", stress_b_fit, .arena = STRESS_OWN_UNCACHED),
+	TEST(18, "ne_fit_alloc_test", stress_ne_fit, .arena = STRESS_OWN_UNCACHED),
 };
+
+/* Why @test is known to fail on @target, which lacks something; NULL if it has all. */
+const char *stress_xfail_reason(const struct stress_test *test, enum stress_target target,
+				const struct stress_settings *settings)
+{
+	bool arena = target == STRESS_ARENA;
+
+	if (test->may_be_huge && settings->use_huge && arena)
+		return "vmap_arena has no huge pages";
+	if (test->no_block && !arena && !VMALLOC_NO_BLOCK)
+		return "vmalloc may sleep, whatever it is asked, before Linux 6.19";
+	if (test->resizes && arena)
+		return "vmap_arena cannot change the size of an area";
+	if (test->resizes && !VMALLOC_RESIZES)
+		return "vmalloc cannot change the size of an area before Linux 6.12";
+	return NULL;
+}
 
 /* Why @test cannot run on @target; NULL if it can. */
 const char *stress_skip_reason(const struct stress_test *test, enum stress_target target)
@@ -499,7 +642,7 @@ unsigned long stress_test_loops(const struct stress_test *test,
 	return test->loops ?: settings->test_loop_count;
 }
 
-/* Makes one pass of @pass->test on @pass->target. */
+/* Makes one pass of @pass->test on @pass->target; -EOPNOTSUPP if that is known to fail. */
 int stress_run_pass(struct stress_pass *pass)
 {
 	int err, close_err;
@@ -508,6 +651,8 @@ int stress_run_pass(struct stress_pass *pass)
 	WRITE_ONCE(pass->loops, stress_test_loops(pass->test, pass->settings));
 	pass->nsec = 0;
 	pass->failure[0] = '\0';
+	if (stress_xfail_reason(pass->test, pass->target, pass->settings))
+		return -EOPNOTSUPP;
 	prandom_seed_state(&pass->rnd, pass->settings->seed + pass->thread);
 	err = stress_arena_open(pass);
 	if (err)

@@ -26,5 +26,5 @@ expect "vmap_arena.ko and test_vmalloc.ko are built" \
 expect_fail "no warning with W=1" grep -iE 'warning|error:' "$CHECK_DIR/build.log"
 has_parameters vmap_arena span_size arena_limit lazy_threshold guard flush
 has_parameters test_vmalloc nr_threads sequential_test_order test_repeat_count test_loop_count \
-	nr_pages run_test_mask target seed touch
+	nr_pages use_huge nr_pcpu_objects run_test_mask target seed touch once
 finish
