@@ -82,7 +82,7 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 #define PERCPU_SIZE	8192UL
 #define __percpu
 
-/* How far away a thread's slots are, how often it took a lock, or waited for one; preemption off? */
+/* How far away a thread's slots are, how often it took a lock, or waited; is preemption off? */
 struct this_cpu {
 	unsigned long offset;
 	unsigned long locked;
