@@ -178,6 +178,7 @@ struct mutex {
 #define kfree_rcu(pointer, head)	free(pointer)
 
 void kvfree(const void *pointer);
+void *kvrealloc(const void *pointer, size_t size, gfp_t gfp);
 void kvfree_rcu_mightsleep(const void *pointer);
 void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
 
