@@ -84,7 +84,6 @@ static inline void mm_account_reclaimed_pages(unsigned long pages)
 #define VMALLOC_NO_BLOCK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
 
 /* vrealloc() is not exported everywhere; for memory of vmalloc's kvrealloc() does the same. */
-#include <linux/slab.h>
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #define VMALLOC_RESIZES		false
 static inline void *vmalloc_resize(const void *addr, size_t size, gfp_t gfp)
@@ -93,10 +92,7 @@ static inline void *vmalloc_resize(const void *addr, size_t size, gfp_t gfp)
 }
 #else
 #define VMALLOC_RESIZES		true
-static inline void *vmalloc_resize(const void *addr, size_t size, gfp_t gfp)
-{
-	return kvrealloc(addr, size, gfp);
-}
+#define vmalloc_resize(addr, size, gfp)	kvrealloc(addr, size, gfp)
 #endif
 
 /* What the symbol table calls __vmalloc_node(). */
