@@ -50,11 +50,7 @@ static int free_slowly(void *data)
 
 static bool await_throttled_free(struct vmap_arena *arena)
 {
-	unsigned int tries;
-
-	for (tries = 0; tries < 1000 && !kt_stats(arena).throttle_waits; tries++)
-		msleep(20);
-	return tries < 1000;
+	return kt_until(kt_stats(arena).throttle_waits);
 }
 
 /* A free that has to purge first cannot, for as long as the test holds the purge_lock. */
