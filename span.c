@@ -64,6 +64,8 @@ static int map_span(struct vmap_span *span)
 
 		if (err) {
 			unmap_span(span, addr);
+			/* The caller frees the span, which somebody may have found already. */
+			synchronize_rcu();
 			return err;
 		}
 		/* All that is in the span and its window comes before: see span_of(). */
