@@ -22,6 +22,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
+#include "shadow.h"
 #include "window.h"
 
 #define TRIAL_ROUNDS	8
@@ -111,7 +112,10 @@ static bool begin_trial(struct trial *trial)
 		*(unsigned long *)page_address(trial->page[i]) = i;
 	}
 	trial->window = window_open(ALIGN(TRIAL_MANY * PAGE_SIZE, WINDOW_GRAIN));
-	return trial->window;
+	if (!trial->window)
+		return false;
+	shadow_open(trial->window->start, TRIAL_MANY * PAGE_SIZE);
+	return true;
 }
 
 static bool allows(const char *name, const char *way)

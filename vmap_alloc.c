@@ -34,6 +34,7 @@
 
 #include "arena.h"
 #include "cache.h"
+#include "shadow.h"
 #include "take.h"
 
 /* Pages allocated and mapped at a time; their pointers are on the stack. */
@@ -278,6 +279,7 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 		return NULL;
 	}
 	addr = (void *)extent->start;
+	shadow_open(extent->start, size);
 	tell_kmemleak(addr, size, gfp);
 	extent->flags = is_plain(gfp, node) ? VMAP_EXTENT_PLAIN : 0;
 	publish(span, extent);
@@ -298,6 +300,7 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 	void *addr = (void *)extent->start;
 
 	hand_out(extent, caller);
+	shadow_open(extent->start, size);
 	if (want_init_on_alloc(gfp))
 		clear_area(extent->start, extent->start + PAGE_ALIGN(size));
 	tell_kmemleak(addr, size, gfp);
@@ -425,6 +428,14 @@ static __always_inline bool is_fresh(const struct vmap_span *span,
 	return window_is_fresh(span->window, extent->start, pages);
 }
 
+/* Have the kernel's checkers know that nobody holds an area any more. */
+static __always_inline void end_area(const struct vmap_arena *arena,
+				     const struct vmap_extent *extent)
+{
+	kmemleak_free((void *)extent->start);
+	shadow_close(extent->start, extent_end(extent) - arena->guard);
+}
+
 /* Free into this CPU's magazine, if @addr is what it seems and there is room. */
 static __always_inline bool free_fast(const void *addr)
 {
@@ -450,7 +461,7 @@ static __always_inline bool free_fast(const void *addr)
 		       magazine_push(arena->cpu, extent, class);
 		/* While interrupts are off nobody can take it out again. */
 		if (kept)
-			kmemleak_free(addr);
+			end_area(arena, extent);
 	}
 out:
 	local_irq_restore(flags);
@@ -496,7 +507,7 @@ static noinline void free_slow(const void *addr, const void *caller)
 	if (!extent)
 		return;
 	arena = extent->arena;
-	kmemleak_free(addr);
+	end_area(arena, extent);
 	if (keep(arena, extent))
 		return;
 	free_area(arena, extent);
@@ -536,7 +547,7 @@ static void free_area_rcu(struct rcu_head *rcu)
 	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
 	struct vmap_arena *arena = span_of(extent->start)->arena;
 
-	kmemleak_free((void *)extent->start);
+	end_area(arena, extent);
 	/* The callback's rcu_head overlays extent->arena, so restore that. */
 	WRITE_ONCE(extent->arena, arena);
 	if (keep(arena, extent))
@@ -689,6 +700,7 @@ void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 	}
 	span = span_of(extent->start);
 	map_pages(span->window, extent->start, pages, count, prot);
+	shadow_open(extent->start, (unsigned long)count << PAGE_SHIFT);
 	extent->flags |= VMAP_EXTENT_FOREIGN;
 	publish(span, extent);
 	take_ahead(arena, GFP_KERNEL);
@@ -716,6 +728,7 @@ void vmap_unmap_pages(const void *addr)
 	if (!extent)
 		return;
 	arena = extent->arena;
+	shadow_close(extent->start, extent_end(extent) - arena->guard);
 	free_area(arena, extent);
 	arena_count_free(arena);
 }

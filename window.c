@@ -18,6 +18,8 @@
  * Invariants:
  *   - an entry is written only by the owner of the extent it belongs to, so no lock is needed;
  *   - window_map() finds each entry empty; it complains if not, for then a page was left behind;
+ *   - what is not handed out of a window is closed to KASAN (shadow.h), until vunmap() takes the
+ *     window's shadow back;
  *   - window_close() gets all entries empty, and flushes before the kernel may reuse the addresses.
  *
  * Which CPU register holds the root and how a TLB is flushed is in arch/.
@@ -32,6 +34,7 @@
 #include <linux/vmalloc.h>
 
 #include "compat.h"
+#include "shadow.h"
 #include "window.h"
 
 #if !defined(CONFIG_MMU) || !defined(CONFIG_64BIT)
@@ -193,6 +196,7 @@ static void empty_window(struct vmap_window *window)
 		cond_resched();
 	}
 	window_flush_range((unsigned long)window->reservation, end);
+	shadow_close(window->start, window->end);
 }
 
 /* How many tables a reservation for @size bytes has at most, wherever it begins. */

@@ -107,14 +107,13 @@ static void memory_is_real(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		unsigned long size = sizes[i] << PAGE_SHIFT;
-		void *addr = vmap_arena_alloc(arena, size - PAGE_SIZE + 1, 1, GFP_KERNEL,
-					      NUMA_NO_NODE);
+		unsigned long size = sizes[i] << PAGE_SHIFT, asked = size - PAGE_SIZE + sizeof(u64);
+		void *addr = vmap_arena_alloc(arena, asked, 1, GFP_KERNEL, NUMA_NO_NODE);
 
 		KUNIT_ASSERT_NOT_NULL(test, addr);
 		KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(addr));
 		KUNIT_EXPECT_TRUE(test, is_vmalloc_addr(addr));
-		kt_stamp(addr, size, sizes[i]);
+		kt_stamp(addr, asked, sizes[i]);
 		check_pages(test, addr, sizes[i]);
 		KUNIT_EXPECT_TRUE(test, kt_faults(addr + size));
 		vmap_free(addr);

@@ -159,14 +159,23 @@ bool kt_faults(const void *addr)
 	return copy_from_kernel_nofault(&word, PTR_ALIGN_DOWN(addr, sizeof(word)), sizeof(word));
 }
 
-/* Write a word that tells the area and the page into each page, at both ends. */
+/* Where the last whole word begins of the page at @at of an area of @size bytes. */
+static unsigned long last_word(unsigned long at, unsigned long size)
+{
+	return min(at + PAGE_SIZE, round_down(size, sizeof(u64))) - sizeof(u64);
+}
+
+/*
+ * Write a word that tells the area and the page into each page, at both ends of what was asked for
+ * of it.  A page of which less than a word was asked for gets none.
+ */
 void kt_stamp(void *addr, unsigned long size, u64 value)
 {
 	unsigned long at;
 
-	for (at = 0; at + PAGE_SIZE <= PAGE_ALIGN(size); at += PAGE_SIZE) {
+	for (at = 0; at + sizeof(u64) <= size; at += PAGE_SIZE) {
 		WRITE_ONCE(*(u64 *)(addr + at), value + at);
-		WRITE_ONCE(*(u64 *)(addr + at + PAGE_SIZE - sizeof(u64)), value + at);
+		WRITE_ONCE(*(u64 *)(addr + last_word(at, size)), value + at);
 	}
 }
 
@@ -174,9 +183,9 @@ bool kt_stamped(const void *addr, unsigned long size, u64 value)
 {
 	unsigned long at;
 
-	for (at = 0; at + PAGE_SIZE <= PAGE_ALIGN(size); at += PAGE_SIZE) {
+	for (at = 0; at + sizeof(u64) <= size; at += PAGE_SIZE) {
 		if (READ_ONCE(*(u64 *)(addr + at)) != value + at ||
-		    READ_ONCE(*(u64 *)(addr + at + PAGE_SIZE - sizeof(u64))) != value + at)
+		    READ_ONCE(*(u64 *)(addr + last_word(at, size))) != value + at)
 			return false;
 	}
 	return true;
