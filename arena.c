@@ -239,6 +239,7 @@ static void free_arena(struct kref *refs)
 	struct vmap_arena *arena = container_of(refs, struct vmap_arena, refs);
 
 	free_percpu(arena->cpu);
+	kvfree(arena->far);
 	kfree(arena);
 }
 
@@ -396,6 +397,10 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 	arena = new_arena(name, PAGE_SIZE);
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
+	if (!cache_add_nodes(arena)) {
+		arena_release(arena);
+		return ERR_PTR(-ENOMEM);
+	}
 	arena->memory = true;
 	arena->memory_align = PAGE_SIZE;
 	arena->flags = flags;
@@ -706,6 +711,8 @@ static int __init start(void)
 	if (time_lock)
 		static_branch_enable(&arena_lock_timed);
 	set_cache_limits();
+	if (nr_node_ids > 1)
+		static_branch_enable(&place_matters);
 	debugfs_init_module();
 	default_arena = create_memory("default", 0);
 	if (IS_ERR(default_arena)) {

@@ -41,6 +41,7 @@ struct dentry;
 /* Flags of an extent that is not free. */
 #define VMAP_EXTENT_FOREIGN	(1U << 0)	/* its pages are the caller's: vmap_map_pages() */
 #define VMAP_EXTENT_PLAIN	(1U << 1)	/* its pages are as good for any other caller */
+#define VMAP_EXTENT_NODE_SHIFT	8		/* above: of a plain extent, its pages' NUMA node */
 
 /**
  * struct vmap_span - one import of address space
@@ -238,6 +239,8 @@ struct vmap_arena {
 	struct work_struct purge_work;
 
 	struct depot depot[CACHE_CLASSES + 1];
+	/* The depots of the NUMA nodes from 1 on; NULL where there is one node, or no memory. */
+	struct depot (*far)[CACHE_CLASSES + 1];
 	unsigned long depot_quanta;
 	atomic_long_t promised;
 	unsigned long refills;

@@ -16,6 +16,10 @@
  *              there.  So a CPU that only allocates or only frees comes back once in half a
  *              magazine.  A CPU without a magazine of the class takes and leaves one at a time.
  *
+ * Where there are several NUMA nodes, each has depots of its own, and a magazine holds warm extents
+ * of its CPU's node only (place.h): a free elsewhere goes to the depot of its pages' node, and a
+ * request for another node is served from there.
+ *
  * Which classes are worth a magazine is decided by demand: a CPU gets one after DEMAND misses of a
  * class: allocations or, once another CPU has one, frees.  How much may be cached is bounded for
  * each CPU (a magazine is charged with all it can hold when it is made) and for the depot.  A depot
@@ -83,6 +87,7 @@ static unsigned long cpu_limit;
 static unsigned long depot_limit;
 static enum cpuhp_state hotplug_state;
 struct magazine no_magazine;
+DEFINE_STATIC_KEY_FALSE(place_matters);
 
 /* Set before any arena exists. */
 void cache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta)
@@ -110,9 +115,26 @@ static void queue_tick(struct vmap_arena *arena)
 	queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
 }
 
+/* How many NUMA nodes have depots in an arena? */
+static unsigned int nr_places(const struct vmap_arena *arena)
+{
+	return arena->far ? nr_node_ids : 1;
+}
+
+/* The node whose areas this CPU's magazines hold; 0 where that does not matter. */
+static unsigned int home_here(const struct vmap_arena *arena)
+{
+	return arena->far ? place_here() : 0;
+}
+
+static struct depot *depot_of(struct vmap_arena *arena, unsigned int node, unsigned int class)
+{
+	return node ? &arena->far[node - 1][class] : &arena->depot[class];
+}
+
 static void depot_push(struct vmap_arena *arena, unsigned int class, struct vmap_extent *extent)
 {
-	struct depot *depot = &arena->depot[class];
+	struct depot *depot = depot_of(arena, place_of(extent), class);
 
 	if (!arena->depot_quanta)
 		queue_tick(arena);
@@ -122,9 +144,10 @@ static void depot_push(struct vmap_arena *arena, unsigned int class, struct vmap
 	arena->depot_quanta += class;
 }
 
-static struct vmap_extent *depot_pop(struct vmap_arena *arena, unsigned int class)
+static struct vmap_extent *depot_pop(struct vmap_arena *arena, unsigned int node,
+				     unsigned int class)
 {
-	struct depot *depot = &arena->depot[class];
+	struct depot *depot = depot_of(arena, node, class);
 	struct vmap_extent *extent = depot->top;
 
 	if (extent) {
@@ -195,11 +218,12 @@ static void add_magazine(struct vmap_arena *arena, unsigned int class, gfp_t gfp
 /* Fill half of @magazine from the depot.  Under the arena's lock. */
 static void refill(struct vmap_arena *arena, struct magazine *magazine)
 {
+	unsigned int home = home_here(arena);
 	struct vmap_extent *extent;
 
 	lockdep_assert_held(&arena->lock);
 	while (magazine->count < magazine->capacity / 2 &&
-	       (extent = depot_pop(arena, magazine->class)))
+	       (extent = depot_pop(arena, home, magazine->class)))
 		magazine->slot[magazine->count++] = extent;
 	if (magazine->count)
 		arena->refills++;
@@ -220,17 +244,21 @@ static bool top_is_aligned(const struct magazine *magazine, unsigned long align)
 	return magazine->count && IS_ALIGNED(magazine->slot[magazine->count - 1]->start, align);
 }
 
-/* Take an extent for a CPU without a magazine of @class.  Under the arena's lock. */
+/*
+ * Take an extent of @node for a CPU of another node, or without a magazine of @class.  Under the
+ * arena's lock.
+ */
 static struct vmap_extent *take_from_depot(struct vmap_arena *arena, struct arena_cpu *cpu,
-					   unsigned int class, unsigned long align)
+					   unsigned int node, unsigned int class,
+					   unsigned long align)
 {
-	const struct vmap_extent *top = arena->depot[class].top;
+	const struct vmap_extent *top = depot_of(arena, node, class)->top;
 
 	lockdep_assert_held(&arena->lock);
 	if (!top || !IS_ALIGNED(top->start, align))
 		return NULL;
 	WRITE_ONCE(cpu->hits, cpu->hits + 1);
-	return depot_pop(arena, class);
+	return depot_pop(arena, node, class);
 }
 
 /* Take an extent for a CPU by way of its @magazine.  Under the arena's lock. */
@@ -248,15 +276,17 @@ static struct vmap_extent *take_by_magazine(struct vmap_arena *arena, struct mag
  * @class: quanta, guard not counted
  * @align: of its start; more than a quantum is met only by chance, as when the last free is reused
  * @gfp: of the allocation, for a new magazine
+ * @node: the NUMA node that the caller names, one that there is; NUMA_NO_NODE: this CPU's
  *
  * Context: as the allocation.
  * Return: a cached extent, or NULL.
  */
 struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,
-				    unsigned long align, gfp_t gfp)
+				    unsigned long align, gfp_t gfp, int node)
 {
 	struct vmap_extent *extent;
 	struct arena_cpu *cpu;
+	unsigned int home;
 	unsigned long flags;
 	bool wants;
 
@@ -265,9 +295,12 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 	flags = arena_lock(arena);
 	cpu = this_cpu_ptr(arena->cpu);
 	wants = wants_magazine(arena, cpu, class);
-	extent = has_magazine(cpu, class) ?
+	home = home_here(arena);
+	if (node == NUMA_NO_NODE || !arena->far)
+		node = home;
+	extent = has_magazine(cpu, class) && node == home ?
 			 take_by_magazine(arena, cpu->magazine[class], align) :
-			 take_from_depot(arena, cpu, class, align);
+			 take_from_depot(arena, cpu, node, class, align);
 	if (!extent)
 		cpu->misses++;
 	arena_unlock(arena, flags);
@@ -288,7 +321,7 @@ static bool store(struct vmap_arena *arena, struct vmap_extent *extent, unsigned
 		return true;
 	if (!depot_has_room(arena, max(magazine->capacity, 1U) * class))
 		return false;
-	if (magazine->count)
+	if (magazine->count && !place_is_far(extent))
 		unload(arena, magazine);
 	WRITE_ONCE(extent->state, VMAP_CACHED);
 	depot_push(arena, class, extent);
@@ -430,8 +463,8 @@ static unsigned long empty_detached(struct vmap_arena *arena)
  * Free a batch of a depot's extents, @count at most.  Return how many; the pages that went back to
  * the kernel are added to @pages.
  */
-static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, unsigned int count,
-				unsigned long *pages)
+static unsigned int empty_depot(struct vmap_arena *arena, unsigned int node, unsigned int class,
+				unsigned int count, unsigned long *pages)
 {
 	struct vmap_extent *batch[DRAIN_BATCH];
 	unsigned int got, i;
@@ -439,7 +472,7 @@ static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, un
 
 	flags = arena_lock(arena);
 	for (got = 0; got < min_t(unsigned int, count, DRAIN_BATCH); got++) {
-		batch[got] = depot_pop(arena, class);
+		batch[got] = depot_pop(arena, node, class);
 		if (!batch[got])
 			break;
 	}
@@ -453,11 +486,12 @@ static unsigned int empty_depot(struct vmap_arena *arena, unsigned int class, un
 static unsigned long empty_depots(struct vmap_arena *arena)
 {
 	unsigned long pages = 0;
-	unsigned int class;
+	unsigned int node, class;
 
-	for (class = 1; class <= CACHE_CLASSES; class++)
-		while (empty_depot(arena, class, DRAIN_BATCH, &pages))
-			;
+	for (node = 0; node < nr_places(arena); node++)
+		for (class = 1; class <= CACHE_CLASSES; class++)
+			while (empty_depot(arena, node, class, DRAIN_BATCH, &pages))
+				;
 	return pages;
 }
 
@@ -553,12 +587,13 @@ static void sum_magazines(const struct arena_cpu *cpu, struct cache_sums *sums)
 	}
 }
 
-static void sum_depots(const struct vmap_arena *arena, struct cache_sums *sums)
+static void sum_depots(struct vmap_arena *arena, struct cache_sums *sums)
 {
-	unsigned int class;
+	unsigned int node, class;
 
-	for (class = 1; class <= CACHE_CLASSES; class++)
-		sums->extents += data_race(arena->depot[class].count);
+	for (node = 0; node < nr_places(arena); node++)
+		for (class = 1; class <= CACHE_CLASSES; class++)
+			sums->extents += data_race(depot_of(arena, node, class)->count);
 	sums->quanta += data_race(arena->depot_quanta);
 }
 
@@ -587,9 +622,8 @@ void cache_sum(struct vmap_arena *arena, struct cache_sums *sums)
 }
 
 /* How many extents of a depot nobody needed since the last tick? */
-static unsigned int unused_in_depot(struct vmap_arena *arena, unsigned int class)
+static unsigned int unused_in_depot(struct vmap_arena *arena, struct depot *depot)
 {
-	struct depot *depot = &arena->depot[class];
 	unsigned long flags;
 	unsigned int unused;
 
@@ -601,14 +635,14 @@ static unsigned int unused_in_depot(struct vmap_arena *arena, unsigned int class
 }
 
 /* Give those back, a batch now and then: there is no hurry. */
-static void age_depot(struct vmap_arena *arena, unsigned int class)
+static void age_depot(struct vmap_arena *arena, unsigned int node, unsigned int class)
 {
-	unsigned int unused = unused_in_depot(arena, class), got = 1;
+	unsigned int unused = unused_in_depot(arena, depot_of(arena, node, class)), got = 1;
 	unsigned long pages = 0;
 
 	for (; unused && got && READ_ONCE(arena->caching); unused -= got) {
 		mutex_lock(&arena->drain_lock);
-		got = empty_depot(arena, class, unused, &pages);
+		got = empty_depot(arena, node, class, unused, &pages);
 		mutex_unlock(&arena->drain_lock);
 		schedule_timeout_idle(1);
 	}
@@ -667,11 +701,12 @@ static unsigned long most_cached(const struct vmap_arena *arena)
 void cache_work(struct work_struct *work)
 {
 	struct vmap_arena *arena = container_of(work, struct vmap_arena, cache_work.work);
-	unsigned int class;
+	unsigned int node, class;
 
 	take_unused_magazines(arena);
-	for (class = 1; class <= CACHE_CLASSES; class++)
-		age_depot(arena, class);
+	for (node = 0; node < nr_places(arena); node++)
+		for (class = 1; class <= CACHE_CLASSES; class++)
+			age_depot(arena, node, class);
 	if (most_cached(arena))
 		queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
 }
@@ -691,6 +726,15 @@ void cache_init(struct vmap_arena *arena)
 		for (class = 0; class <= CACHE_CLASSES; class++)
 			of->magazine[class] = &no_magazine;
 	}
+}
+
+/* Give a memory arena depots for each NUMA node.  Before anything is cached.  False: no memory. */
+bool cache_add_nodes(struct vmap_arena *arena)
+{
+	if (!static_branch_unlikely(&place_matters))
+		return true;
+	arena->far = kvcalloc(nr_node_ids - 1, sizeof(*arena->far), gfp_may_fail(GFP_KERNEL));
+	return arena->far;
 }
 
 /* A CPU is gone: nobody else touches its magazines. */

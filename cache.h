@@ -11,6 +11,7 @@
 #include <linux/percpu.h>
 
 #include "arena.h"
+#include "place.h"
 
 /**
  * struct magazine - some extents of one size, on one CPU
@@ -96,7 +97,7 @@ static __always_inline bool magazine_push(struct arena_cpu __percpu *cpu,
 	struct magazine *magazine = __this_cpu_read(cpu->magazine[class]);
 	unsigned int count = magazine->count;
 
-	if (unlikely(count >= magazine->capacity))
+	if (unlikely(count >= magazine->capacity || place_is_far(extent)))
 		return false;
 	WRITE_ONCE(extent->state, VMAP_CACHED);
 	WRITE_ONCE(magazine->idle, 0);
@@ -131,7 +132,7 @@ static inline bool cache_wants(const struct vmap_arena *arena, unsigned long cla
 }
 
 struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,
-				    unsigned long align, gfp_t gfp);
+				    unsigned long align, gfp_t gfp, int node);
 bool cache_has_room(struct vmap_arena *arena, unsigned long class);
 bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long class);
 
@@ -153,6 +154,7 @@ void cache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta);
 int cache_init_module(void);
 void cache_exit_module(void);
 void cache_init(struct vmap_arena *arena);
+bool cache_add_nodes(struct vmap_arena *arena);
 void cache_switch(struct vmap_arena *arena, bool on);
 void cache_drain(struct vmap_arena *arena);
 void cache_drain_all(struct vmap_arena *arena);

@@ -74,30 +74,38 @@ static struct vmap_extent *take_memory(struct vmap_arena *arena, unsigned long s
 
 static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp, int node)
 {
-	unsigned int got;
+	bool policy = place_by_policy(node);
+	unsigned int got = 0;
 
 	memset(pages, 0, count * sizeof(*pages));
-	got = alloc_pages_bulk_node(gfp & ~__GFP_NOFAIL, node, count, pages);
+	if (!policy)
+		got = alloc_pages_bulk_node(gfp & ~__GFP_NOFAIL, node, count, pages);
 	/* From here on each page may take time. */
 	for (; got < count && !gfp_gives_up(gfp); got++) {
-		pages[got] = alloc_pages_node(node, gfp, 0);
+		pages[got] = policy ? alloc_page(gfp) : alloc_pages_node(node, gfp, 0);
 		if (!pages[got])
 			break;
 	}
 	return got;
 }
 
-/* Give an area its pages.  On failure, and while it waits, those it has already stay mapped. */
+/*
+ * Give an area its pages.  On failure, and while it waits, those it has already stay mapped.  Where
+ * all of them lie is told by @place.
+ */
 static bool fill(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
-		 int node)
+		 int node, int *place)
 {
 	struct page *pages[FILL_BATCH];
 
+	*place = static_branch_unlikely(&place_matters) ? NUMA_NO_NODE : 0;
 	gfp = gfp_for_pages(gfp);
 	while (addr < end) {
 		unsigned int want = min_t(unsigned long, FILL_BATCH, (end - addr) >> PAGE_SHIFT);
 		unsigned int got = get_pages(pages, want, gfp, node);
 
+		if (static_branch_unlikely(&place_matters))
+			*place = place_of_pages(pages, got, *place);
 		window_map(window, addr, pages, got, PAGE_KERNEL);
 		addr += (unsigned long)got << PAGE_SHIFT;
 		if (got < want && !gfp_waits(gfp))
@@ -222,9 +230,9 @@ static unsigned long class_of(const struct vmap_arena *arena, const struct vmap_
 #define SPECIAL_FLAGS	(__GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE | __GFP_RECLAIMABLE | \
 			 __GFP_THISNODE | __GFP_ACCOUNT)
 
-static __always_inline bool is_plain(gfp_t gfp, int node)
+static __always_inline bool is_plain(gfp_t gfp)
 {
-	return node == NUMA_NO_NODE && !(gfp & SPECIAL_FLAGS);
+	return !(gfp & SPECIAL_FLAGS);
 }
 
 /*
@@ -264,6 +272,7 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 	struct vmap_extent *extent = ERR_PTR(-ENOMEM);
 	struct vmap_span *span;
 	void *addr;
+	int place;
 
 	if (may_call_mm())
 		extent = take_memory(arena, size, align, gfp, caller);
@@ -273,7 +282,8 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 		return NULL;
 	}
 	span = span_of(extent->start);
-	if (!fill(span->window, extent->start, extent_end(extent) - arena->guard, gfp, node)) {
+	if (!fill(span->window, extent->start, extent_end(extent) - arena->guard, gfp, node,
+		  &place)) {
 		note_failure(arena, size, align, gfp, -ENOMEM, caller);
 		free_area(arena, extent);
 		return NULL;
@@ -281,7 +291,7 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 	addr = (void *)extent->start;
 	shadow_open(extent->start, size);
 	tell_kmemleak(addr, size, gfp);
-	extent->flags = is_plain(gfp, node) ? VMAP_EXTENT_PLAIN : 0;
+	extent->flags = is_plain(gfp) && place >= 0 ? place_flags(place) : 0;
 	publish(span, extent);
 	take_ahead(arena, gfp);
 	return addr;
@@ -314,8 +324,8 @@ static noinline void *alloc_area_slow(struct vmap_arena *arena, unsigned long si
 
 	if (area_refuse_nmi(caller))
 		return NULL;
-	if (arena->memory && is_power_of_2(align) && is_plain(gfp, node)) {
-		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, align, gfp);
+	if (arena->memory && is_power_of_2(align) && is_plain(gfp) && place_may_be_warm(node)) {
+		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, align, gfp, node);
 		if (extent)
 			return reuse(extent, size, gfp, caller);
 	}
@@ -332,7 +342,8 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
 {
 	struct vmap_extent *extent;
 
-	if (likely(align <= cached_align && is_power_of_2(align) && is_plain(gfp, node) &&
+	if (likely(align <= cached_align && is_power_of_2(align) && is_plain(gfp) &&
+		   node == NUMA_NO_NODE && place_may_be_warm(node) &&
 		   cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, &extent)))
 		return reuse(extent, size, gfp, caller);
 	return alloc_area_slow(arena, size, align, gfp, node, caller);
@@ -454,7 +465,7 @@ static __always_inline bool free_fast(const void *addr)
 	if (likely(span))
 		extent = READ_ONCE(*span_slot(span, (unsigned long)addr));
 	if (likely(extent && READ_ONCE(extent->state) == VMAP_BUSY &&
-		   extent->flags == VMAP_EXTENT_PLAIN)) {
+		   place_is_plain(extent))) {
 		arena = extent->arena;
 		class = class_of(arena, extent);
 		kept = likely(class <= CACHE_CLASSES && is_fresh(span, extent, class)) &&
@@ -480,7 +491,7 @@ static bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
 	struct vmap_extent **slot = span_slot(span, extent->start);
 	unsigned long class = class_of(arena, extent);
 
-	if (extent->flags != VMAP_EXTENT_PLAIN || !cache_wants(arena, class) ||
+	if (!place_is_plain(extent) || !cache_wants(arena, class) ||
 	    !is_fresh(span, extent, class))
 		return false;
 	if (want_init_on_free()) {
@@ -798,7 +809,8 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
 	if (area_refuse_nmi(caller))
 		return ERR_PTR(-EINVAL);
 	if (data_race(arena->plain_align) && is_power_of_2(align)) {
-		extent = cache_take_slow(arena, range_class(arena, size), align, gfp);
+		extent = cache_take_slow(arena, range_class(arena, size), align, gfp,
+					 NUMA_NO_NODE);
 		if (extent) {
 			hand_out(extent, caller);
 			return extent;

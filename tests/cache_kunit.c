@@ -614,7 +614,6 @@ static void special_pages_go_past_the_cache(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, addr, "flags %x", (__force unsigned int)flags[i]);
 		vmap_free(addr);
 	}
-	vmap_free(vmap_arena_alloc(arena, 3 * PAGE_SIZE, 1, GFP_KERNEL, first_online_node));
 	after = kt_stats(arena);
 	KUNIT_EXPECT_EQ(test, after.hits, before.hits);
 	KUNIT_EXPECT_EQ(test, after.cached, before.cached);
@@ -637,7 +636,7 @@ static unsigned int pages_that(page_test_fn *pass, const void *addr, unsigned lo
  * With plain areas kept, ask for special ones: all of their pages must pass the test, and where
  * they were nothing may be left once they are freed, so that nobody gets them who did not ask.
  */
-static void expect_special(struct kunit *test, struct vmap_arena *arena, gfp_t gfp, int node,
+static void expect_special(struct kunit *test, struct vmap_arena *arena, gfp_t gfp,
 			   page_test_fn *pass, const void *wanted)
 {
 	unsigned long cached;
@@ -647,7 +646,7 @@ static void expect_special(struct kunit *test, struct vmap_arena *arena, gfp_t g
 	cache_areas(test, arena, 3, ARRAY_SIZE(addr));
 	cached = kt_stats(arena).cached;
 	for (i = 0; i < ARRAY_SIZE(addr); i++) {
-		addr[i] = vmap_arena_alloc(arena, 3 * PAGE_SIZE, PAGE_SIZE, gfp, node);
+		addr[i] = kt_pages(arena, 3, gfp);
 		KUNIT_ASSERT_NOT_NULL(test, addr[i]);
 		KUNIT_EXPECT_EQ(test, pages_that(pass, addr[i], 3, wanted), 3);
 	}
@@ -656,23 +655,6 @@ static void expect_special(struct kunit *test, struct vmap_arena *arena, gfp_t g
 		KUNIT_EXPECT_NULL(test, vmalloc_to_page(addr[i]));
 	}
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, cached);
-}
-
-static bool is_on_node(struct page *page, const void *node)
-{
-	return page_to_nid(page) == *(const int *)node;
-}
-
-/* Boot with numa=fake=2 for this one.  What is kept is all on the node of this CPU. */
-static void nodes_are_obeyed(struct kunit *test)
-{
-	struct vmap_arena *arena = kt_memory(test, 0);
-	int node;
-
-	if (num_online_nodes() < 2)
-		kunit_skip(test, "this machine has one NUMA node only");
-	for_each_online_node(node)
-		expect_special(test, arena, GFP_KERNEL, node, is_on_node, &node);
 }
 
 static bool is_not_above(struct page *page, const void *zone)
@@ -696,8 +678,7 @@ static void pages_are_of_the_zone_asked_for(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, plain);
 		lower += pages_that(is_not_above, plain, 3, &zone) == 0;
 		vmap_free(plain);
-		expect_special(test, arena, GFP_KERNEL | flags[i], NUMA_NO_NODE, is_not_above,
-			       &zone);
+		expect_special(test, arena, GFP_KERNEL | flags[i], is_not_above, &zone);
 		vmap_arena_purge(arena);
 	}
 	if (!lower)
@@ -729,7 +710,7 @@ static void accounted_pages_are_charged(struct kunit *test)
 	rcu_read_unlock();
 	/* A kernel thread is charged only where it says for whom it works. */
 	outer = set_active_memcg(group);
-	expect_special(test, arena, GFP_KERNEL_ACCOUNT, NUMA_NO_NODE, is_charged, group);
+	expect_special(test, arena, GFP_KERNEL_ACCOUNT, is_charged, group);
 	plain = kt_pages(arena, 3, GFP_KERNEL);
 	set_active_memcg(outer);
 	KUNIT_ASSERT_NOT_NULL(test, plain);
@@ -878,7 +859,6 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(cached_ranges_are_found),
 	KUNIT_CASE(cached_memory_is_found),
 	KUNIT_CASE(special_pages_go_past_the_cache),
-	KUNIT_CASE(nodes_are_obeyed),
 	KUNIT_CASE(pages_are_of_the_zone_asked_for),
 	KUNIT_CASE(accounted_pages_are_charged),
 	KUNIT_CASE(areas_of_the_callers_are_not_kept),

@@ -231,6 +231,8 @@ void call_mm(void);
 #define PMD_SIZE	(1UL << PMD_SHIFT)
 #define PMD_MASK	(~(PMD_SIZE - 1))
 #define NUMA_NO_NODE	(-1)
+#define nr_node_ids	1U
+#define numa_mem_id()	0
 #define totalram_pages()	(1UL << 22)
 
 #define __GFP_HIGH		(1U << 0)
@@ -259,6 +261,7 @@ void call_mm(void);
 
 #define kmalloc(size, gfp)		((void)(gfp), call_mm(), malloc(size))
 #define kfree(pointer)			(call_mm(), free(pointer))
+#define kvcalloc(count, size, gfp)	((void)(gfp), calloc(count, size))
 #define kmem_cache_alloc(slab, gfp)	((void)(gfp), call_mm(), aligned_alloc(64, 64))
 #define kmem_cache_free(slab, object)	(call_mm(), free(object))
 #define kmemleak_alloc(addr, size, least, gfp)	((void)0)
@@ -274,6 +277,7 @@ typedef unsigned long pte_t;
 
 void clear_page(void *page);
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order);
+#define alloc_page(gfp)	alloc_pages_node(NUMA_NO_NODE, gfp, 0)
 unsigned int alloc_pages_bulk_node(gfp_t gfp, int node, unsigned int count, struct page **pages);
 
 /* Work. */
@@ -305,6 +309,7 @@ struct kref {
 };
 
 #define DECLARE_STATIC_KEY_FALSE(name)	extern bool name
+#define DEFINE_STATIC_KEY_FALSE(name)	bool name
 #define static_branch_unlikely(key)	false
 #define clamp_t(type, value, lo, hi)	((type)clamp((type)(value), (type)(lo), (type)(hi)))
 #define ktime_get_mono_fast_ns()	0
