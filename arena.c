@@ -153,6 +153,11 @@ module_param_cb(flush, &flush_ops, &flush, 0444);
 MODULE_PARM_DESC(flush, "how all of a TLB is flushed: auto (default): the best way that works; x86: "
 			"invpcid, pge, cr3; arm64: tlbi.  Reads as the way taken");
 
+static bool catch_vfree;
+module_param_cb(catch_vfree, &flag_ops, &catch_vfree, 0444);
+MODULE_PARM_DESC(catch_vfree, "catch vfree(), kvfree(), vunmap() and their like of our addresses, "
+			      "by kprobes, and do what is right (default n)");
+
 static bool time_lock;
 module_param_cb(time_lock, &flag_ops, &time_lock, 0444);
 MODULE_PARM_DESC(time_lock, "measure how long each arena's lock is held, for its stats (default n)");
@@ -269,6 +274,8 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum)
 	free_tree_init(&arena->tree, quantum);
 	INIT_LIST_HEAD(&arena->spans);
 	INIT_LIST_HEAD(&arena->idle_spans);
+	INIT_LIST_HEAD(&arena->lost_spans);
+	INIT_LIST_HEAD(&arena->aside);
 	INIT_LIST_HEAD(&arena->walkers);
 	mutex_init(&arena->walk_lock);
 	INIT_WORK(&arena->stock_work, arena_stock_work);
@@ -310,6 +317,7 @@ static void empty_arena(struct vmap_arena *arena)
 	cancel_delayed_work_sync(&arena->span_work);
 	cancel_work_sync(&arena->stock_work);
 	span_return_idle(arena, 0);
+	lost_drop(arena);
 	arena_trim_spares(arena, 0, ULONG_MAX);
 	arena_release(arena);
 }
@@ -536,6 +544,8 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 {
 	if (!arena || arena == default_arena)
 		return -EINVAL;
+	if (READ_ONCE(arena->nr_lost))
+		lost_recount(arena);
 	if (!is_unused(arena))
 		return -EBUSY;
 	/*
@@ -635,7 +645,9 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	stats->flushes = READ_ONCE(arena->flushes);
 	stats->purged = arena->purged;
 	stats->imports = arena->imports;
+	stats->lost_spans = arena->nr_lost;
 	arena_unlock(arena, flags);
+	stats->lost_pages = atomic_long_read(&arena->lost_pages);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_stats);
 
@@ -667,6 +679,8 @@ static int module_goes(struct notifier_block *nb, unsigned long action, void *da
 	if (action != MODULE_STATE_GOING || data == THIS_MODULE)
 		return NOTIFY_DONE;
 	rcu_barrier();
+	if (READ_ONCE(default_arena->nr_lost))
+		lost_recount(default_arena);
 	leaks = live_areas(default_arena);
 	if (leaks)
 		report_leaks(data);
@@ -702,6 +716,24 @@ static void drop_common(void)
 	debugfs_exit_module();
 }
 
+/* Register with all that calls us from now on. */
+static int __init hook_in(void)
+{
+	int err = cache_init_module();
+
+	if (err)
+		return err;
+	err = register_module_notifier(&module_notifier);
+	if (!err && catch_vfree) {
+		err = catch_init();
+		if (err)
+			unregister_module_notifier(&module_notifier);
+	}
+	if (err)
+		cache_exit_module();
+	return err;
+}
+
 static int __init start(void)
 {
 	int err = make_common();
@@ -720,12 +752,7 @@ static int __init start(void)
 		       PTR_ERR(default_arena));
 		return PTR_ERR(default_arena);
 	}
-	err = cache_init_module();
-	if (!err) {
-		err = register_module_notifier(&module_notifier);
-		if (err)
-			cache_exit_module();
-	}
+	err = hook_in();
 	if (err) {
 		debugfs_remove_arena(default_arena);
 		empty_arena(default_arena);
@@ -762,6 +789,8 @@ module_init(vmap_arena_init);
 
 static void __exit vmap_arena_exit(void)
 {
+	if (catch_vfree)
+		catch_exit();
 	unregister_module_notifier(&module_notifier);
 	cache_exit_module();
 	rcu_barrier();

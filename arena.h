@@ -9,6 +9,8 @@
  *   cache.c        extents kept for reuse; its hot paths are in cache.h
  *   purge.c        lazy extents: flush, merge, throttle
  *   span.c         spans: import, return, look-up by address
+ *   lost.c         spans that somebody else gave back to the kernel
+ *   catch.c        the kernel's own frees of our addresses, caught by probes
  *   walk.c         steps through all tiles without keeping the lock
  *   debugfs.c      what a person can see
  */
@@ -67,6 +69,10 @@ struct vmap_span {
 	struct vmap_window *window;
 	struct vmap_extent **owner;
 	u32 *behind;
+	/* Taken off its arena's list, to be returned or because it was lost; under the arena's lock. */
+	bool gone;
+	/* Lost, and all that was there accounted for, or about to be; under the arena's lock. */
+	bool settled;
 	struct rcu_head rcu;
 };
 
@@ -217,6 +223,14 @@ struct vmap_arena {
 	unsigned long idle_units;
 	unsigned long imports;
 	unsigned long purged;
+	/* Spans that somebody else gave back to the kernel. */
+	struct list_head lost_spans;
+	/* Spans that begin where one was lost, and are not used; under import_lock. */
+	struct list_head aside;
+	/* How many were lost; written under the lock. */
+	unsigned long nr_lost;
+	/* Pages that went with them; not under the lock. */
+	atomic_long_t lost_pages;
 
 	struct mutex walk_lock;
 
@@ -319,6 +333,7 @@ static inline bool may_call_mm(void)
 struct vmap_extent *area_covering(const struct vmap_span *span, unsigned long addr);
 struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller);
 bool area_is_ours(const void *addr);
+bool area_is_foreign(const void *addr);
 bool area_refuse_nmi(const void *caller);
 void area_report_extent(const struct vmap_arena *arena, const struct vmap_extent *extent,
 			const void *caller);
@@ -333,8 +348,12 @@ void area_report_extent(const struct vmap_arena *arena, const struct vmap_extent
  */
 #define UNMAP_BATCH	(2UL << 20)
 
-unsigned long arena_unmap(struct vmap_extent *extent, unsigned long most);
+unsigned long arena_unmap(struct vmap_arena *arena, struct vmap_extent *extent,
+			  unsigned long most);
 unsigned long arena_uncache(struct vmap_arena *arena, struct vmap_extent *extent);
+void arena_free_any(const void *addr, const void *caller);
+void arena_free_rcu_for(const void *addr, const void *caller);
+void arena_unmap_for(const void *addr, const void *caller);
 
 /* take.c */
 void arena_stock_work(struct work_struct *work);
@@ -343,6 +362,9 @@ bool arena_trim_spares(struct vmap_arena *arena, unsigned long keep, unsigned lo
 /* span.c */
 int span_import(struct vmap_arena *arena, unsigned long size, unsigned long seen, gfp_t gfp);
 int span_adopt(struct vmap_arena *arena, unsigned long start, unsigned long end);
+void span_forget(struct vmap_span *span);
+void span_free(struct vmap_span *span);
+void span_remove(struct vmap_arena *arena, struct vmap_span *span);
 void span_return_idle(struct vmap_arena *arena, unsigned long keep);
 void span_work(struct work_struct *work);
 bool span_note_idle(struct vmap_arena *arena, struct vmap_extent *whole);
@@ -383,6 +405,17 @@ static __always_inline struct vmap_span *span_of(unsigned long addr)
 	return span_look_up(addr);
 }
 
+/*
+ * The span of an extent that the caller holds, if its tables may be written; NULL if it is lost: then
+ * the extent is left by lost_leave().
+ */
+static __always_inline struct vmap_span *span_of_live(unsigned long addr)
+{
+	struct vmap_span *span = span_of(addr);
+
+	return likely(span && window_alive(span->window)) ? span : NULL;
+}
+
 /* Where the owner of the page at @addr is noted. */
 static __always_inline struct vmap_extent **span_slot(const struct vmap_span *span,
 						      unsigned long addr)
@@ -395,6 +428,16 @@ static inline u32 *span_behind(const struct vmap_span *span, unsigned long addr)
 {
 	return &span->behind[(addr - span->start) >> WINDOW_GRAIN_SHIFT];
 }
+
+/* lost.c */
+void span_lost(struct vmap_span *span, const void *caller);
+void lost_leave(struct vmap_arena *arena, struct vmap_extent *extent, bool mapped,
+		const void *caller);
+void lost_unmap(struct vmap_arena *arena, const struct vmap_extent *extent, unsigned long size);
+bool lost_keeps(struct vmap_arena *arena, struct vmap_extent *extent);
+void lost_settle(struct vmap_arena *arena);
+void lost_recount(struct vmap_arena *arena);
+void lost_drop(struct vmap_arena *arena);
 
 /* purge.c */
 void purge_work(struct work_struct *work);
@@ -409,6 +452,10 @@ bool purge_flush(struct vmap_arena *arena);
 bool purge_deferred(struct vmap_arena *arena);
 void purge_help(struct vmap_arena *arena);
 void purge_all(struct vmap_arena *arena);
+
+/* catch.c */
+int catch_init(void);
+void catch_exit(void);
 
 /* walk.c */
 

@@ -9,7 +9,7 @@
  *   live      an extent in state VMAP_BUSY starts there, of the kind that the call frees
  *   interior  a live extent covers the address, but starts below it
  *   stale     neither: it was freed already, or never handed out
- *   foreign   in no span
+ *   foreign   in no span, or in one that somebody else gave back to the kernel (lost.c)
  *
  * The extent that covers an address is the one with the nearest slot below it.  The slots of one
  * WINDOW_GRAIN are looked at, no more: for what begins before them the span notes, at each
@@ -33,7 +33,7 @@
 /* The extent with the nearest slot at or below @addr, as far as it may cover @addr. */
 static struct vmap_extent *nearest_below(const struct vmap_span *span, unsigned long addr)
 {
-	unsigned long boundary = addr & PMD_MASK, at;
+	unsigned long boundary = ALIGN_DOWN(addr, WINDOW_GRAIN), at;
 	struct vmap_extent *extent;
 
 	for (at = addr & PAGE_MASK; at > boundary; at -= PAGE_SIZE) {
@@ -53,7 +53,8 @@ static struct vmap_extent *nearest_below(const struct vmap_span *span, unsigned 
  * @span: the span of the address
  * @addr: the address
  *
- * Context: any, under rcu_read_lock() or with interrupts off; at most PTRS_PER_PMD steps.
+ * Context: any, under rcu_read_lock() or with interrupts off; at most a step for each page
+ * of WINDOW_GRAIN.
  * Return: the extent, guard included, or NULL.
  */
 struct vmap_extent *area_covering(const struct vmap_span *span, unsigned long addr)
@@ -106,8 +107,9 @@ static struct vmap_extent *live_at(const struct vmap_span *span, unsigned long a
  * @foreign: of the kind whose pages are the caller's
  * @caller: to be told in a report
  *
- * Context: any but NMI. Return: its extent, which is the caller's now and which nobody finds any
- * more; NULL, and a report, if no such area starts there.
+ * Context: any but NMI.
+ * Return: its extent, which is the caller's now and which nobody finds any more; NULL, and a
+ * report, if no such area starts there.
  */
 struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller)
 {
@@ -118,6 +120,12 @@ struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller
 	rcu_read_lock();
 	span = span_of(addr);
 	extent = live_at(span, addr, foreign);
+	if (unlikely(span && !window_alive(span->window))) {
+		if (extent)
+			span_lost(span, caller);
+		span = NULL;
+		extent = NULL;
+	}
 	if (unlikely(!extent || cmpxchg(span_slot(span, addr), extent, NULL) != extent)) {
 		report_bad_free(span, addr, caller);
 		extent = NULL;
@@ -128,15 +136,26 @@ struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller
 	return extent;
 }
 
-/* Does @addr lie in a span, where only our own calls may free?  Context: any but NMI. */
+/* Does @addr lie in a span that is there, so that only our own calls may free it? */
 bool area_is_ours(const void *addr)
 {
 	bool ours;
 
 	rcu_read_lock();
-	ours = span_of((unsigned long)addr);
+	ours = span_of_live((unsigned long)addr);
 	rcu_read_unlock();
 	return ours;
+}
+
+/* Does a live area start at @addr that vmap_map_pages() made?  Context: any but NMI. */
+bool area_is_foreign(const void *addr)
+{
+	bool foreign;
+
+	rcu_read_lock();
+	foreign = live_at(span_of((unsigned long)addr), (unsigned long)addr, true);
+	rcu_read_unlock();
+	return foreign;
 }
 
 /**

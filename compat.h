@@ -95,6 +95,25 @@ static inline void *vmalloc_resize(const void *addr, size_t size, gfp_t gfp)
 #define vmalloc_resize(addr, size, gfp)	kvrealloc(addr, size, gfp)
 #endif
 
+/* What kvfree_call_rcu() is to free: its second argument was the offset of @head in it. */
+static inline unsigned long kvfree_call_rcu_pointer(unsigned long head, unsigned long second)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	return head ? head - second : second;
+#else
+	return second;
+#endif
+}
+
+/* What the symbol table calls vrealloc(), where there is one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define VREALLOC_SYMBOL	"vrealloc_node_align_noprof"
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define VREALLOC_SYMBOL	"vrealloc_noprof"
+#else
+#define VREALLOC_SYMBOL	NULL
+#endif
+
 /* What the symbol table calls __vmalloc_node(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define VMALLOC_NODE_SYMBOL	"__vmalloc_node"

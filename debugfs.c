@@ -11,7 +11,8 @@
  *   lazy_threshold  bytes; may be written
  *   cache           1 or 0: whether freed extents are kept for reuse; may be written
  *   purge           write 1: on return nothing is lazy or cached
- *   verify          read: checks the invariants; "ok" or the first violation
+ *   verify          read: checks the invariants; "ok", or the first violation, or that a span was
+ *                   lost
  *
  * What lists tiles does so by a walk (see walk.c), one tile at a time, and prints without the lock.
  * An open file holds a reference to its arena.  A file that lists areas or free extents walks from
@@ -53,6 +54,7 @@ static int stats_show(struct seq_file *m, void *unused)
 		   stats.flushes, stats.purged, stats.throttle_waits, stats.deferred,
 		   stats.imports);
 	seq_printf(m, "pending %lu\n", stats.pending);
+	seq_printf(m, "lost_spans %lu\nlost_pages %lu\n", stats.lost_spans, stats.lost_pages);
 	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->held_max));
 	return 0;
 }
@@ -256,11 +258,15 @@ static const char *find_violation(struct vmap_arena *arena, struct tile *where)
 
 static int verify_show(struct seq_file *m, void *unused)
 {
+	struct vmap_arena *arena = m->private;
 	struct tile where;
-	const char *wrong = find_violation(m->private, &where);
+	const char *wrong = find_violation(arena, &where);
 
 	if (wrong)
 		seq_printf(m, "%s, near 0x%016lx-0x%016lx\n", wrong, where.start, where.end);
+	else if (READ_ONCE(arena->nr_lost))
+		seq_printf(m, "%lu spans were lost: somebody gave them to vfree() or its like\n",
+			   READ_ONCE(arena->nr_lost));
 	else
 		seq_puts(m, "ok\n");
 	return 0;

@@ -437,6 +437,18 @@ void free_tree_close(struct free_tree *tree, struct vmap_extent *whole)
 }
 
 /**
+ * free_tree_withdraw() - take a free extent out of the tree, but not to be used
+ * @tree: the tree
+ * @extent: the extent, which stays on the ring; its state is the caller's to set
+ */
+void free_tree_withdraw(struct free_tree *tree, struct vmap_extent *extent)
+{
+	tree->changes++;
+	tree->units -= extent->size;
+	erase(tree, extent);
+}
+
+/**
  * free_tree_cut_left() - take the lower end of a free extent, or all of it, out of the tree
  * @tree: the tree
  * @from: the free extent, at least as long as @size

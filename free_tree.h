@@ -21,6 +21,7 @@ enum vmap_state {
 	VMAP_LAZY,		/* unmapped, not flushed yet or not merged yet */
 	VMAP_CACHED,		/* kept for reuse */
 	VMAP_SPARE,		/* no address range: waits in a pool for the next split */
+	VMAP_LOST,		/* in a span that somebody else gave back to the kernel */
 };
 
 /**
@@ -198,6 +199,7 @@ void free_tree_init(struct free_tree *tree, unsigned long grain);
 void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end);
 void free_tree_close(struct free_tree *tree, struct vmap_extent *whole);
+void free_tree_withdraw(struct free_tree *tree, struct vmap_extent *extent);
 struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_extent *from,
 				       unsigned long size, struct extent_pool *spares);
 enum free_found free_tree_find(struct free_tree *tree, struct free_search *search);

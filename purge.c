@@ -126,7 +126,8 @@ bool purge_merge(struct vmap_arena *arena, unsigned int count)
 		extent = llist_entry(arena->flushed, struct vmap_extent, lazy);
 		arena->flushed = llist_next(arena->flushed);
 		units += extent->size;
-		give_back(arena, extent);
+		if (likely(!arena->nr_lost) || !lost_keeps(arena, extent))
+			give_back(arena, extent);
 		arena->purged++;
 	}
 	if (units)
@@ -291,7 +292,7 @@ static bool finish_next(struct vmap_arena *arena, unsigned long *most)
 	unsigned long size = extent->size;
 
 	lockdep_assert_held(&arena->deferred_lock);
-	*most -= arena_unmap(extent, *most);
+	*most -= arena_unmap(arena, extent, *most);
 	if (extent->unmapped < extent_end(extent))
 		return false;
 	if (!purge_charge(arena, size)) {

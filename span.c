@@ -53,16 +53,36 @@ static void unmap_span(struct vmap_span *span, unsigned long end)
 	}
 }
 
-/* Make a span known to span_of(). */
+/* Make a span unknown to span_of().  Context: process. */
+void span_forget(struct vmap_span *span)
+{
+	unmap_span(span, span->end);
+}
+
+/* Another span is still known at @addr, which the kernel has given to a new one: it was lost. */
+static void lose_span_at(unsigned long addr)
+{
+	struct vmap_span *lost;
+
+	rcu_read_lock();
+	lost = span_look_up(addr);
+	if (lost)
+		span_lost(lost, __builtin_return_address(0));
+	rcu_read_unlock();
+}
+
+/* Make a span known to span_of().  Return 0, -EBUSY where one was lost, or -ENOMEM. */
 static int map_span(struct vmap_span *span)
 {
 	unsigned long addr;
 
 	for (addr = span->start; addr < span->end; addr += WINDOW_GRAIN) {
-		int err = xa_err(xa_store(&span_map, addr >> WINDOW_GRAIN_SHIFT, span,
-					  gfp_may_fail(GFP_KERNEL)));
+		int err = xa_insert(&span_map, addr >> WINDOW_GRAIN_SHIFT, span,
+				    gfp_may_fail(GFP_KERNEL));
 
 		if (err) {
+			if (err == -EBUSY)
+				lose_span_at(addr);
 			unmap_span(span, addr);
 			/* The caller frees the span, which somebody may have found already. */
 			synchronize_rcu();
@@ -74,7 +94,8 @@ static int map_span(struct vmap_span *span)
 	return 0;
 }
 
-static void free_span(struct vmap_span *span)
+/* Free a span, without its tiles, that nobody can find any more.  Context: process, may sleep. */
+void span_free(struct vmap_span *span)
 {
 	if (span->window)
 		window_close(span->window);
@@ -96,7 +117,7 @@ static struct vmap_span *new_span(struct vmap_arena *arena, unsigned long size)
 				gfp_may_fail(GFP_KERNEL));
 	span->window = span->owner && span->behind ? window_open(size) : NULL;
 	if (!span->window) {
-		free_span(span);
+		span_free(span);
 		return NULL;
 	}
 	span->start = span->window->start;
@@ -136,6 +157,17 @@ static void open_span(struct vmap_arena *arena, struct vmap_span *span, struct v
 	arena_unlock(arena, flags);
 }
 
+/* Take a span off its arena's list, so that the arena counts without it.  Under the lock. */
+void span_remove(struct vmap_arena *arena, struct vmap_span *span)
+{
+	lockdep_assert_held(&arena->lock);
+	walk_note_return(arena, span);
+	span->gone = true;
+	list_del(&span->link);
+	arena->reserved -= span->end - span->start;
+	arena->nr_spans--;
+}
+
 /* Take an idle span out of the arena, if more than @keep units are idle. */
 static struct vmap_span *close_idle_span(struct vmap_arena *arena, unsigned long keep)
 {
@@ -147,13 +179,10 @@ static struct vmap_span *close_idle_span(struct vmap_arena *arena, unsigned long
 	if (arena->idle_units > keep) {
 		span = list_first_entry(&arena->idle_spans, struct vmap_span, idle);
 		whole = span->edge.next;
-		walk_note_return(arena, span);
 		note_used(arena, span);
-		list_del(&span->link);
+		span_remove(arena, span);
 		free_tree_close(&arena->tree, whole);
 		extent_pool_push(&arena->spares, whole);
-		arena->reserved -= span->end - span->start;
-		arena->nr_spans--;
 	}
 	arena_unlock(arena, flags);
 	return span;
@@ -173,7 +202,7 @@ void span_return_idle(struct vmap_arena *arena, unsigned long keep)
 
 	while ((span = close_idle_span(arena, keep))) {
 		if (arena->memory)
-			unmap_span(span, span->end);
+			span_forget(span);
 		list_add_tail(&span->link, &closed);
 		cond_resched();
 	}
@@ -182,9 +211,34 @@ void span_return_idle(struct vmap_arena *arena, unsigned long keep)
 	if (arena->memory)
 		synchronize_rcu();
 	list_for_each_entry_safe(span, following, &closed, link) {
-		free_span(span);
+		span_free(span);
 		cond_resched();
 	}
+}
+
+/*
+ * Get a span that can be found.  What begins where another was lost is put aside until the arena is
+ * destroyed: what was cached or on its way in the lost one would be taken for the new one's.  Under
+ * import_lock.
+ */
+static struct vmap_span *get_span(struct vmap_arena *arena, unsigned long size)
+{
+	struct vmap_span *span;
+	int err;
+
+	while ((span = new_span(arena, size))) {
+		err = map_span(span);
+		if (!err)
+			return span;
+		/* Somebody may have found the part that was known. */
+		synchronize_rcu();
+		if (err != -EBUSY) {
+			span_free(span);
+			return NULL;
+		}
+		list_add(&span->link, &arena->aside);
+	}
+	return NULL;
 }
 
 static int import(struct vmap_arena *arena, unsigned long size)
@@ -198,10 +252,8 @@ static int import(struct vmap_arena *arena, unsigned long size)
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return -ENOMEM;
 	whole = kmem_cache_alloc(extent_slab, gfp_may_fail(GFP_KERNEL));
-	span = whole ? new_span(arena, size) : NULL;
-	if (!span || map_span(span)) {
-		if (span)
-			free_span(span);
+	span = whole ? get_span(arena, size) : NULL;
+	if (!span) {
 		if (whole)
 			kmem_cache_free(extent_slab, whole);
 		return -ENOMEM;
@@ -344,11 +396,13 @@ void span_keep_reserve(struct vmap_arena *arena, gfp_t gfp)
 		purge_kick(arena);
 }
 
-/* Import ahead of need; return what has been idle for a while. */
+/* Import ahead of need; return what has been idle for a while; clear up after what was lost. */
 void span_work(struct work_struct *work)
 {
 	struct vmap_arena *arena = container_of(work, struct vmap_arena, span_work.work);
 
+	if (READ_ONCE(arena->nr_lost))
+		lost_settle(arena);
 	if (wants_import(arena))
 		span_import(arena, span_size, data_race(arena->imports), GFP_KERNEL);
 	span_return_idle(arena, span_size);

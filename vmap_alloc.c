@@ -5,8 +5,8 @@
  * An allocation takes an extent, the lowest that fits (take.c); then, without a lock, fills it with
  * pages and notes it in its span's table of owners.  A free undoes that in reverse: it takes the
  * extent out of the table (badfree.c; which is also how a double free, an interior or a foreign
- * pointer is noticed), unmaps it and leaves it to purge.c.  In a range arena there are no pages and nothing is
- * lazy: a free puts the extent straight back into the tree.
+ * pointer is noticed), unmaps it and leaves it to purge.c.  In a range arena there are no pages and
+ * nothing is lazy: a free puts the extent straight back into the tree.
  *
  * Before all that stands the cache (cache.c): most allocations get, and most frees leave, an extent
  * of the same size on the same CPU.
@@ -72,6 +72,20 @@ static struct vmap_extent *take_memory(struct vmap_arena *arena, unsigned long s
 	return extent;
 }
 
+/* Take an extent of a span that is still there. */
+static struct vmap_extent *take_live_memory(struct vmap_arena *arena, unsigned long size,
+					    unsigned long align, gfp_t gfp, const void *caller)
+{
+	struct vmap_extent *extent;
+
+	for (;;) {
+		extent = take_memory(arena, size, align, gfp, caller);
+		if (IS_ERR(extent) || likely(span_of_live(extent->start)))
+			return extent;
+		lost_leave(arena, extent, false, caller);
+	}
+}
+
 static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp, int node)
 {
 	bool policy = place_by_policy(node);
@@ -89,6 +103,12 @@ static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp
 	return got;
 }
 
+static noinline void put_pages(struct page **pages, unsigned int count)
+{
+	while (count)
+		__free_page(pages[--count]);
+}
+
 /*
  * Give an area its pages.  On failure, and while it waits, those it has already stay mapped.  Where
  * all of them lie is told by @place.
@@ -104,6 +124,10 @@ static bool fill(struct vmap_window *window, unsigned long addr, unsigned long e
 		unsigned int want = min_t(unsigned long, FILL_BATCH, (end - addr) >> PAGE_SHIFT);
 		unsigned int got = get_pages(pages, want, gfp, node);
 
+		if (unlikely(!window_alive(window))) {
+			put_pages(pages, got);
+			return false;
+		}
 		if (static_branch_unlikely(&place_matters))
 			*place = place_of_pages(pages, got, *place);
 		window_map(window, addr, pages, got, PAGE_KERNEL);
@@ -144,28 +168,33 @@ static bool may_wait(void)
 
 /**
  * arena_unmap() - unmap what comes next of an extent on its way to lazy, and free its pages
- * @extent: unmapped so far as it says, which is updated
+ * @arena: the arena
+ * @extent: unmapped so far as it says, which is updated; in a lost span there is nothing to do
  * @most: how many units
  *
  * Context: any in which pages may be freed.
  * Return: how many units were unmapped.
  */
-unsigned long arena_unmap(struct vmap_extent *extent, unsigned long most)
+unsigned long arena_unmap(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long most)
 {
 	unsigned long start = extent->unmapped, size = min(extent_end(extent) - start, most);
+	struct vmap_span *span = span_of_live(extent->start);
 	bool foreign = extent->flags & VMAP_EXTENT_FOREIGN;
 
-	window_unmap(span_of(extent->start)->window, start, start + size, !foreign);
+	if (likely(span))
+		window_unmap(span->window, start, start + size, !foreign);
+	else
+		lost_unmap(arena, extent, size);
 	WRITE_ONCE(extent->unmapped, start + size);
 	return size;
 }
 
 /* Unmap all of an extent; return false if it is more than may be done here. */
-static bool unmap_here(struct vmap_extent *extent, bool wait)
+static bool unmap_here(struct vmap_arena *arena, struct vmap_extent *extent, bool wait)
 {
 	if (!may_call_mm() || (!wait && extent->size > UNMAP_BATCH))
 		return false;
-	while (arena_unmap(extent, UNMAP_BATCH) && extent->unmapped < extent_end(extent))
+	while (arena_unmap(arena, extent, UNMAP_BATCH) && extent->unmapped < extent_end(extent))
 		cond_resched();
 	return true;
 }
@@ -184,7 +213,7 @@ static unsigned long free_area(struct vmap_arena *arena, struct vmap_extent *ext
 	WRITE_ONCE(extent->unmapped, extent->start);
 	if (wait)
 		purge_help(arena);
-	done = unmap_here(extent, wait);
+	done = unmap_here(arena, extent, wait);
 	pages = done ? (extent->size - arena->guard) >> PAGE_SHIFT : 0;
 	while (done && !purge_charge(arena, extent->size)) {
 		done = wait && rounds--;
@@ -275,7 +304,7 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 	int place;
 
 	if (may_call_mm())
-		extent = take_memory(arena, size, align, gfp, caller);
+		extent = take_live_memory(arena, size, align, gfp, caller);
 	if (IS_ERR(extent)) {
 		note_failure(arena, size, align, gfp, PTR_ERR(extent), caller);
 		take_ahead(arena, gfp);
@@ -303,6 +332,18 @@ static noinline void clear_area(unsigned long addr, unsigned long end)
 		clear_page((void *)addr);
 }
 
+/* Is what was in the cache fit to be handed out?  If its span is lost it is left. */
+static __always_inline bool may_reuse(struct vmap_arena *arena, struct vmap_extent *extent,
+				      const void *caller)
+{
+	if (likely(span_of_live(extent->start)))
+		return true;
+	lost_leave(arena, extent, true, caller);
+	/* The cache has counted an allocation. */
+	arena_count_free(arena);
+	return false;
+}
+
 /* Hand out a warm extent as if it were fresh. */
 static __always_inline void *reuse(struct vmap_extent *extent, unsigned long size, gfp_t gfp,
 				   const void *caller)
@@ -320,15 +361,15 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 static noinline void *alloc_area_slow(struct vmap_arena *arena, unsigned long size,
 				      unsigned long align, gfp_t gfp, int node, const void *caller)
 {
+	unsigned long pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	struct vmap_extent *extent;
 
 	if (area_refuse_nmi(caller))
 		return NULL;
-	if (arena->memory && is_power_of_2(align) && is_plain(gfp) && place_may_be_warm(node)) {
-		extent = cache_take_slow(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, align, gfp, node);
-		if (extent)
+	while (arena->memory && is_power_of_2(align) && is_plain(gfp) && place_may_be_warm(node) &&
+	       (extent = cache_take_slow(arena, pages, align, gfp, node)))
+		if (may_reuse(arena, extent, caller))
 			return reuse(extent, size, gfp, caller);
-	}
 	return alloc_area_uncached(arena, size, align, gfp, node, caller);
 }
 
@@ -344,7 +385,8 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
 
 	if (likely(align <= cached_align && is_power_of_2(align) && is_plain(gfp) &&
 		   node == NUMA_NO_NODE && place_may_be_warm(node) &&
-		   cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, &extent)))
+		   cache_take(arena, PAGE_ALIGN(size) >> PAGE_SHIFT, &extent) &&
+		   may_reuse(arena, extent, caller)))
 		return reuse(extent, size, gfp, caller);
 	return alloc_area_slow(arena, size, align, gfp, node, caller);
 }
@@ -465,7 +507,7 @@ static __always_inline bool free_fast(const void *addr)
 	if (likely(span))
 		extent = READ_ONCE(*span_slot(span, (unsigned long)addr));
 	if (likely(extent && READ_ONCE(extent->state) == VMAP_BUSY &&
-		   place_is_plain(extent))) {
+		   place_is_plain(extent) && window_alive(span->window))) {
 		arena = extent->arena;
 		class = class_of(arena, extent);
 		kept = likely(class <= CACHE_CLASSES && is_fresh(span, extent, class)) &&
@@ -487,11 +529,11 @@ out:
  */
 static bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	struct vmap_span *span = span_of(extent->start);
-	struct vmap_extent **slot = span_slot(span, extent->start);
+	struct vmap_span *span = span_of_live(extent->start);
 	unsigned long class = class_of(arena, extent);
+	struct vmap_extent **slot;
 
-	if (!place_is_plain(extent) || !cache_wants(arena, class) ||
+	if (unlikely(!span) || !place_is_plain(extent) || !cache_wants(arena, class) ||
 	    !is_fresh(span, extent, class))
 		return false;
 	if (want_init_on_free()) {
@@ -499,6 +541,7 @@ static bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
 			return false;
 		clear_area(extent->start, extent->start + (class << PAGE_SHIFT));
 	}
+	slot = span_slot(span, extent->start);
 	/* As in publish(). */
 	smp_store_release(slot, extent);
 	if (cache_store(arena, extent, class) || cache_store_slow(arena, extent, class))
@@ -567,7 +610,8 @@ static void free_area_rcu(struct rcu_head *rcu)
 	arena_count_free(arena);
 }
 
-static void free_rcu_for(const void *addr, const void *caller)
+/* vmap_free_rcu() for @caller. */
+void arena_free_rcu_for(const void *addr, const void *caller)
 {
 	struct vmap_extent *extent;
 
@@ -589,7 +633,7 @@ static void free_rcu_for(const void *addr, const void *caller)
  */
 void vmap_free_rcu(const void *addr)
 {
-	free_rcu_for(addr, __builtin_return_address(0));
+	arena_free_rcu_for(addr, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_free_rcu);
 
@@ -647,7 +691,7 @@ void vmap_kvfree_rcu(const void *addr)
 	if (area_refuse_nmi(caller))
 		return;
 	if (area_is_ours(addr))
-		free_rcu_for(addr, caller);
+		arena_free_rcu_for(addr, caller);
 	else
 		kvfree_rcu_mightsleep((void *)addr);
 }
@@ -703,8 +747,8 @@ void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 		return NULL;
 	might_sleep();
 	extent = can_map(pages, count, __builtin_return_address(0)) ?
-		 take_memory(arena, (unsigned long)count << PAGE_SHIFT, PAGE_SIZE, GFP_KERNEL,
-			     __builtin_return_address(0)) : ERR_PTR(-EINVAL);
+		 take_live_memory(arena, (unsigned long)count << PAGE_SHIFT, PAGE_SIZE, GFP_KERNEL,
+				  __builtin_return_address(0)) : ERR_PTR(-EINVAL);
 	if (IS_ERR(extent)) {
 		arena_count(arena, fails);
 		return NULL;
@@ -719,6 +763,23 @@ void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 }
 EXPORT_SYMBOL_GPL(vmap_map_pages);
 
+/* vmap_unmap_pages() for @caller. */
+void arena_unmap_for(const void *addr, const void *caller)
+{
+	struct vmap_extent *extent;
+	struct vmap_arena *arena;
+
+	if (!addr || area_refuse_nmi(caller))
+		return;
+	extent = area_claim(addr, true, caller);
+	if (!extent)
+		return;
+	arena = extent->arena;
+	shadow_close(extent->start, extent_end(extent) - arena->guard);
+	free_area(arena, extent);
+	arena_count_free(arena);
+}
+
 /**
  * vmap_unmap_pages() - undo vmap_map_pages()
  * @addr: what it returned; NULL is fine
@@ -730,20 +791,18 @@ EXPORT_SYMBOL_GPL(vmap_map_pages);
  */
 void vmap_unmap_pages(const void *addr)
 {
-	struct vmap_extent *extent;
-	struct vmap_arena *arena;
-
-	if (!addr || area_refuse_nmi(__builtin_return_address(0)))
-		return;
-	extent = area_claim(addr, true, __builtin_return_address(0));
-	if (!extent)
-		return;
-	arena = extent->arena;
-	shadow_close(extent->start, extent_end(extent) - arena->guard);
-	free_area(arena, extent);
-	arena_count_free(arena);
+	arena_unmap_for(addr, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_unmap_pages);
+
+/* Free what starts at @addr, whoever's pages it has.  Context: any but NMI. */
+void arena_free_any(const void *addr, const void *caller)
+{
+	if (area_is_foreign(addr))
+		arena_unmap_for(addr, caller);
+	else
+		free_for(addr, caller);
+}
 
 /* Count what came of a request for an extent. */
 static struct vmap_extent *note_extent(struct vmap_arena *arena, struct vmap_extent *extent,

@@ -73,6 +73,8 @@ enum vmap_fit {
  * @drains: half magazines emptied into the depot
  * @shrinks: pages given back to a system short of memory
  * @pending: of what is busy, that which was freed and waits for the worker; guards included
+ * @lost_spans: spans that somebody else gave back to the kernel, by a vfree() of an address in them
+ * @lost_pages: pages that were mapped there, and are known to nobody any more
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -101,6 +103,8 @@ struct vmap_arena_stats {
 	unsigned long drains;
 	unsigned long shrinks;
 	unsigned long pending;
+	unsigned long lost_spans;
+	unsigned long lost_pages;
 };
 
 /* Memory, from the default arena. */

@@ -4,7 +4,8 @@
  *
  * To print a million tiles one cannot hold the lock for the length of it.  A walker takes the lock
  * for one step, copies what the tile is, notes the tile after it, and lets go.  Tiles disappear in
- * two ways only: merged into a neighbour, or with their span.  Whoever does that moves the walkers
+ * two ways only: merged into a neighbour, or with
+ * their span.  Whoever does that moves the walkers
  * on that stand there, which costs one look at an empty list while nobody walks.
  *
  * So each walker makes each free a little dearer, under the lock, and their number is bounded.  Two
@@ -181,6 +182,6 @@ void walk_note_return(struct vmap_arena *arena, struct vmap_span *span)
 
 	lockdep_assert_held(&arena->lock);
 	list_for_each_entry(walk, &arena->walkers, link)
-		if (walk->next == span->edge.next)
+		if (walk->next && walk->next->start - span->start < span->end - span->start)
 			walk->next = first_tile(arena, &span->link);
 }

@@ -15,12 +15,18 @@
  * once.  The first and the last may have entries of others; none but those of the reservation are
  * written, and as long as there is one the kernel does not free the table.
  *
+ * The reservation can be taken from us: to the kernel it is an area as any other, and a vfree() of
+ * any address in it unmaps all of it.  So one page of the slack, the canary, stays mapped; while
+ * that is so the reservation is there (window_alive()).  The slack is never empty, so there is
+ * always a page of it on one side or the other.
+ *
  * Invariants:
  *   - an entry is written only by the owner of the extent it belongs to, so no lock is needed;
  *   - window_map() finds each entry empty; it complains if not, for then a page was left behind;
  *   - what is not handed out of a window is closed to KASAN (shadow.h), until vunmap() takes the
  *     window's shadow back;
- *   - window_close() gets all entries empty, and flushes before the kernel may reuse the addresses.
+ *   - window_close() gets all entries but the canary's empty, and flushes before the kernel may
+ *     reuse the addresses.
  *
  * Which CPU register holds the root and how a TLB is flushed is in arch/.
  */
@@ -195,8 +201,22 @@ static void empty_window(struct vmap_window *window)
 		window_unmap(window, addr, next, false);
 		cond_resched();
 	}
+	set_pte(window->canary_pte, window->canary_value);
 	window_flush_range((unsigned long)window->reservation, end);
 	shadow_close(window->start, window->end);
+}
+
+/* Choose the page that stays mapped, in a reservation that is full of @dummy. */
+static void place_canary(struct vmap_window *window, struct page *dummy)
+{
+	unsigned long reserved = (unsigned long)window->reservation;
+	unsigned long addr = reserved < window->start ? reserved : window->end;
+
+	*(unsigned long *)page_address(dummy) = (unsigned long)window;
+	window->canary = (const unsigned long *)addr;
+	window->canary_page = dummy;
+	window->canary_pte = window_pte(window, addr);
+	window->canary_value = READ_ONCE(*window->canary_pte);
 }
 
 /* How many tables a reservation for @size bytes has at most, wherever it begins. */
@@ -222,20 +242,20 @@ struct vmap_window *window_open(unsigned long size)
 		return NULL;
 	dummy = alloc_page(gfp_may_fail(GFP_KERNEL));
 	if (!dummy || !fill_window(window, size, dummy)) {
+		if (dummy)
+			__free_page(dummy);
 		kvfree(window);
-		window = NULL;
-	} else {
-		/* Its addresses are no pointers to the area that begins there. */
-		kmemleak_no_scan(window);
-		empty_window(window);
+		return NULL;
 	}
-	if (dummy)
-		__free_page(dummy);
+	/* Its addresses are no pointers to the area that begins there. */
+	kmemleak_no_scan(window);
+	place_canary(window, dummy);
+	empty_window(window);
 	return window;
 }
 
 /**
- * window_close() - give the address space back to the kernel
+ * window_close() - give the address space back to the kernel, unless somebody else did
  * @window: with nothing mapped in it
  *
  * Context: process, may sleep.
@@ -243,7 +263,12 @@ struct vmap_window *window_open(unsigned long size)
 void window_close(struct vmap_window *window)
 {
 	window_flush_range(window->start, window->end);
-	vunmap(window->reservation);
+	if (window_alive(window))
+		vunmap(window->reservation);
+	else
+		/* So that no TLB knows the canary any more. */
+		window_flush_range((unsigned long)window->reservation, reservation_end(window));
+	__free_page(window->canary_page);
 	kvfree(window);
 }
 

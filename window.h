@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/sched/signal.h>
+#include <linux/uaccess.h>
 
 /*
  * What windows begin and end at multiples of: as much as one page table maps where pages have 4
@@ -31,6 +32,14 @@ struct vmap_window {
 	void *reservation;
 	/* Maps page frame 0 as PAGE_KERNEL: what else a fresh area's entries are but the frame. */
 	pte_t fresh;
+	/* An address in the slack: a page that holds this window's address stays mapped there. */
+	const unsigned long *canary;
+	/* That page. */
+	struct page *canary_page;
+	/* The entry that maps that page. */
+	pte_t *canary_pte;
+	/* What the entry says as long as the reservation is there. */
+	pte_t canary_value;
 	/* The page table of each PMD_SIZE from base to the reservation's end. */
 	pte_t *table[];
 };
@@ -39,6 +48,24 @@ struct vmap_window {
 static inline pte_t *window_pte(const struct vmap_window *window, unsigned long addr)
 {
 	return window->table[(addr - window->base) >> PMD_SHIFT] + pte_index(addr);
+}
+
+/*
+ * Is the reservation still there, or did somebody give it back to the kernel?  The canary is read
+ * by its address first.  The kernel gives addresses to others only after it has flushed all TLBs,
+ * so from then on that read faults or finds what is somebody else's.  Until then a TLB may still
+ * know the canary, so its entry is looked at, too: the table that the entry is in cannot be freed
+ * before such a flush.
+ */
+static __always_inline bool window_alive(const struct vmap_window *window)
+{
+	unsigned long says;
+
+	__get_kernel_nofault(&says, window->canary, unsigned long, gone);
+	return likely(says == (unsigned long)window &&
+		      pte_same(READ_ONCE(*window->canary_pte), window->canary_value));
+gone:
+	return false;
 }
 
 /* Ask so that the request fails when there is no memory, and has no process killed for it. */

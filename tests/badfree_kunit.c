@@ -131,7 +131,7 @@ static void interior_pointers(struct kunit *test)
 	vmap_free(addr);
 }
 
-/* An area that goes over several page tables is found from each of them, and only while it lives. */
+/* An area that goes over several page tables is found from each of them, while it lives. */
 static void interior_pointers_of_a_large_area(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
@@ -177,6 +177,7 @@ static int free_them_too(void *data)
 	struct race *race = data;
 	unsigned int i;
 
+	/* Pairs with the release in expect_one_free_of_two(). */
 	while (!smp_load_acquire(&race->begin))
 		cpu_relax();
 	for (i = 0; i < AREAS_OF_TWO; i++)
@@ -197,6 +198,7 @@ static void expect_one_free_of_two(struct kunit *test, struct vmap_arena *arena,
 	}
 	get_task_struct(other);
 	wake_up_process(other);
+	/* Pairs with the acquire in free_them_too(). */
 	smp_store_release(&race->begin, true);
 	for (i = 0; i < AREAS_OF_TWO; i++)
 		vmap_free(race->addr[i]);
@@ -233,7 +235,9 @@ static int look_up(void *data)
 	unsigned int i;
 
 	rcu_read_lock();
+	/* Pairs with the acquire in extents_outlive_a_look_up(). */
 	smp_store_release(&look->began, true);
+	/* Pairs with the release there. */
 	while (!smp_load_acquire(&look->end))
 		cpu_relax();
 	for (i = 0; i < AREAS_LOOKED_AT; i++)
@@ -279,9 +283,11 @@ static void extents_outlive_a_look_up(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, reader);
 	get_task_struct(reader);
 	wake_up_process(reader);
+	/* Pairs with the release in look_up(). */
 	while (!smp_load_acquire(&look->began))
 		msleep(20);
 	free_until_trimmed(test, arena, addr);
+	/* Pairs with the acquire in look_up(). */
 	smp_store_release(&look->end, true);
 	kthread_stop(reader);
 	put_task_struct(reader);

@@ -274,8 +274,15 @@ typedef unsigned long pte_t;
 #define pte_index(addr)		((addr) >> PAGE_SHIFT & 511)
 
 #define pte_index(addr)	((addr) >> PAGE_SHIFT & 511)
+#define pte_same(a, b)	((a) == (b))
+#define __get_kernel_nofault(to, from, type, fault)	({		\
+	*(to) = *(type *)(from);					\
+	if (0)								\
+		goto fault;						\
+})
 
 void clear_page(void *page);
+void __free_page(struct page *page);
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order);
 #define alloc_page(gfp)	alloc_pages_node(NUMA_NO_NODE, gfp, 0)
 unsigned int alloc_pages_bulk_node(gfp_t gfp, int node, unsigned int count, struct page **pages);

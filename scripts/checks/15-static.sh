@@ -9,13 +9,12 @@
 # What checkpatch asks for and the sources do not do, and why not:
 #   CONSTANT_COMPARISON    it takes KERNEL_VERSION() for a constant on the wrong side
 #   LINUX_VERSION_CODE     compat.h exists to hold these; that no other file does is a test below
-#   VSPRINTF_SPECIFIER_PX  a report of a bad free is of no use without the address
 #   BIT_MACRO              1U << 0 has the type of the flags, which BIT() has not; 1UL << 30 is a size
 #   DATA_RACE              a function that only adds up what others change says so once, at its top
 #   UNCOMMENTED_DEFINITION it does not see kernel-doc
 #   MACRO_ARG_PRECEDENCE   it takes the name of a member for an expression
 #   UNNECESSARY_ELSE       only the middle branch of three returns, the first goes on
-IGNORED=CONSTANT_COMPARISON,LINUX_VERSION_CODE,VSPRINTF_SPECIFIER_PX,BIT_MACRO,DATA_RACE
+IGNORED=CONSTANT_COMPARISON,LINUX_VERSION_CODE,BIT_MACRO,DATA_RACE
 IGNORED+=,UNCOMMENTED_DEFINITION,MACRO_ARG_PRECEDENCE,UNNECESSARY_ELSE
 # In user/ and lab/user/, which are user-space programs:
 #   ARRAY_SIZE, PREFER_DEFINED_ATTRIBUTE_MACRO  these macros are the kernel's

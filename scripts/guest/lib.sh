@@ -63,7 +63,8 @@ ARENAS=/sys/kernel/debug/vmap_arena
 STRESS=/sys/kernel/debug/test_vmalloc
 
 # verify_all - run the invariants of every arena; prints each that is not ok, and how many were
-# read in VERIFIED.  An arena that goes away meanwhile is no error.
+# read in VERIFIED.  An arena that goes away meanwhile is no error, nor is one that lost a span where
+# MAY_LOSE_SPANS says so.
 verify_all() {
 	verify_bad=0
 	VERIFIED=0
@@ -71,6 +72,7 @@ verify_all() {
 		verify_said=$(cat "$verify_file" 2>/dev/null) || continue
 		VERIFIED=$((VERIFIED + 1))
 		[ "$verify_said" = ok ] && continue
+		[ "${verify_said% spans were lost:*}" != "$verify_said" ] && [ "$MAY_LOSE_SPANS" ] && continue
 		echo "$verify_file: $verify_said"
 		verify_bad=1
 	done

@@ -68,6 +68,7 @@ for value in 2 -1 maybe 0x yellow 01; do
 	refused vmap_arena guard "$value"
 	refused vmap_arena cache "$value"
 	refused vmap_arena time_lock "$value"
+	refused vmap_arena catch_vfree "$value"
 done
 taken vmap_arena span_size 32M 33554432
 # Whatever a page table maps.
@@ -79,6 +80,7 @@ taken vmap_arena cache 0 N
 taken vmap_arena cache_cpu 64K 65536
 taken vmap_arena cache_depot 1M 1048576
 taken vmap_arena time_lock 1 Y
+taken vmap_arena catch_vfree 1 Y
 for value in y Y yes on; do
 	taken vmap_arena guard "$value" Y
 done

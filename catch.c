@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * catch.c - the kernel's own frees of our addresses are caught, if the module is told to
+ *
+ * To the kernel all of a span is one area, so its vfree() of an address of ours takes the whole
+ * span (see lost.c).  With the parameter catch_vfree a probe stands at the entry of each function
+ * that does so.  Where the address is not in a span of ours the function runs as ever.  Where it
+ * is, the probe sends the caller to a stub of ours, which gets the same arguments and returns to
+ * the caller: it reports who called, and does what the kernel was asked to do.
+ *
+ *   vfree(), vfree_atomic(), kvfree()   vmap_free(); vmap_unmap_pages() for what vmap_map_pages()
+ *                                       made, as vfree() leaves the pages of a vmap() alone
+ *   kvfree_call_rcu(), that is
+ *   kfree_rcu(), kvfree_rcu()           vmap_free_rcu()
+ *   vunmap()                            vmap_unmap_pages(); memory with pages of its own is refused
+ *   vrealloc(), and kvrealloc() by way
+ *   of it or of kvfree()                refused: NULL, and the area stays as it is
+ *
+ * That vfree() is also called by the others does not matter, for a call is caught where it comes
+ * in; so the report names the true caller, and no free is left to a worker of the kernel's.
+ *
+ * A probe has a post_handler, which does nothing: without one the kernel may optimise the probe so
+ * that a changed instruction pointer is ignored.
+ *
+ * Before the module goes the probes are taken away, then the tasks inside stubs are waited for.
+ */
+#include <linux/atomic.h>
+#include <linux/kprobes.h>
+#include <linux/printk.h>
+#include <linux/ptrace.h>
+#include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#include "arena.h"
+
+#ifdef CONFIG_KPROBES
+
+/* Calls sent to a stub that have not returned from it. */
+static atomic_t inside = ATOMIC_INIT(0);
+
+static void report(const char *call, const void *addr, const void *caller, const char *what)
+{
+	pr_warn_ratelimited("vmap_arena: %s of %p, an address of ours, by %pS: %s\n", call, addr,
+			    caller, what);
+}
+
+static void stub_free(const void *addr)
+{
+	const void *caller = __builtin_return_address(0);
+
+	report("vfree() or kvfree()", addr, caller, "done by us instead");
+	arena_free_any(addr, caller);
+	atomic_dec(&inside);
+}
+
+static void stub_free_rcu(unsigned long head, unsigned long second)
+{
+	const void *addr = (const void *)kvfree_call_rcu_pointer(head, second);
+	const void *caller = __builtin_return_address(0);
+
+	report("kvfree_rcu()", addr, caller, "done by us instead");
+	arena_free_rcu_for(addr, caller);
+	atomic_dec(&inside);
+}
+
+static void stub_unmap(const void *addr)
+{
+	const void *caller = __builtin_return_address(0);
+
+	report("vunmap()", addr, caller, "done by us instead");
+	arena_unmap_for(addr, caller);
+	atomic_dec(&inside);
+}
+
+static void *stub_realloc(const void *addr)
+{
+	report("vrealloc()", addr, __builtin_return_address(0), "refused, nothing is changed");
+	atomic_dec(&inside);
+	return NULL;
+}
+
+/**
+ * struct catcher - a probe at a function that takes an address to free
+ * @probe: the probe
+ * @stub: where a call with an address of ours goes on
+ * @registered: the probe is in place
+ */
+struct catcher {
+	struct kprobe probe;
+	void *stub;
+	bool registered;
+};
+
+static unsigned long address_of(const struct catcher *catcher, struct pt_regs *regs)
+{
+	unsigned long first = regs_get_kernel_argument(regs, 0);
+
+	if (catcher->stub != stub_free_rcu)
+		return first;
+	return kvfree_call_rcu_pointer(first, regs_get_kernel_argument(regs, 1));
+}
+
+static int divert(struct kprobe *probe, struct pt_regs *regs)
+{
+	const struct catcher *catcher = container_of(probe, struct catcher, probe);
+
+	if (likely(!area_is_ours((const void *)address_of(catcher, regs))))
+		return 0;
+	atomic_inc(&inside);
+	instruction_pointer_set(regs, (unsigned long)catcher->stub);
+	return 1;
+}
+NOKPROBE_SYMBOL(divert);
+
+static void not_optimised(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+{
+}
+NOKPROBE_SYMBOL(not_optimised);
+
+#define CATCHER(symbol, to) {			\
+	.probe = {				\
+		.symbol_name = symbol,		\
+		.pre_handler = divert,		\
+		.post_handler = not_optimised,	\
+	},					\
+	.stub = to,				\
+}
+
+static struct catcher catchers[] = {
+	CATCHER("vfree", stub_free),
+	CATCHER("vfree_atomic", stub_free),
+	CATCHER("vunmap", stub_unmap),
+	CATCHER("kvfree", stub_free),
+	CATCHER("kvfree_call_rcu", stub_free_rcu),
+	/* Without a name in kernels that do not have it. */
+	CATCHER(VREALLOC_SYMBOL, stub_realloc),
+};
+
+static void take_away(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(catchers); i++)
+		if (catchers[i].registered)
+			unregister_kprobe(&catchers[i].probe);
+	while (atomic_read(&inside))
+		schedule_timeout_uninterruptible(1);
+	/* Who counted out may still be on the way to the return. */
+	synchronize_rcu_tasks();
+}
+
+/**
+ * catch_init() - catch the kernel's frees of our addresses from now on
+ *
+ * Context: process, may sleep.
+ * Return: 0; -EOPNOTSUPP without kprobes; else why a probe could not be placed.
+ */
+int catch_init(void)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(catchers); i++) {
+		if (!catchers[i].probe.symbol_name)
+			continue;
+		err = register_kprobe(&catchers[i].probe);
+		if (err) {
+			pr_err("vmap_arena: catch_vfree=1: no probe at %s(): error %d\n",
+			       catchers[i].probe.symbol_name, err);
+			take_away();
+			return err;
+		}
+		catchers[i].registered = true;
+	}
+	return 0;
+}
+
+void catch_exit(void)
+{
+	take_away();
+}
+
+#else
+
+int catch_init(void)
+{
+	pr_err("vmap_arena: catch_vfree=1: is not a value that a kernel without CONFIG_KPROBES allows\n");
+	return -EOPNOTSUPP;
+}
+
+void catch_exit(void)
+{
+}
+
+#endif
