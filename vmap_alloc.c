@@ -601,7 +601,9 @@ static void free_area_rcu(struct rcu_head *rcu)
 	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
 	struct vmap_arena *arena = span_of(extent->start)->arena;
 
-	end_area(arena, extent);
+	/* In a lost span what the checkers know of these addresses may be somebody else's by now. */
+	if (likely(span_of_live(extent->start)))
+		end_area(arena, extent);
 	/* The callback's rcu_head overlays extent->arena, so restore that. */
 	WRITE_ONCE(extent->arena, arena);
 	if (keep(arena, extent))
