@@ -228,7 +228,7 @@ static void allocating_what_must_not_fail(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, base);
 	WRITE_ONCE(arena->limit, 0);
 	attempt.size = PAGE_SIZE;
-	attempt.align = 4 * PMD_SIZE;
+	attempt.align = 4 * WINDOW_GRAIN;
 	each_fault(test, &attempt);
 	vmap_free(base);
 }
