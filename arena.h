@@ -450,7 +450,6 @@ bool purge_merge(struct vmap_arena *arena, unsigned int count);
 struct vmap_extent *purge_reuse(struct vmap_arena *arena, unsigned long size);
 bool purge_flush(struct vmap_arena *arena);
 bool purge_deferred(struct vmap_arena *arena);
-void purge_help(struct vmap_arena *arena);
 void purge_all(struct vmap_arena *arena);
 
 /* catch.c */

@@ -330,18 +330,6 @@ bool purge_deferred(struct vmap_arena *arena)
 	return any;
 }
 
-/**
- * purge_help() - take part in the deferred frees if there are too many
- * @arena: the arena
- *
- * Context: process, may sleep.
- */
-void purge_help(struct vmap_arena *arena)
-{
-	if (unlikely(throttle_wants_purge(deferred_units(arena), READ_ONCE(arena->threshold))))
-		purge_deferred(arena);
-}
-
 /* Is there something to do that frees wait for, or are deferred for, and that can be done now? */
 static bool is_urgent(const struct vmap_arena *arena)
 {

@@ -103,6 +103,13 @@ static __always_inline void give_back(struct vmap_arena *arena, struct vmap_exte
 		queue_delayed_work(arena_wq, &arena->span_work, HZ);
 }
 
+/* Is so much deferred that whoever can sleep is to do a part of it? */
+static __always_inline bool is_help_wanted(const struct vmap_arena *arena)
+{
+	return throttle_wants_purge(atomic_long_read(&arena->deferred_units),
+				    READ_ONCE(arena->threshold));
+}
+
 /*
  * See to it that the next calls find spares and room.  To be called last: the worker that is woken
  * may get the CPU at once.
@@ -114,8 +121,8 @@ static __always_inline void take_ahead(struct vmap_arena *arena, gfp_t gfp)
 	if (!arena->memory)
 		return;
 	span_keep_reserve(arena, gfp);
-	if (gfpflags_allow_blocking(gfp))
-		purge_help(arena);
+	if (unlikely(is_help_wanted(arena)) && gfpflags_allow_blocking(gfp))
+		purge_deferred(arena);
 }
 
 #endif

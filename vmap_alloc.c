@@ -190,9 +190,9 @@ unsigned long arena_unmap(struct vmap_arena *arena, struct vmap_extent *extent, 
 }
 
 /* Unmap all of an extent; return false if it is more than may be done here. */
-static bool unmap_here(struct vmap_arena *arena, struct vmap_extent *extent, bool wait)
+static bool unmap_here(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	if (!may_call_mm() || (!wait && extent->size > UNMAP_BATCH))
+	if (!may_call_mm() || (extent->size > UNMAP_BATCH && !may_wait()))
 		return false;
 	while (arena_unmap(arena, extent, UNMAP_BATCH) && extent->unmapped < extent_end(extent))
 		cond_resched();
@@ -206,17 +206,17 @@ static bool unmap_here(struct vmap_arena *arena, struct vmap_extent *extent, boo
 static unsigned long free_area(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	unsigned int rounds = THROTTLE_ROUNDS;
-	bool wait = may_wait(), done;
 	unsigned long pages;
+	bool done;
 
 	WRITE_ONCE(extent->state, VMAP_FREEING);
 	WRITE_ONCE(extent->unmapped, extent->start);
-	if (wait)
-		purge_help(arena);
-	done = unmap_here(arena, extent, wait);
+	if (unlikely(is_help_wanted(arena)) && may_wait())
+		purge_deferred(arena);
+	done = unmap_here(arena, extent);
 	pages = done ? (extent->size - arena->guard) >> PAGE_SHIFT : 0;
 	while (done && !purge_charge(arena, extent->size)) {
-		done = wait && rounds--;
+		done = may_wait() && rounds--;
 		if (done)
 			purge_make_way(arena);
 	}
@@ -642,15 +642,13 @@ EXPORT_SYMBOL_GPL(vmap_free_rcu);
 static void map_pages(struct vmap_window *window, unsigned long addr, struct page **pages,
 		      unsigned int count, pgprot_t prot)
 {
-	while (count) {
-		unsigned int some = min_t(unsigned long, count, UNMAP_BATCH >> PAGE_SHIFT);
-
-		window_map(window, addr, pages, some, prot);
-		addr += (unsigned long)some << PAGE_SHIFT;
-		pages += some;
-		count -= some;
+	for (; count > UNMAP_BATCH >> PAGE_SHIFT; count -= UNMAP_BATCH >> PAGE_SHIFT) {
+		window_map(window, addr, pages, UNMAP_BATCH >> PAGE_SHIFT, prot);
+		addr += UNMAP_BATCH;
+		pages += UNMAP_BATCH >> PAGE_SHIFT;
 		cond_resched();
 	}
+	window_map(window, addr, pages, count, prot);
 }
 
 /**
