@@ -312,13 +312,15 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 /* Keep an extent in this CPU's magazine or in the depot.  Under the arena's lock. */
 static bool store(struct vmap_arena *arena, struct vmap_extent *extent, unsigned int class)
 {
-	struct magazine *magazine = this_cpu_ptr(arena->cpu)->magazine[class];
+	struct magazine *magazine;
 
 	lockdep_assert_held(&arena->lock);
 	if (!arena->caching)
 		return false;
-	if (magazine_push(arena->cpu, extent, class))
+	if (magazine_has_room(arena->cpu, extent, class, &magazine)) {
+		magazine_push(arena->cpu, magazine, extent);
 		return true;
+	}
 	if (!depot_has_room(arena, max(magazine->capacity, 1U) * class))
 		return false;
 	if (magazine->count && !place_is_far(extent))

@@ -90,37 +90,44 @@ static __always_inline void count_stored(struct arena_cpu __percpu *cpu)
 	arch_count_release(cpu->stored);
 }
 
-/* Keep an extent of @class quanta in this CPU's magazine, if it has room.  Interrupts off. */
-static __always_inline bool magazine_push(struct arena_cpu __percpu *cpu,
-					  struct vmap_extent *extent, unsigned long class)
+/* Has this CPU's @magazine, which is set, room for @extent, of @class quanta?  Interrupts off. */
+static __always_inline bool magazine_has_room(struct arena_cpu __percpu *cpu,
+					      const struct vmap_extent *extent, unsigned long class,
+					      struct magazine **magazine)
 {
-	struct magazine *magazine = __this_cpu_read(cpu->magazine[class]);
+	*magazine = __this_cpu_read(cpu->magazine[class]);
+	return likely((*magazine)->count < (*magazine)->capacity && !place_is_far(extent));
+}
+
+/* Keep an extent in this CPU's @magazine, with interrupts off since magazine_has_room(). */
+static __always_inline void magazine_push(struct arena_cpu __percpu *cpu,
+					  struct magazine *magazine, struct vmap_extent *extent)
+{
 	unsigned int count = magazine->count;
 
-	if (unlikely(count >= magazine->capacity || place_is_far(extent)))
-		return false;
 	WRITE_ONCE(extent->state, VMAP_CACHED);
 	WRITE_ONCE(magazine->idle, 0);
 	magazine->count = count + 1;
 	magazine->slot[count] = extent;
 	count_stored(cpu);
-	return true;
 }
 
-/* The same, with interrupts as they may be. */
+/* Keep an extent of @class quanta in this CPU's magazine, if it has room. */
 static __always_inline bool cache_store(struct vmap_arena *arena, struct vmap_extent *extent,
 					unsigned long class)
 {
 	struct arena_cpu __percpu *cpu = arena->cpu;
+	struct magazine *magazine;
 	unsigned long flags;
 
 	if (unlikely(class > CACHE_CLASSES))
 		return false;
 	local_irq_save(flags);
-	if (unlikely(in_nmi_flags(flags) || !magazine_push(cpu, extent, class))) {
+	if (unlikely(in_nmi_flags(flags) || !magazine_has_room(cpu, extent, class, &magazine))) {
 		local_irq_restore(flags);
 		return false;
 	}
+	magazine_push(cpu, magazine, extent);
 	local_irq_restore(flags);
 	return true;
 }

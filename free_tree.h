@@ -37,6 +37,7 @@ enum vmap_state {
  * @under: spare, cached: the next one on a stack under the arena's lock
  * @caller: busy: who asked for it
  * @unmapped: freeing: what lies before this is unmapped already
+ * @window: cached, in a memory arena: what maps it
  * @rcu: freeing after a grace period
  * @state: not free: what it is doing
  * @flags: not free: VMAP_EXTENT_*
@@ -60,6 +61,7 @@ struct vmap_extent {
 					union {
 						const void *caller;
 						unsigned long unmapped;
+						struct vmap_window *window;
 					};
 				};
 				struct callback_head rcu;

@@ -34,6 +34,7 @@
 
 #include "arena.h"
 #include "cache.h"
+#include "fresh.h"
 #include "shadow.h"
 #include "take.h"
 
@@ -199,6 +200,13 @@ static bool unmap_here(struct vmap_arena *arena, struct vmap_extent *extent)
 	return true;
 }
 
+/* The pages of an extent of a memory arena, whose quantum is a page: its class in the cache. */
+static __always_inline unsigned long pages_of(const struct vmap_arena *arena,
+					      const struct vmap_extent *extent)
+{
+	return (extent->size - arena->guard) >> PAGE_SHIFT;
+}
+
 /*
  * Free an extent that nobody can find any more.  The caller counts the free afterwards.  Return how
  * many pages were unmapped here.
@@ -214,7 +222,7 @@ static unsigned long free_area(struct vmap_arena *arena, struct vmap_extent *ext
 	if (unlikely(is_help_wanted(arena)) && may_wait())
 		purge_deferred(arena);
 	done = unmap_here(arena, extent);
-	pages = done ? (extent->size - arena->guard) >> PAGE_SHIFT : 0;
+	pages = done ? pages_of(arena, extent) : 0;
 	while (done && !purge_charge(arena, extent->size)) {
 		done = may_wait() && rounds--;
 		if (done)
@@ -336,7 +344,7 @@ static noinline void clear_area(unsigned long addr, unsigned long end)
 static __always_inline bool may_reuse(struct vmap_arena *arena, struct vmap_extent *extent,
 				      const void *caller)
 {
-	if (likely(span_of_live(extent->start)))
+	if (likely(window_alive(extent->window)))
 		return true;
 	lost_leave(arena, extent, true, caller);
 	/* The cache has counted an allocation. */
@@ -489,14 +497,17 @@ static __always_inline void end_area(const struct vmap_arena *arena,
 	shadow_close(extent->start, extent_end(extent) - arena->guard);
 }
 
-/* Free into this CPU's magazine, if @addr is what it seems and there is room. */
+/*
+ * Free into this CPU's magazine, if @addr is what it seems and there is room.  Whether there is room is
+ * asked before whether the pages are fresh, which takes longer.
+ */
 static __always_inline bool free_fast(const void *addr)
 {
 	struct vmap_extent *extent = NULL;
+	struct magazine *magazine;
 	struct vmap_arena *arena;
 	struct vmap_span *span;
-	unsigned long class, flags;
-	bool kept = false;
+	unsigned long pages, flags;
 
 	if (unlikely((unsigned long)addr & ~PAGE_MASK))
 		return false;
@@ -506,19 +517,23 @@ static __always_inline bool free_fast(const void *addr)
 	span = span_of((unsigned long)addr);
 	if (likely(span))
 		extent = READ_ONCE(*span_slot(span, (unsigned long)addr));
-	if (likely(extent && READ_ONCE(extent->state) == VMAP_BUSY &&
-		   place_is_plain(extent) && window_alive(span->window))) {
-		arena = extent->arena;
-		class = class_of(arena, extent);
-		kept = likely(class <= CACHE_CLASSES && is_fresh(span, extent, class)) &&
-		       magazine_push(arena->cpu, extent, class);
-		/* While interrupts are off nobody can take it out again. */
-		if (kept)
-			end_area(arena, extent);
-	}
+	if (unlikely(!extent || READ_ONCE(extent->state) != VMAP_BUSY || !place_is_plain(extent)))
+		goto out;
+	arena = extent->arena;
+	pages = pages_of(arena, extent);
+	if (unlikely(pages > CACHE_CLASSES ||
+		     !magazine_has_room(arena->cpu, extent, pages, &magazine) ||
+		     !window_alive(span->window) || !is_fresh(span, extent, pages)))
+		goto out;
+	magazine_push(arena->cpu, magazine, extent);
+	/* While interrupts are off nobody can take the extent out again. */
+	extent->window = span->window;
+	end_area(arena, extent);
+	local_irq_restore(flags);
+	return true;
 out:
 	local_irq_restore(flags);
-	return kept;
+	return false;
 }
 
 /*
@@ -529,18 +544,21 @@ out:
  */
 static bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	struct vmap_span *span = span_of_live(extent->start);
-	unsigned long class = class_of(arena, extent);
+	unsigned long class = pages_of(arena, extent);
 	struct vmap_extent **slot;
+	struct vmap_span *span;
 
-	if (unlikely(!span) || !place_is_plain(extent) || !cache_wants(arena, class) ||
-	    !is_fresh(span, extent, class))
+	if (!place_is_plain(extent) || !cache_wants(arena, class))
+		return false;
+	span = span_of_live(extent->start);
+	if (unlikely(!span) || !is_fresh(span, extent, class))
 		return false;
 	if (want_init_on_free()) {
 		if (!cache_has_room(arena, class))
 			return false;
 		clear_area(extent->start, extent->start + (class << PAGE_SHIFT));
 	}
+	extent->window = span->window;
 	slot = span_slot(span, extent->start);
 	/* As in publish(). */
 	smp_store_release(slot, extent);
@@ -568,12 +586,6 @@ static noinline void free_slow(const void *addr, const void *caller)
 	arena_count_free(arena);
 }
 
-static __always_inline void free_for(const void *addr, const void *caller)
-{
-	if (want_init_on_free() || !free_fast(addr))
-		free_slow(addr, caller);
-}
-
 /**
  * vmap_free() - free what an allocating call returned
  * @addr: the address; NULL is fine
@@ -591,7 +603,8 @@ static __always_inline void free_for(const void *addr, const void *caller)
  */
 void vmap_free(const void *addr)
 {
-	free_for(addr, __builtin_return_address(0));
+	if (want_init_on_free() || !free_fast(addr))
+		free_slow(addr, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_free);
 
@@ -649,6 +662,13 @@ static void map_pages(struct vmap_window *window, unsigned long addr, struct pag
 		cond_resched();
 	}
 	window_map(window, addr, pages, count, prot);
+}
+
+/* vmap_free() for @caller; not inlined where vmap_free() is, which then has a register more. */
+static noinline void free_for(const void *addr, const void *caller)
+{
+	if (want_init_on_free() || !free_fast(addr))
+		free_slow(addr, caller);
 }
 
 /**
@@ -719,7 +739,8 @@ static bool can_map(struct page **pages, unsigned int count, const void *caller)
 			report_bad_page(pages, done + good, count, caller);
 			return false;
 		}
-		cond_resched();
+		if (unlikely(some < count - done))
+			cond_resched();
 	}
 	return true;
 }

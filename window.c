@@ -39,19 +39,8 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "compat.h"
+#include "fresh.h"
 #include "shadow.h"
-#include "window.h"
-
-#if !defined(CONFIG_MMU) || !defined(CONFIG_64BIT)
-#error "vmap_arena needs a 64-bit kernel with an MMU"
-#elif defined(CONFIG_X86_64)
-#include "arch/x86.h"
-#elif defined(CONFIG_ARM64)
-#include "arch/arm64.h"
-#else
-#error "vmap_arena knows the page tables of x86-64 and arm64 only"
-#endif
 
 /* Reserved on top of a window's size, so that a multiple of WINDOW_GRAIN to start at is within. */
 #define WINDOW_SLACK	(WINDOW_GRAIN - PAGE_SIZE)
@@ -201,7 +190,7 @@ static void empty_window(struct vmap_window *window)
 		window_unmap(window, addr, next, false);
 		cond_resched();
 	}
-	set_pte(window->canary_pte, window->canary_value);
+	set_pte((pte_t *)window->canary_pte, __pte(window->canary_value));
 	window_flush_range((unsigned long)window->reservation, end);
 	shadow_close(window->start, window->end);
 }
@@ -212,10 +201,8 @@ static void place_canary(struct vmap_window *window, struct page *dummy)
 	unsigned long reserved = (unsigned long)window->reservation;
 	unsigned long addr = reserved < window->start ? reserved : window->end;
 
-	*(unsigned long *)page_address(dummy) = (unsigned long)window;
-	window->canary = (const unsigned long *)addr;
-	window->canary_page = dummy;
-	window->canary_pte = window_pte(window, addr);
+	window->canary = dummy;
+	window->canary_pte = (const unsigned long *)window_pte(window, addr);
 	window->canary_value = READ_ONCE(*window->canary_pte);
 }
 
@@ -268,7 +255,7 @@ void window_close(struct vmap_window *window)
 	else
 		/* So that no TLB knows the canary any more. */
 		window_flush_range((unsigned long)window->reservation, reservation_end(window));
-	__free_page(window->canary_page);
+	__free_page(window->canary);
 	kvfree(window);
 }
 
@@ -350,84 +337,27 @@ unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsig
 	return count;
 }
 
-/* The mapcount, less one, and the reference count of @page, in one load. */
-static inline u64 page_counts(const struct page *page)
-{
-	static_assert(offsetof(struct page, _mapcount) % sizeof(u64) == 0);
-	static_assert(offsetof(struct page, _refcount) ==
-		      offsetof(struct page, _mapcount) + sizeof(u32));
-	return data_race(*(const u64 *)&page->_mapcount);
-}
-
-/* page_counts() of a page with one reference that is not mapped to user space. */
-static inline u64 one_holder(void)
-{
-	union {
-		u32 count[2];
-		u64 both;
-	} counts = { .count = { -1, 1 } };
-
-	return counts.both;
-}
-
-/*
- * window_is_fresh() of entries of one table.  15 instructions a page on x86: the words that must be
- * zero are collected, and looked at once.
+/**
+ * window_tables_are_fresh() - window_is_fresh() of an area that lies in two tables or more
+ * @window: the window
+ * @addr: first byte of the area
+ * @count: its pages, at least one
+ *
+ * Context: as window_is_fresh().
+ * Return: as window_is_fresh().
  */
-static __always_inline bool entries_are_fresh(const pte_t *pte, unsigned int count, pte_t fresh)
-{
-	unsigned long flags = 0, mappings = 0, privates = 0, pfn;
-	const pte_t *last = pte + count;
-
-	do {
-		const struct page *page;
-
-		if (!arch_differs_in_frame(*pte, fresh, &pfn))
-			return false;
-		page = pfn_to_page(pfn);
-		if (page_counts(page) != one_holder())
-			return false;
-		flags |= data_race(page_flag_word(page));
-		mappings |= data_race((unsigned long)page->mapping);
-		privates |= data_race(page->private);
-	} while (++pte < last);
-	return !((flags & PAGEFLAGS_MASK) | mappings | privates);
-}
-
-/* window_is_fresh() of an area that lies in two tables or more. */
-static noinline bool tables_are_fresh(const struct vmap_window *window, unsigned long addr,
-				      unsigned int count)
+bool window_tables_are_fresh(const struct vmap_window *window, unsigned long addr,
+			     unsigned int count)
 {
 	while (count) {
 		unsigned int here = min(count, PTRS_PER_PTE - (unsigned int)pte_index(addr));
 
-		if (!entries_are_fresh(window_pte(window, addr), here, window->fresh))
+		if (entries_differ(window_pte(window, addr), here, window->fresh))
 			return false;
 		addr += here * PAGE_SIZE;
 		count -= here;
 	}
 	return true;
-}
-
-/**
- * window_is_fresh() - is each page of an area, and how it is mapped, as in a fresh area?
- * @window: the window
- * @addr: first byte of the area
- * @count: its pages, at least one
- *
- * A fresh area maps each page writable, not executable and cached (PAGE_KERNEL); each page has one
- * reference, is in no user space and in no compound page, and has no flag, mapping or private word
- * set: that is how the page allocator hands pages out.  Anything else was done by the area's
- * holder, or by somebody who found the page through the area and may still refer to it.
- *
- * Context: any; nobody else may free the pages meanwhile.
- * Return: false if any page or entry differs, or is missing.
- */
-bool window_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count)
-{
-	if (unlikely(pte_index(addr) + count > PTRS_PER_PTE))
-		return tables_are_fresh(window, addr, count);
-	return entries_are_fresh(window_pte(window, addr), count, window->fresh);
 }
 
 /**

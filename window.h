@@ -12,6 +12,8 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
+#include "arch/arch.h"
+
 /*
  * What windows begin and end at multiples of: as much as one page table maps where pages have 4
  * KiB. Larger pages have tables that map more (512 MiB with 64 KiB pages), which is too much to
@@ -32,14 +34,12 @@ struct vmap_window {
 	void *reservation;
 	/* Maps page frame 0 as PAGE_KERNEL: what else a fresh area's entries are but the frame. */
 	pte_t fresh;
-	/* An address in the slack: a page that holds this window's address stays mapped there. */
-	const unsigned long *canary;
-	/* That page. */
-	struct page *canary_page;
-	/* The entry that maps that page. */
-	pte_t *canary_pte;
-	/* What the entry says as long as the reservation is there. */
-	pte_t canary_value;
+	/* The page that stays mapped in the slack as long as the reservation is there. */
+	struct page *canary;
+	/* The entry that maps the canary. */
+	const unsigned long *canary_pte;
+	/* What that entry says. */
+	unsigned long canary_value;
 	/* The page table of each PMD_SIZE from base to the reservation's end. */
 	pte_t *table[];
 };
@@ -51,21 +51,17 @@ static inline pte_t *window_pte(const struct vmap_window *window, unsigned long 
 }
 
 /*
- * Is the reservation still there, or did somebody give it back to the kernel?  The canary is read
- * by its address first.  The kernel gives addresses to others only after it has flushed all TLBs,
- * so from then on that read faults or finds what is somebody else's.  Until then a TLB may still
- * know the canary, so its entry is looked at, too: the table that the entry is in cannot be freed
- * before such a flush.
+ * Is the reservation still there, or did somebody give it back to the kernel?  The kernel clears the
+ * canary's entry at once then, before the addresses or the table can go to somebody else.  Nobody else
+ * maps the canary, which is a page of ours, so whatever the entry's place holds later on is another
+ * value.  The table may even be freed by then, so the read may fault.
+ *
+ * The entry is read, and not the canary by its address: until the kernel has flushed the TLB, which it
+ * puts off, a read by the address would still find the canary.
  */
 static __always_inline bool window_alive(const struct vmap_window *window)
 {
-	unsigned long says;
-
-	__get_kernel_nofault(&says, window->canary, unsigned long, gone);
-	return likely(says == (unsigned long)window &&
-		      pte_same(READ_ONCE(*window->canary_pte), window->canary_value));
-gone:
-	return false;
+	return likely(arch_read_or_zero(window->canary_pte) == window->canary_value);
 }
 
 /* Ask so that the request fails when there is no memory, and has no process killed for it. */
@@ -101,7 +97,6 @@ void window_map(struct vmap_window *window, unsigned long addr, struct page **pa
 		unsigned int count, pgprot_t prot);
 unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
 			   bool free_pages);
-bool window_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count);
 const char *window_flush_name(unsigned int way);
 bool window_flush_use(unsigned int way);
 void window_flush_range(unsigned long start, unsigned long end);

@@ -40,11 +40,24 @@ static inline pgd_t *arch_kernel_root(void)
 	return phys_to_virt(ttbr);
 }
 
-/* The frame that @pte maps, if nothing else tells @pte from @zero, which maps frame 0. */
-static inline bool arch_differs_in_frame(pte_t pte, pte_t zero, unsigned long *pfn)
+/* The word at @addr; 0 where nothing is mapped. */
+static __always_inline unsigned long arch_read_or_zero(const unsigned long *addr)
 {
-	*pfn = pte_pfn(pte);
-	return pte_same(pte, pfn_pte(*pfn, __pgprot(pte_val(zero))));
+	unsigned long word;
+
+	__get_kernel_nofault(&word, addr, unsigned long, gone);
+	return word;
+gone:
+	return 0;
+}
+
+/* Does nothing but the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's. */
+static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
+{
+	unsigned long pfn = pte_pfn(pte);
+
+	*page = pfn_to_page(pfn);
+	return pte_same(pte, pfn_pte(pfn, __pgprot(pte_val(zero))));
 }
 
 enum arch_flush_way {

@@ -15,6 +15,7 @@
 #define ARCH_X86_H
 
 #include <linux/smp.h>
+#include <asm/asm.h>
 #include <asm/cpufeature.h>
 #include <asm/invpcid.h>
 #include <asm/processor.h>
@@ -106,17 +107,36 @@ static inline void arch_flush_range_here(void *info)
 		asm volatile("invlpg (%0)" : : "r" (addr) : "memory");
 }
 
+/* The word at @addr; 0 where nothing is mapped. */
+static __always_inline unsigned long arch_read_or_zero(const unsigned long *addr)
+{
+	unsigned long word;
+
+	asm volatile("1: mov %[addr], %[word]\n"
+		     "2:\n"
+		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[word])
+		     : [word] "=r" (word) : [addr] "m" (*addr));
+	return word;
+}
+
 /*
- * The frame that @pte maps, if nothing else tells @pte from @zero, which maps frame 0.  The kernel
- * has pte_val() patched for Xen PV guests, which are refused, and a compiler sees only the call.
+ * Does nothing but the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's, by
+ * one shift where that is possible.  The kernel has pte_val() patched for Xen PV guests, which are
+ * refused, and a compiler sees only the call.
  */
-static inline bool arch_differs_in_frame(pte_t pte, pte_t zero, unsigned long *pfn)
+static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
 {
 	unsigned long bits = native_pte_val(pte) ^ native_pte_val(zero);
 
 	if (bits & PTE_FLAGS_MASK)
 		return false;
-	*pfn = bits >> PAGE_SHIFT;
+#ifdef CONFIG_SPARSEMEM_VMEMMAP
+	if (sizeof(**page) == 64) {
+		*page = (struct page *)((unsigned long)vmemmap + (bits >> (PAGE_SHIFT - 6)));
+		return true;
+	}
+#endif
+	*page = pfn_to_page(bits >> PAGE_SHIFT);
 	return true;
 }
 

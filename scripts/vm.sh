@@ -128,7 +128,9 @@ copy_kernel_modules() {
 make_initramfs() {
 	local busybox=/bin/busybox
 
-	[[ $KERNEL_ARCH == amd64 ]] || busybox=$KERNEL_ROOT/bin/busybox
+	[[ $KERNEL_ARCH == amd64 ]] || busybox=$KERNEL_ROOT/usr/bin/busybox
+	# Before Debian 13 its package had it outside /usr.
+	[[ -e $busybox ]] || busybox=$KERNEL_ROOT/bin/busybox
 	mkdir -p "$1/bin" "$1/modules"
 	cp "$busybox" "$1/bin/"
 	cp "$ROOT/scripts/guest/init" "$ROOT/scripts/guest/lib.sh" "$1/"

@@ -272,14 +272,14 @@ void call_mm(void);
 
 typedef unsigned long pte_t;
 #define pte_index(addr)		((addr) >> PAGE_SHIFT & 511)
-
-#define pte_index(addr)	((addr) >> PAGE_SHIFT & 511)
 #define pte_same(a, b)	((a) == (b))
-#define __get_kernel_nofault(to, from, type, fault)	({		\
-	*(to) = *(type *)(from);					\
-	if (0)								\
-		goto fault;						\
-})
+
+/* Of the architecture, and of what a page is like, there is nothing here. */
+#define ARCH_ARCH_H
+#define FRESH_H
+#define arch_read_or_zero(addr)	(*(addr))
+struct vmap_window;
+bool window_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count);
 
 void clear_page(void *page);
 void __free_page(struct page *page);
