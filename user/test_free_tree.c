@@ -162,6 +162,38 @@ static const char *test_spans(void)
 	return NULL;
 }
 
+/*
+ * One of three free extents is withdrawn: no request is served from it, a neighbour that is freed
+ * does not merge with it, and the ring has it still, so that it merges once it is freed itself.
+ */
+static const char *withdraw_once(unsigned long start)
+{
+	unsigned long beside = start == 48 ? 40 : start + 8;
+	struct twin twin;
+	bool fine;
+
+	three_extents(&twin);
+	fine = twin_withdraw(&twin, start);
+	twin_check(&twin);
+	twin_probe(&twin, start);
+	fine = fine && !twin_withdraw(&twin, start) && !twin_alloc_at(&twin, start, 8);
+	fine = fine && twin.tree.count == 2 && twin.tree.units == 16;
+	twin_free_at(&twin, beside);
+	twin_check(&twin);
+	fine = fine && twin.tree.merges == 1;
+	twin_free_at(&twin, start);
+	return verdict(&twin, fine && twin.tree.count == 2, "what is withdrawn is left alone");
+}
+
+static const char *test_withdraw(void)
+{
+	const char *wrong = withdraw_once(16);
+
+	if (!wrong)
+		wrong = withdraw_once(32);
+	return wrong ? wrong : withdraw_once(48);
+}
+
 /* Every size at every alignment in the last 40 units there are. */
 static const char *test_top(void)
 {
@@ -530,6 +562,7 @@ static const struct {
 	{ "the ends of a span do not merge round its ring", test_ring_ends },
 	{ "spans that touch", test_touching_spans },
 	{ "spans opened and closed in each place", test_spans },
+	{ "an extent taken out of the tree that stays on its ring", test_withdraw },
 	{ "the top of the address space", test_top },
 	{ "the middle of the address space, up to an alignment of 2^63", test_middle },
 	{ "address zero", test_zero },

@@ -2,10 +2,10 @@
 /*
  * twin.c - does each operation to a free tree and to its model, and compares
  *
- * An operation (open, close, alloc, free, or one step of a search that others interrupt) first asks
- * the model what must happen, then does it to the tree, and compares what can be seen at once: the
- * address, the kind of fit, the spares used or gained, the extent returned.  twin_check() then
- * compares everything: every tile of every ring with the units it covers, the order and number of
+ * An operation (open, close, alloc, free, withdraw, or one step of a search that others interrupt)
+ * first asks the model what must happen, then does it to the tree, and compares what can be seen at
+ * once: the address, the kind of fit, the spares used or gained, the extent returned.  twin_check()
+ * then compares everything: every tile of every ring with the units it covers, the order and number of
  * free extents, all counters, the look-ups, free_tree_check(), and what is remembered as barren.
  *
  * The first difference is written to twin.wrong and stops everything: operations on a twin that is
@@ -331,6 +331,28 @@ void twin_free_at(struct twin *twin, unsigned long start)
 		}
 	}
 	twin_fail(twin, "the test frees %#lx, which is not busy", start);
+}
+
+/*
+ * Take the free extent that starts at @start out of the tree.  To the model that hands it out, so it
+ * can be freed as any other.  Return whether there is one.
+ */
+bool twin_withdraw(struct twin *twin, unsigned long start)
+{
+	struct vmap_extent *extent = free_tree_at_or_after(&twin->tree, start);
+	unsigned long owner = twin->next_owner++;
+
+	if (!twin_ok(twin) || !extent || extent->start != start)
+		return false;
+	free_tree_withdraw(&twin->tree, extent);
+	twin->changes++;
+	twin->operations++;
+	if (extent_is_free(extent))
+		twin_fail(twin, "the extent withdrawn at %#lx says that it is free", start);
+	occupy(extent, owner);
+	model_set(&twin->model, extent->start, extent->size, owner);
+	twin->busy[twin->nr_busy++] = extent;
+	return true;
 }
 
 /* Compare one tile with the units it covers. */
