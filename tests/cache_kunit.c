@@ -540,7 +540,8 @@ static void the_shrinker_counts_what_it_could_give_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, most_shrinkable(test), 0);
 	cache_areas(test, arena, 2, 50);
 	KUNIT_EXPECT_GE(test, most_shrinkable(test), 50 * 2);
-	KUNIT_EXPECT_LE(test, most_shrinkable(test), 50 * 2 + here(arena)->magazine[2]->capacity * 2);
+	KUNIT_EXPECT_LE(test, most_shrinkable(test),
+			50 * 2 + here(arena)->magazine[2]->capacity * 2);
 	/* Once it was asked for all of that, no more is to be had. */
 	for (i = 0; i < 2; i++)
 		KUNIT_ASSERT_EQ(test, kt_write("/proc/sys/vm/drop_caches", "2"), 0);

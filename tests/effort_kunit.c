@@ -132,8 +132,10 @@ static void what_no_wait_would_help_is_refused(struct kunit *test)
 	expect_refusal(test, "bad size", arena, 0, PAGE_SIZE, GFP_KERNEL);
 	expect_refusal(test, "bad size", arena, PAGE_SIZE, 3, GFP_KERNEL);
 	expect_refusal(test, "bad size", arena, ULONG_MAX, PAGE_SIZE, GFP_KERNEL);
-	expect_refusal(test, "more than the arena may hold", arena, limit + 1, PAGE_SIZE, GFP_KERNEL);
-	expect_refusal(test, "more than the arena may hold", arena, PAGE_SIZE, 1UL << 60, GFP_KERNEL);
+	expect_refusal(test, "more than the arena may hold", arena, limit + 1, PAGE_SIZE,
+		       GFP_KERNEL);
+	expect_refusal(test, "more than the arena may hold", arena, PAGE_SIZE, 1UL << 60,
+		       GFP_KERNEL);
 	all = take_span(test, arena, GFP_KERNEL);
 	expect_refusal(test, "it may not wait", arena, PAGE_SIZE, PAGE_SIZE, GFP_NOWAIT);
 	vmap_free(all);
@@ -145,20 +147,26 @@ static void what_no_wait_would_help_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, log.lines, 0);
 }
 
+/* A task's own sighand stays as long as the task runs. */
+static spinlock_t *own_siglock(void)
+{
+	return &rcu_dereference_protected(current->sighand, true)->siglock;
+}
+
 static void kill_self(void)
 {
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(own_siglock());
 	sigaddset(&current->pending.signal, SIGKILL);
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(own_siglock());
 }
 
 static void live_again(void)
 {
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(own_siglock());
 	sigdelset(&current->pending.signal, SIGKILL);
 	clear_tsk_thread_flag(current, TIF_SIGPENDING);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(own_siglock());
 }
 
 /* Ask as a killed task; @faults: the first request for pages fails. */

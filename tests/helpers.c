@@ -285,8 +285,8 @@ static void try_helper(const struct helper *helper)
 }
 
 /*
- * Beyond the guard of an area hardened usercopy stops a copy where it knows the area.  An arena's span
- * is one area to it: there the copy stops in the guard, if there is one.
+ * Beyond the guard of an area hardened usercopy stops a copy where it knows the area.  An arena's
+ * span is one area to it: there the copy stops in the guard, if there is one.
  */
 static void copy_from_beyond(void)
 {

@@ -106,7 +106,7 @@ static void want_areas(struct kunit *test, struct vmap_arena *arena, unsigned lo
 	KUNIT_ASSERT_GT(test, kt_stats(arena).cached, 0);
 }
 
-/* Warm memory: one size after another of as many pages, the larger ones after the smaller and back. */
+/* Warm memory: one size after another of as many pages, the larger after the smaller and back. */
 static void warm_memory_may_be_used_as_asked(struct kunit *test)
 {
 	static const unsigned long warm[] = {
@@ -188,9 +188,9 @@ static void pages_of_the_callers_may_be_used_while_mapped(struct kunit *test)
 	}
 	addr = vmap_map_pages(page, ARRAY_SIZE(page), PAGE_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	expect_open(test, addr, sizeof(page) / sizeof(*page) * PAGE_SIZE);
+	expect_open(test, addr, ARRAY_SIZE(page) * PAGE_SIZE);
 	vmap_unmap_pages(addr);
-	expect_closed(test, addr, sizeof(page) / sizeof(*page) * PAGE_SIZE);
+	expect_closed(test, addr, ARRAY_SIZE(page) * PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(page); i++)
 		__free_page(page[i]);
 }

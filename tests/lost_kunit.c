@@ -85,8 +85,8 @@ static struct loss *new_loss(struct kunit *test, unsigned int flags)
 
 /*
  * The mistake; then the kernel gives the addresses to others.  They are mapped by vmap(), of which
- * kmemleak is not told: it ends where two objects are at one place, and until the loss is noticed it
- * takes ours for live.
+ * kmemleak is not told: it ends where two objects are at one place, and until the loss is noticed
+ * it takes ours for live.
  */
 static void lose(struct kunit *test, struct loss *loss)
 {

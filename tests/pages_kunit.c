@@ -60,7 +60,7 @@ static void expect_refused(struct kunit *test, struct page **pages, unsigned int
 	struct kt_log log;
 	void *addr;
 
-	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "vmap_map_pages() by expect_refused"), 0);
+	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "vmap_map_pages() by "), 0);
 	addr = vmap_map_pages(pages, count, PAGE_KERNEL);
 	kt_log_end(&log);
 	after = kt_stats(NULL);
@@ -69,6 +69,7 @@ static void expect_refused(struct kunit *test, struct page **pages, unsigned int
 	KUNIT_EXPECT_EQ(test, after.busy, before.busy);
 	KUNIT_EXPECT_EQ(test, after.fails, before.fails + 1);
 	KUNIT_EXPECT_EQ(test, log.lines, 1);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, __func__), "%s", log.last);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, why), "%s", log.last);
 }
 

@@ -2,8 +2,8 @@
 /*
  * place_kunit.c - which NUMA node the pages lie on: as vmalloc() has it, warm memory too
  *
- * Boot with numa=fake=2 for all of it.  The tests give themselves memory policies, of which the page
- * allocator reads no more than what stands in them here.
+ * Boot with numa=fake=2 for all of it.  The tests give themselves memory policies, of which the
+ * page allocator reads no more than what stands in them here.
  */
 #include <linux/cpumask.h>
 #include <linux/mempolicy.h>
@@ -150,7 +150,7 @@ static void drop_policy(void)
 	task_unlock(current);
 }
 
-/* Interleaved pages lie on all nodes, as many on each, and as vmalloc()'s do; warm ones are not taken. */
+/* Interleaved pages lie on all nodes evenly, and as vmalloc()'s do; warm ones are not taken. */
 static void an_interleave_policy_is_obeyed(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, 0);

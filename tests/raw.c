@@ -2,9 +2,9 @@
 /*
  * raw.c - what an arena asks of mm with preemption off, in a real-time kernel
  *
- * There neither pages nor slab objects may be asked for or freed, and a stock kernel does not say so
- * if they are.  Each such call passes a tracepoint; those that this task makes with preemption or
- * interrupts off are counted here.  The module runs its tests when it is loaded, and says in the
+ * There neither pages nor slab objects may be asked for or freed, and a stock kernel does not say
+ * so if they are.  Each such call passes a tracepoint; those that this task makes with preemption
+ * or interrupts off are counted here.  The module runs its tests when it is loaded, and says in the
  * kernel log, a line for each, whether they hold: "vmap_raw: ok NAME" or "vmap_raw: not ok NAME".
  */
 #define pr_fmt(fmt) "vmap_raw: " fmt
@@ -173,7 +173,8 @@ static void test_memory(bool irqs_off)
 	for (i = 0; i < MISSES; i++)
 		use_area();
 	got = 0;
-	say("memory that is kept is had, and mm is not called", !run_raw(use_area, irqs_off) && got);
+	say("memory that is kept is had, and mm is not called",
+	    !run_raw(use_area, irqs_off) && got);
 	got = 0;
 	say("memory that is not kept is refused, and mm is not called",
 	    !run_raw(use_other_areas, irqs_off) && !got);

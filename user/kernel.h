@@ -54,6 +54,7 @@
 	((void)__atomic_sub_fetch(&(number)->counter, value, __ATOMIC_RELAXED))
 #define atomic_inc(number)	((void)__atomic_add_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 #define atomic_dec(number)	((void)__atomic_sub_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
+/* Paired by whoever loads the slot: what the kernel's code there says. */
 #define smp_store_release(slot, value)	__atomic_store_n(slot, value, __ATOMIC_RELEASE)
 #define cmpxchg(slot, old, new) ({						\
 	typeof(*(slot)) seen = (old);						\

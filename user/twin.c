@@ -5,8 +5,8 @@
  * An operation (open, close, alloc, free, withdraw, or one step of a search that others interrupt)
  * first asks the model what must happen, then does it to the tree, and compares what can be seen at
  * once: the address, the kind of fit, the spares used or gained, the extent returned.  twin_check()
- * then compares everything: every tile of every ring with the units it covers, the order and number of
- * free extents, all counters, the look-ups, free_tree_check(), and what is remembered as barren.
+ * then compares everything: every tile of every ring with the units it covers, the order and number
+ * of free extents, all counters, the look-ups, free_tree_check(), and what is remembered as barren.
  *
  * The first difference is written to twin.wrong and stops everything: operations on a twin that is
  * wrong do nothing.
@@ -334,8 +334,8 @@ void twin_free_at(struct twin *twin, unsigned long start)
 }
 
 /*
- * Take the free extent that starts at @start out of the tree.  To the model that hands it out, so it
- * can be freed as any other.  Return whether there is one.
+ * Take the free extent that starts at @start out of the tree.  To the model that hands it out, so
+ * it can be freed as any other.  Return whether there is one.
  */
 bool twin_withdraw(struct twin *twin, unsigned long start)
 {

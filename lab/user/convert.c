@@ -268,7 +268,7 @@ static void refuse_unknown(const struct events *events)
 
 	if (unknown * 10 <= what[LINE_EVENT] + what[LINE_OTHER] + unknown)
 		return;
-	die("%s:%lu: expected TIME: EVENT: and fields as in Linux 6.2; %lu lines are odd, from here on",
+	die("%s:%lu: expected TIME: EVENT: and fields as in Linux 6.2; %lu odd lines from here on",
 	    events->path, events->first_unknown, unknown);
 }
 
