@@ -150,13 +150,13 @@ static const struct kernel_param_ops flush_ops = {
 	.free = param_free_charp,
 };
 module_param_cb(flush, &flush_ops, &flush, 0444);
-MODULE_PARM_DESC(flush, "how all of a TLB is flushed: auto (default): the best way that works; x86: "
-			"invpcid, pge, cr3; arm64: tlbi.  Reads as the way taken");
+MODULE_PARM_DESC(flush, "how all of a TLB is flushed: auto (default): the best way that works; "
+			"x86: invpcid, pge, cr3; arm64: tlbi.  Reads as the way taken");
 
 static bool catch_vfree;
 module_param_cb(catch_vfree, &flag_ops, &catch_vfree, 0444);
-MODULE_PARM_DESC(catch_vfree, "catch vfree(), kvfree(), vunmap() and their like of our addresses, "
-			      "by kprobes, and do what is right (default n)");
+MODULE_PARM_DESC(catch_vfree,
+		 "catch vfree(), kvfree(), vunmap() and their like of our addresses, by kprobes, and do what is right (default n)");
 
 static bool time_lock;
 module_param_cb(time_lock, &flag_ops, &time_lock, 0444);

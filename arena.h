@@ -54,7 +54,7 @@ struct dentry;
  * @link: on the arena's list of spans
  * @idle: on the arena's list of spans all of which is free
  * @window: its page tables; NULL in a range arena
- * @owner: for each page, the busy or cached extent that starts there, or NULL; NULL in a range arena
+ * @owner: for each page, the busy or cached extent starting there, or NULL; NULL in a range arena
  * @behind: for each grain, how many pages before it the area began that was last handed out
  *	    across that boundary; NULL in a range arena
  * @rcu: look-ups by address may still see it when it goes
@@ -69,9 +69,12 @@ struct vmap_span {
 	struct vmap_window *window;
 	struct vmap_extent **owner;
 	u32 *behind;
-	/* Taken off its arena's list, to be returned or because it was lost; under the arena's lock. */
+	/** @gone: taken off its arena's list, returned or lost; under the arena's lock */
 	bool gone;
-	/* Lost, and all that was there accounted for, or about to be; under the arena's lock. */
+	/**
+	 * @settled: lost, and all that was there accounted for, or about to be; under the arena's
+	 * lock
+	 */
 	bool settled;
 	struct rcu_head rcu;
 };
@@ -223,13 +226,13 @@ struct vmap_arena {
 	unsigned long idle_units;
 	unsigned long imports;
 	unsigned long purged;
-	/* Spans that somebody else gave back to the kernel. */
+	/** @lost_spans: spans that somebody else gave back to the kernel; under @lock */
 	struct list_head lost_spans;
-	/* Spans that begin where one was lost, and are not used; under import_lock. */
+	/** @aside: spans that begin where one was lost, and are not used; under @import_lock */
 	struct list_head aside;
-	/* How many were lost; written under the lock. */
+	/** @nr_lost: how many spans were lost; written under @lock */
 	unsigned long nr_lost;
-	/* Pages that went with them; not under the lock. */
+	/** @lost_pages: pages that went with the lost spans; not under @lock */
 	atomic_long_t lost_pages;
 
 	struct mutex walk_lock;
@@ -253,7 +256,7 @@ struct vmap_arena {
 	struct work_struct purge_work;
 
 	struct depot depot[CACHE_CLASSES + 1];
-	/* The depots of the NUMA nodes from 1 on; NULL where there is one node, or no memory. */
+	/** @far: depots of the NUMA nodes from 1 on; NULL where there is one node, or no memory */
 	struct depot (*far)[CACHE_CLASSES + 1];
 	unsigned long depot_quanta;
 	atomic_long_t promised;
@@ -406,8 +409,8 @@ static __always_inline struct vmap_span *span_of(unsigned long addr)
 }
 
 /*
- * The span of an extent that the caller holds, if its tables may be written; NULL if it is lost: then
- * the extent is left by lost_leave().
+ * The span of an extent that the caller holds, if its tables may be written; NULL if it is lost:
+ * then the extent is left by lost_leave().
  */
 static __always_inline struct vmap_span *span_of_live(unsigned long addr)
 {

@@ -111,11 +111,13 @@ static int divert(struct kprobe *probe, struct pt_regs *regs)
 	instruction_pointer_set(regs, (unsigned long)catcher->stub);
 	return 1;
 }
+
 NOKPROBE_SYMBOL(divert);
 
 static void not_optimised(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }
+
 NOKPROBE_SYMBOL(not_optimised);
 
 #define CATCHER(symbol, to) {			\

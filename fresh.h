@@ -36,8 +36,8 @@ static inline u64 one_holder(void)
 }
 
 /*
- * 0 if window_is_fresh() holds for entries of one table.  Words that must be zero are collected.  Not
- * inlined: where it is called registers are scarce.
+ * 0 if window_is_fresh() holds for entries of one table.  Words that must be zero are collected.
+ * Not inlined: where it is called registers are scarce.
  */
 static noinline unsigned long entries_differ(const pte_t *pte, unsigned long count, pte_t fresh)
 {

@@ -115,7 +115,7 @@ static bool withdraw(struct vmap_arena *arena, const struct vmap_span *span)
 	return extent;
 }
 
-/* Put a span on the list of lost ones, so that the arena counts without it; false if it is there. */
+/* Put a span on the list of lost ones: the arena counts without it.  False if it is there. */
 static bool move_to_lost(struct vmap_arena *arena, struct vmap_span *span)
 {
 	unsigned long flags;

@@ -11,8 +11,8 @@
  *   - A free takes that back before anybody else can have the area, whether it stays warm or not.
  *
  * The calls that write the shadow are those that the compiler emits, so they are exported, and
- * stay.  Without KASAN, without its shadow for vmalloc space, and with its modes by tags, nothing of
- * this is compiled.
+ * stay.  Without KASAN, without its shadow for vmalloc space, and with its modes by tags, nothing
+ * of this is compiled.
  */
 #ifndef SHADOW_H
 #define SHADOW_H

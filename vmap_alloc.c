@@ -407,13 +407,14 @@ static __always_inline void *alloc_area(struct vmap_arena *arena, unsigned long 
  * @gfp: how to get pages; __GFP_ZERO and init_on_alloc are honoured; without __GFP_DIRECT_RECLAIM
  *	 only address space imported and flushed already is used; with __GFP_NOFAIL it waits for
  *	 pages and room, and fails, with a warning that says why, only if no wait would help: where
- *	 it may not sleep, for a bad @size or @align, for more than the arena or the machine may hold
+ *	 it may not sleep, for a bad @size or @align, for more than the arena or the machine may
+ *	 hold
  * @node: NUMA node for the pages, or NUMA_NO_NODE
  *
  * A task that was killed gets, unless it says __GFP_NOFAIL, what is to be had at once.
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
- * whole span; code that frees memory of any kind calls vmap_kvfree().
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
+ * the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
  * Context: any that @gfp allows, also atomic; takes the arena's lock for O(log n) steps.  With
  * PREEMPT_RT, where preemption or interrupts are off, only what is kept for reuse is used.
@@ -432,8 +433,8 @@ EXPORT_SYMBOL_GPL(vmap_arena_alloc);
  * vmap_alloc() - allocate mapped memory
  * @size: bytes, rounded up to pages
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
- * whole span; code that frees memory of any kind calls vmap_kvfree().
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
+ * the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, or NULL.  The memory is not zeroed unless init_on_alloc is on.
@@ -449,8 +450,8 @@ EXPORT_SYMBOL_GPL(vmap_alloc);
  * vmap_zalloc() - allocate zeroed, mapped memory
  * @size: bytes, rounded up to pages
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
- * whole span; code that frees memory of any kind calls vmap_kvfree().
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
+ * the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, or NULL.
@@ -469,8 +470,8 @@ EXPORT_SYMBOL_GPL(vmap_zalloc);
  * @gfp: how to get pages; see vmap_arena_alloc()
  * @node: NUMA node for the pages, or NUMA_NO_NODE
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
- * whole span; code that frees memory of any kind calls vmap_kvfree().
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
+ * the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
  * Context: any that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
  * Return: the address, or NULL.
@@ -498,8 +499,8 @@ static __always_inline void end_area(const struct vmap_arena *arena,
 }
 
 /*
- * Free into this CPU's magazine, if @addr is what it seems and there is room.  Whether there is room is
- * asked before whether the pages are fresh, which takes longer.
+ * Free into this CPU's magazine, if @addr is what it seems and there is room.  Whether there is
+ * room is asked before whether the pages are fresh, which takes longer.
  */
 static __always_inline bool free_fast(const void *addr)
 {
@@ -590,13 +591,13 @@ static noinline void free_slow(const void *addr, const void *caller)
  * vmap_free() - free what an allocating call returned
  * @addr: the address; NULL is fine
  *
- * Memory is kept for reuse only if nothing tells it from fresh memory: each page is mapped as it was
- * at first, and nobody else refers to it.  Else the pages are unmapped and freed, a page to which
- * somebody else still refers by its last user, before vmap_free() returns, except where that is not
- * allowed, or where the caller may not sleep and it is more than 2 MiB: then the purge worker does
- * it.  A caller who may sleep lets others run after each 2 MiB.  An address that is not the start of
- * a live allocation is reported with the caller, and nothing is changed; only two CPUs that free the
- * same address in the same instant may both succeed.
+ * Memory is kept for reuse only if nothing tells it from fresh memory: each page is mapped as it
+ * was at first, and nobody else refers to it.  Else the pages are unmapped and freed, a page to
+ * which somebody else still refers by its last user, before vmap_free() returns, except where that
+ * is not allowed, or where the caller may not sleep and it is more than 2 MiB: then the purge
+ * worker does it.  A caller who may sleep lets others run after each 2 MiB.  An address that is not
+ * the start of a live allocation is reported with the caller, and nothing is changed; only two CPUs
+ * that free the same address in the same instant may both succeed.
  *
  * Context: any but NMI.  Waits only where it may sleep.  With PREEMPT_RT, where preemption or
  * interrupts are off, what is not kept for reuse is left to the worker.
@@ -614,7 +615,7 @@ static void free_area_rcu(struct rcu_head *rcu)
 	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
 	struct vmap_arena *arena = span_of(extent->start)->arena;
 
-	/* In a lost span what the checkers know of these addresses may be somebody else's by now. */
+	/* In a lost span what the checkers know of these addresses may be others' by now. */
 	if (likely(span_of_live(extent->start)))
 		end_area(arena, extent);
 	/* The callback's rcu_head overlays extent->arena, so restore that. */
@@ -675,10 +676,10 @@ static noinline void free_for(const void *addr, const void *caller)
  * vmap_kvfree() - free memory of an arena's, of kvmalloc()'s, vmalloc()'s or kmalloc()'s
  * @addr: the address; NULL is fine
  *
- * For code that does not know where its memory came from.  The kernel's own kvfree() and vfree() may
- * not be given an address of an arena's: to the kernel all of a span is one area, and they would
- * free it under all who have memory there.  An address within a span that is not the start of a live
- * allocation is reported as vmap_free() does, and nothing is changed.
+ * For code that does not know where its memory came from.  The kernel's own kvfree() and vfree()
+ * may not be given an address of an arena's: to the kernel all of a span is one area, and they
+ * would free it under all who have memory there.  An address within a span that is not the start of
+ * a live allocation is reported as vmap_free() does, and nothing is changed.
  *
  * Context: for memory of an arena's any but NMI; else as kvfree(): preemptible task context or an
  * interrupt, but not NMI.
@@ -702,7 +703,8 @@ EXPORT_SYMBOL_GPL(vmap_kvfree);
  *
  * Needs no room in the caller's structure.
  *
- * Context: for memory of an arena's any but NMI; else as kvfree_rcu_mightsleep(): process, may sleep.
+ * Context: for memory of an arena's any but NMI; else as kvfree_rcu_mightsleep(): process, may
+ * sleep.
  */
 void vmap_kvfree_rcu(const void *addr)
 {
@@ -751,12 +753,12 @@ static bool can_map(struct page **pages, unsigned int count, const void *caller)
  * @count: how many, from 1 to what the machine has
  * @prot: how to map them; never executable, whatever it says, as with vmap()
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy the
- * whole span; vmap_unmap_pages() undoes it.
+ * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
+ * the whole span; vmap_unmap_pages() undoes it.
  *
  * Context: process, may sleep, also with PREEMPT_RT.
- * Return: the address, to be given to vmap_unmap_pages(), or NULL.  An entry of @pages that is NULL,
- * or no page of memory, is reported with the caller, and nothing is mapped.
+ * Return: the address, to be given to vmap_unmap_pages(), or NULL.  An entry of @pages that is
+ * NULL, or no page of memory, is reported with the caller, and nothing is mapped.
  */
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 {

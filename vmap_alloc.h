@@ -14,10 +14,10 @@
  * the module is loaded.  Memory calls return NULL on failure; arena and extent calls return an
  * ERR_PTR.  Each call's kernel-doc, at its definition, says from which contexts it may be called.
  *
- * What an arena hands out is freed by the calls below, and never by vfree(), kvfree(), kvfree_rcu(),
- * vunmap(), vrealloc() or kvrealloc(): to the kernel all of a span is one area, which they would take
- * from everybody who has memory there.  Code that does not know whose memory it has, and asks
- * is_vmalloc_addr(), calls vmap_kvfree().
+ * What an arena hands out is freed by the calls below, and never by vfree(), kvfree(),
+ * kvfree_rcu(), vunmap(), vrealloc() or kvrealloc(): to the kernel all of a span is one area, which
+ * they would take from everybody who has memory there.  Code that does not know whose memory it
+ * has, and asks is_vmalloc_addr(), calls vmap_kvfree().
  */
 #ifndef VMAP_ALLOC_H
 #define VMAP_ALLOC_H

@@ -267,7 +267,7 @@ void window_close(struct vmap_window *window)
  * The kernel knows memory by subsections: one page of each is looked up.
  *
  * Context: any.
- * Return: the index of the first that is NULL or that no memory belongs to; @count if there is none.
+ * Return: the index of the first that is NULL or that no memory belongs to; @count if none is so.
  */
 unsigned int window_count_pages(struct page **pages, unsigned int count)
 {

@@ -51,13 +51,13 @@ static inline pte_t *window_pte(const struct vmap_window *window, unsigned long 
 }
 
 /*
- * Is the reservation still there, or did somebody give it back to the kernel?  The kernel clears the
- * canary's entry at once then, before the addresses or the table can go to somebody else.  Nobody else
- * maps the canary, which is a page of ours, so whatever the entry's place holds later on is another
- * value.  The table may even be freed by then, so the read may fault.
+ * Is the reservation still there, or did somebody give it back to the kernel?  The kernel clears
+ * the canary's entry at once then, before the addresses or the table can go to somebody else.
+ * Nobody else maps the canary, which is a page of ours, so whatever the entry's place holds later
+ * on is another value.  The table may even be freed by then, so the read may fault.
  *
- * The entry is read, and not the canary by its address: until the kernel has flushed the TLB, which it
- * puts off, a read by the address would still find the canary.
+ * The entry is read, and not the canary by its address: until the kernel has flushed the TLB, which
+ * it puts off, a read by the address would still find the canary.
  */
 static __always_inline bool window_alive(const struct vmap_window *window)
 {

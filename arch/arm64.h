@@ -51,7 +51,7 @@ gone:
 	return 0;
 }
 
-/* Does nothing but the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's. */
+/* Does only the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's. */
 static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
 {
 	unsigned long pfn = pte_pfn(pte);

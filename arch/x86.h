@@ -120,9 +120,9 @@ static __always_inline unsigned long arch_read_or_zero(const unsigned long *addr
 }
 
 /*
- * Does nothing but the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's, by
- * one shift where that is possible.  The kernel has pte_val() patched for Xen PV guests, which are
- * refused, and a compiler sees only the call.
+ * Does nothing but the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's,
+ * by one shift where that is possible.  The kernel has pte_val() patched for Xen PV guests, which
+ * are refused, and a compiler sees only the call.
  */
 static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
 {
