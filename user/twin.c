@@ -349,6 +349,8 @@ bool twin_withdraw(struct twin *twin, unsigned long start)
 	twin->operations++;
 	if (extent_is_free(extent))
 		twin_fail(twin, "the extent withdrawn at %#lx says that it is free", start);
+	if (!twin_ok(twin))
+		return false;
 	occupy(extent, owner);
 	model_set(&twin->model, extent->start, extent->size, owner);
 	twin->busy[twin->nr_busy++] = extent;
