@@ -77,6 +77,12 @@ plan_cleared() {
 	loads 'arena arena-nocache vmalloc' random random 10000
 }
 
+# plan_caught - with catch_vfree=1: a probe at each of the kernel's frees.
+plan_caught() {
+	plan_nothing
+	loads 'vmalloc vmap' one random 10000
+}
+
 # plan_latency CALLS - so many frees and allocations, with 100,000 live areas.
 plan_latency() {
 	local peer

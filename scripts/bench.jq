@@ -17,7 +17,8 @@ def our_name:
 def load:
 	"\(kind): \(.sizes) sizes, \(.order) order, \(.live) live" +
 	(if .align > 1 then ", aligned to \(.align) pages" else "" end) +
-	(if .init_on_alloc == 1 then ", init_on_alloc=1" else "" end);
+	(if .init_on_alloc == 1 then ", init_on_alloc=1" else "" end) +
+	(if .part == "caught" then ", catch_vfree=1" else "" end);
 def load_key: [.part, kind, .sizes, .order, .align, .live];
 def between: (.elapsed - .alloc.sum - .free.sum) / .alloc.count;
 

@@ -13,6 +13,7 @@
 #                  ranges    address ranges: our range arena, iova, drm_mm, gen_pool, maple tree
 #                  memory    memory: our memory arena, vmalloc, vmap
 #                  cleared   memory, with init_on_alloc=1
+#                  caught    vmalloc and vmap, with catch_vfree=1: what others pay for it
 #                  latency   how the cost of single calls is distributed, with 100,000 live areas
 #                  locks     how often an allocation or a free takes a lock
 #                  native    our free tree, and two threads that share a range arena, as user
@@ -44,7 +45,7 @@ set -euo pipefail
 # shellcheck source=scripts/bench-plan.sh
 . "$ROOT/scripts/bench-plan.sh"
 
-PARTS=(ranges memory cleared latency locks native lists stress)
+PARTS=(ranges memory cleared caught latency locks native lists stress)
 OUT=$BUILD/bench
 kernels=() parts=() loads=() quick=0 show=0 calls=1000000 loops=10000 timeout=7200
 
@@ -111,7 +112,7 @@ measure() {
 	case $1 in
 	cleared) init=1 ;;
 	latency) mem=5120 ;;
-	locks) arguments=(-- locks) ;;
+	locks | caught) arguments=(-- "$1") ;;
 	esac
 	rm -rf "$out" "$out.json"
 	mkdir -p "$out"
@@ -198,7 +199,7 @@ suite() {
 merge() {
 	local part files=()
 
-	for part in ranges memory cleared latency locks quick loads; do
+	for part in ranges memory cleared caught latency locks quick loads; do
 		[[ ! -e $dir/$part.json ]] || files+=("$dir/$part.json")
 	done
 	[[ -e $dir/lists.json ]] || echo '[]' >"$dir/lists.json"

@@ -1,12 +1,13 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [locks] - one measurement of the benchmark module for each line of /loads; leaves the
+# bench.sh [locks | caught] - one measurement of the benchmark module for each line of /loads; leaves the
 # lines of JSON in /out/results and what a million instructions take in /out/clock.
 #
 # With "locks" each line also says how often a lock was taken, from the start of the measurement to
 # its end, and its bytes are right.  Locks are counted by probes, and no CPU may hoard free pages,
-# which would count as used; so the ticks of such a run mean nothing.
+# which would count as used; so the ticks of such a run mean nothing.  With "caught" the kernel's own
+# frees are probed for addresses of ours (catch_vfree).
 
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
@@ -47,8 +48,12 @@ measure() {
 	fi
 }
 
-counting=${1:-}
-insmod vmap_arena.ko && insmod vmap_bench.ko && turn_cache_off || exit
+counting='' catch=0
+case ${1:-} in
+locks) counting=1 ;;
+caught) catch=1 ;;
+esac
+insmod vmap_arena.ko "catch_vfree=$catch" && insmod vmap_bench.ko && turn_cache_off || exit
 cat "$BENCH/clock" >/out/clock
 sleep 10 # likewise for the boot; where the clock counts instructions, sleep takes no time
 [ ! "$counting" ] || watch_locks || exit
