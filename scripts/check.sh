@@ -218,7 +218,7 @@ show_kernels() {
 
 main() {
 	parse "$@"
-	export QUICK
+	export QUICK DEEP
 	if ((list)); then
 		list_checks
 		exit
