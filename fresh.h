@@ -70,7 +70,7 @@ static noinline unsigned long entries_differ(const pte_t *pte, unsigned long cou
  * Return: false if any page or entry differs, or is missing.
  */
 static __always_inline bool window_is_fresh(const struct vmap_window *window, unsigned long addr,
-					     unsigned int count)
+					    unsigned int count)
 {
 	if (unlikely(pte_index(addr) + count > PTRS_PER_PTE))
 		return window_tables_are_fresh(window, addr, count);
