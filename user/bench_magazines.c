@@ -32,8 +32,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "../take.h"
-#include "../cache.h"
+#include "playground.h"
 
 #define SPACE			(1UL << 18)
 #define LIVE			1024U
@@ -45,7 +44,6 @@
 #define ROUNDS			31
 #define MOST_ROUNDS		200
 #define CHECKED_ROUNDS		5
-#define CACHE_LIMIT		16384UL
 #define DEFAULT_OPERATIONS	6400UL
 #define MOST			1000000000UL
 
@@ -108,16 +106,7 @@ struct cost {
 	bool disturbed;
 };
 
-__thread struct this_cpu this_cpu;
-struct vmap_arena *default_arena;
-struct workqueue_struct *arena_wq;
-struct kmem_cache *extent_slab;
-struct list_head arena_list;
-struct mutex arena_list_lock;
-
-static char percpu[PLAYERS][PERCPU_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static struct vmap_arena arena;
-static struct vmap_extent edge;
 static struct player players[PLAYERS];
 static const struct load *load = loads;
 static unsigned long operations = DEFAULT_OPERATIONS;
@@ -150,15 +139,6 @@ void no_such_call(void);
 void no_such_call(void)
 {
 	fail("the arena did what a range arena never does, or refused a free");
-}
-
-bool span_note_idle(struct vmap_arena *of, struct vmap_extent *whole)
-{
-	return false;
-}
-
-void span_note_used(struct vmap_arena *of, struct vmap_extent *whole)
-{
 }
 
 /* No interrupt reaches a thread, so this one takes the part of each in turn when they are gone. */
@@ -338,23 +318,13 @@ static struct cost play_round(unsigned int nr_threads)
 }
 
 /* Each thread gets the extents that it has, and with them its magazines. */
-static void open_arena(unsigned int nr_threads)
+static void deal(unsigned int nr_threads)
 {
 	struct player *player;
 	unsigned int i;
 
-	memset(&arena, 0, sizeof(arena));
-	memset(percpu, 0, sizeof(percpu));
 	memset(held, 0, sizeof(held));
-	arena.quantum = 1;
-	arena.cpu = (struct arena_cpu *)percpu;
-	raw_spin_lock_init(&arena.lock);
-	INIT_LIST_HEAD(&arena.walkers);
-	INIT_WORK(&arena.stock_work, arena_stock_work);
-	cache_init(&arena);
-	cache_switch(&arena, load->cached);
-	free_tree_init(&arena.tree, 1);
-	free_tree_open(&arena.tree, &edge, kmem_cache_alloc(extent_slab, GFP_KERNEL), 0, SPACE);
+	play_open(&arena, SPACE, load->cached);
 	for (player = players; player < players + nr_threads; player++) {
 		*player = (struct player){ .cpu = player - players, .seed = player - players };
 		this_cpu.offset = load->freed_by == STRANGER ? 0 : player->cpu * PERCPU_SIZE;
@@ -367,10 +337,9 @@ static void open_arena(unsigned int nr_threads)
 }
 
 /* All comes back, from the threads and from the cache: nothing is lost, nothing there twice. */
-static void close_arena(unsigned int nr_threads)
+static void collect(unsigned int nr_threads)
 {
 	struct player *player;
-	struct vmap_extent *whole;
 	const char *wrong;
 	unsigned int i;
 
@@ -380,15 +349,9 @@ static void close_arena(unsigned int nr_threads)
 	for (player = players; player < players + nr_threads; player++)
 		for (i = 0; i < LIVE; i++)
 			vmap_extent_free(&arena, player->live[i]);
-	cache_switch(&arena, false);
-	wrong = free_tree_check(&arena.tree);
+	wrong = play_close(&arena, SPACE);
 	if (wrong)
-		fail("the tree is wrong: %s", wrong);
-	expect(arena.tree.count == 1 && arena.tree.units == SPACE, "something did not come back");
-	whole = free_tree_first(&arena.tree);
-	free_tree_close(&arena.tree, whole);
-	kmem_cache_free(extent_slab, whole);
-	arena_trim_spares(&arena, 0, ULONG_MAX);
+		fail("in the end: %s", wrong);
 }
 
 static int by_nanoseconds(const void *a, const void *b)
@@ -405,7 +368,7 @@ static struct cost measure(unsigned int nr_threads, bool all_checked)
 	unsigned int most = all_checked ? CHECKED_ROUNDS : MOST_ROUNDS, rounds, good = 0;
 
 	checked = true;
-	open_arena(nr_threads);
+	deal(nr_threads);
 	cost = play_round(nr_threads);
 	checked = all_checked;
 	for (rounds = 0; rounds < most && good < ROUNDS; rounds++) {
@@ -414,7 +377,7 @@ static struct cost measure(unsigned int nr_threads, bool all_checked)
 			costs[good++] = cost;
 	}
 	memset(held, 0, sizeof(held));
-	close_arena(nr_threads);
+	collect(nr_threads);
 	qsort(costs, good, sizeof(*costs), by_nanoseconds);
 	return good ? costs[good / 2] : cost;
 }
@@ -480,7 +443,6 @@ int main(int argc, char **argv)
 	}
 	/* What two threads do wrong shows on one CPU, too; what it costs does not. */
 	two = find_cpus() == PLAYERS || all_checked;
-	cache_set_limits(CACHE_LIMIT, CACHE_LIMIT);
 	printf("\n%16s %33s\n%8s %7s %s\n", "one thread", two ? "two threads" : "", "ns", "locks",
 	       two ? "      ns   locks   waits   ratio  load" : " load");
 	for (; load < loads + sizeof(loads) / sizeof(*loads); load++)

@@ -13,28 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../take.h"
-#include "../cache.h"
+#include "playground.h"
 #include "tap.h"
 
 #define SPACE		(1UL << 16)
-#define CACHE_LIMIT	16384UL
 #define MANY		600U
 
 /* More misses than make a magazine worth it. */
 #define MISSES		16
 
-__thread struct this_cpu this_cpu;
-struct vmap_arena *default_arena;
-struct workqueue_struct *arena_wq;
-struct kmem_cache *extent_slab;
-struct list_head arena_list;
-struct mutex arena_list_lock;
 struct vmap_span *span_front[SPAN_FRONT_SIZE];
 
-static char percpu[PLAYERS][PERCPU_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static struct vmap_arena arena;
-static struct vmap_extent edge;
 static struct vmap_span span;
 static struct work_struct *queued;
 static unsigned int calls;
@@ -66,15 +56,6 @@ void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(v
 	calls += this_cpu.raw;
 	if (asked(0, argument))
 		function(argument);
-}
-
-bool span_note_idle(struct vmap_arena *of, struct vmap_extent *whole)
-{
-	return false;
-}
-
-void span_note_used(struct vmap_arena *of, struct vmap_extent *whole)
-{
 }
 
 bool span_is_low(const struct vmap_arena *of)
@@ -123,34 +104,12 @@ static void raw(bool on)
 	queued = NULL;
 }
 
-static void open_arena(unsigned long end)
+/* End the arena's life.  Of all that is wrong, what was found first. */
+static const char *what_is_wrong(unsigned long end, const char *before)
 {
-	memset(&arena, 0, sizeof(arena));
-	memset(percpu, 0, sizeof(percpu));
-	arena.quantum = 1;
-	arena.cpu = (struct arena_cpu *)percpu;
-	raw_spin_lock_init(&arena.lock);
-	INIT_LIST_HEAD(&arena.walkers);
-	INIT_WORK(&arena.stock_work, arena_stock_work);
-	cache_init(&arena);
-	cache_switch(&arena, true);
-	free_tree_init(&arena.tree, 1);
-	free_tree_open(&arena.tree, &edge, kmem_cache_alloc(extent_slab, GFP_KERNEL), 0, end);
-}
+	const char *wrong = play_close(&arena, end);
 
-/* All must have come back. */
-static const char *close_arena(unsigned long end, const char *wrong)
-{
-	struct vmap_extent *whole;
-
-	cache_switch(&arena, false);
-	if (!wrong && arena.tree.units != end)
-		wrong = "something did not come back";
-	whole = free_tree_first(&arena.tree);
-	free_tree_close(&arena.tree, whole);
-	kmem_cache_free(extent_slab, whole);
-	arena_trim_spares(&arena, 0, ULONG_MAX);
-	return wrong;
+	return before ?: wrong;
 }
 
 static void pairs(unsigned int count, unsigned long size)
@@ -168,7 +127,7 @@ static const char *test_demand(void)
 {
 	const char *wrong = NULL;
 
-	open_arena(SPACE);
+	play_open(&arena, SPACE, true);
 	pairs(1, 3);
 	raw(true);
 	pairs(MISSES, 3);
@@ -183,7 +142,7 @@ static const char *test_demand(void)
 	if (!wrong && calls)
 		wrong = "mm was called though there is a magazine";
 	raw(false);
-	return close_arena(SPACE, wrong);
+	return what_is_wrong(SPACE, wrong);
 }
 
 static const char *test_spares(void)
@@ -192,7 +151,7 @@ static const char *test_spares(void)
 	const char *wrong = NULL;
 	unsigned int got = 0, i;
 
-	open_arena(SPACE);
+	play_open(&arena, SPACE, true);
 	pairs(1, 200);
 	raw(true);
 	while (got < MANY && !IS_ERR(extent[got] = vmap_extent_alloc(&arena, 200, 1, GFP_NOWAIT)))
@@ -212,7 +171,7 @@ static const char *test_spares(void)
 	if (!wrong && IS_ERR(extent[0]))
 		wrong = "the spares did not come back";
 	vmap_extent_free(&arena, extent[0]);
-	return close_arena(SPACE, wrong);
+	return what_is_wrong(SPACE, wrong);
 }
 
 /* There is room only if what is cached is given up. */
@@ -222,7 +181,7 @@ static const char *test_drain(void)
 	const char *wrong = NULL;
 	unsigned int i;
 
-	open_arena(100);
+	play_open(&arena, 100, true);
 	pairs(MISSES, 10);
 	for (i = 0; i < ARRAY_SIZE(extent); i++)
 		extent[i] = vmap_extent_alloc(&arena, 10, 1, GFP_KERNEL);
@@ -236,7 +195,7 @@ static const char *test_drain(void)
 		wrong = "mm was called, or another CPU";
 	vmap_extent_free(&arena, extent[0]);
 	raw(false);
-	return close_arena(100, wrong);
+	return what_is_wrong(100, wrong);
 }
 
 static const char *test_memory(void)
@@ -244,7 +203,7 @@ static const char *test_memory(void)
 	const char *wrong = NULL;
 	void *addr;
 
-	open_arena(SPACE);
+	play_open(&arena, SPACE, true);
 	pairs(1, 3);
 	arena.memory = true;
 	raw(true);
@@ -255,7 +214,7 @@ static const char *test_memory(void)
 		wrong = "an address was given out";
 	raw(false);
 	arena.memory = false;
-	return close_arena(SPACE, wrong);
+	return what_is_wrong(SPACE, wrong);
 }
 
 static const struct {
@@ -273,7 +232,6 @@ int main(void)
 	const char *wrong;
 	unsigned int i;
 
-	cache_set_limits(CACHE_LIMIT, CACHE_LIMIT);
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		wrong = tests[i].run();
 		tap(!wrong, tests[i].name, wrong);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * playground.h - a range arena in a user program, without the module around it
+ */
+#ifndef PLAYGROUND_H
+#define PLAYGROUND_H
+
+#include "../take.h"
+#include "../cache.h"
+
+/* The extents that a CPU, and the depot, may keep. */
+#define PLAY_CACHE_LIMIT	16384UL
+
+/* Let @arena, whose life has ended or not begun, hold all below @end. */
+void play_open(struct vmap_arena *arena, unsigned long end, bool cached);
+
+/* End the life of @arena, to which all must have come back.  Return what is wrong, or NULL. */
+const char *play_close(struct vmap_arena *arena, unsigned long end);
+
+#endif
