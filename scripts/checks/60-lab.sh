@@ -248,7 +248,7 @@ build_mutant() {
 
 	rm -rf "$dir"
 	mkdir -p "$dir/user"
-	cp -r "$ROOT/lab" "$ROOT"/free_tree.[ch] "$ROOT/vmap_alloc.h" "$dir/"
+	cp -r "$ROOT/lab" "$ROOT"/*.[ch] "$dir/"
 	cp -r "$ROOT/user/include" "$dir/user/"
 	sed -i "$2" "$dir/lab/$1"
 	MUTANT=$dir/vmap_lab
