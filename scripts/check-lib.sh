@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check-lib.sh - what the files in scripts/checks/ share.  Sourced by each of them.
+# check-lib.sh - what the files in scripts/checks/ share.  Sourced before each of them.
 #
-# check.sh runs a check as `bash FILE [KERNEL]` with these in its environment:
+# check.sh sources a check as `. FILE KERNEL`, and then says `finish`, with these in its environment:
 #   CHECK_DIR  an empty directory of its own
 #   KTAP       the file that ok, not_ok and skip add their results to
 #   QUICK      1 if time is short, else 0
@@ -16,6 +16,8 @@ set -euo pipefail
 . "$ROOT/scripts/kernels.sh"
 # shellcheck source=scripts/guest/lib.sh
 . "$ROOT/scripts/guest/lib.sh"
+# shellcheck source=scripts/kunit-lib.sh
+. "$ROOT/scripts/kunit-lib.sh"
 
 # How many seconds anything may take before it is said to hang.  On a host that does much else a guest
 # takes five times as long as on an idle one.

@@ -163,7 +163,9 @@ start() {
 	: >"$dir/ktap"
 	say_now "run  $1"
 	set -m
-	CHECK_DIR=$dir KTAP=$dir/ktap bash "$3" "$2" >"$dir.log" 2>&1 </dev/null &
+	# shellcheck disable=SC2016 # the shell of the check is to expand them
+	CHECK_DIR=$dir KTAP=$dir/ktap bash -c '. "$1"; . "$2" "$3"; finish' "$1" \
+		"$ROOT/scripts/check-lib.sh" "$3" "$2" >"$dir.log" 2>&1 </dev/null &
 	set +m
 	running[$!]="$1 $2 $SECONDS"
 }

@@ -5,8 +5,6 @@
 #
 # What a suite says is read with the kernel's own tools/testing/kunit/kunit.py.
 
-KUNIT_GUEST_LIB=$ROOT/scripts/guest/kunit-lib.sh
-
 # use_test_kernel NAME - build it if need be, make it the one in use, with our modules built for it.
 use_test_kernel() {
 	need_packages python3 jq
@@ -73,8 +71,7 @@ in_kunit_guest() {
 		options+=("$1")
 		shift
 	done
-	in_guest kunit.sh --module "$MODULES/vmap_kunit.ko" --file "$KUNIT_GUEST_LIB" \
-		"${options[@]}" -- "$suites" "${@:2}"
+	in_guest kunit.sh --module "$MODULES/vmap_kunit.ko" "${options[@]}" -- "$suites" "${@:2}"
 	for suite in $(suites_like "$suites"); do
 		if [[ -s $GUEST_OUT/kunit/$suite ]]; then
 			kunit_report "$GUEST_OUT/kunit/$suite"

@@ -264,7 +264,6 @@ boot() {
 	done
 	"$ROOT/scripts/vm.sh" --kernel debug --mem 1536 --low-mem 1024 --append "$COMMON $1" \
 		--timeout $((180 + 240 * $#)) --script "$ROOT/scripts/guest/mutants.sh" \
-		--file "$ROOT/scripts/guest/kunit-lib.sh" --file "$ROOT/scripts/guest/unload-lib.sh" \
 		--module "$WORK/vmap_kunit.ko" \
 		--log "$WORK/console.log" "${options[@]}" -- "${told[@]}" >"$WORK/vm.log" 2>&1 || true
 	cat "$WORK/console.log" >>"$WORK/consoles.log"

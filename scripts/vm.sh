@@ -133,7 +133,7 @@ make_initramfs() {
 	[[ -e $busybox ]] || busybox=$KERNEL_ROOT/bin/busybox
 	mkdir -p "$1/bin" "$1/modules"
 	cp "$busybox" "$1/bin/"
-	cp "$ROOT/scripts/guest/init" "$ROOT/scripts/guest/lib.sh" "$1/"
+	cp "$ROOT"/scripts/guest/{init,*lib.sh} "$1/"
 	cp "$script" "$1/script"
 	((${#modules[@]} == 0)) || cp "${modules[@]}" "$1/modules/"
 	((${#files[@]} == 0)) || cp "${files[@]}" "$1/"

@@ -4,13 +4,9 @@
 # kernels: -
 # quick: -
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 need_packages shellcheck shfmt
-cd "$ROOT"
+cd "$ROOT" || exit
 mapfile -t scripts < <(find scripts .ci -type f \( -name '*.sh' -o -name init -o -name run \))
 scripts+=(dkms.conf packaging/postinst packaging/prerm)
 expect "shellcheck finds nothing in ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}"
 expect "shfmt would change nothing" shfmt -d "${scripts[@]}"
-finish

@@ -4,8 +4,4 @@
 # kernels: debug
 # deep: kcsan
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 expect "testkernel.sh builds $1" "$ROOT/scripts/testkernel.sh" "$1"
-finish

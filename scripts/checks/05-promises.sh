@@ -4,9 +4,6 @@
 # kernels: -
 # quick: -
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 TABLE=$ROOT/Documentation/testing.rst
 VMALLOC=$ROOT/Documentation/vmalloc.rst
 
@@ -105,4 +102,3 @@ expect "each row of vmalloc.rst names a test" rows_without_a_test
 expect "each KUnit case that a bug names exists" cases_in_bugs
 expect "the table names each litmus test, and no other" diff <(litmus_in_table) <(litmus)
 expect "the table names each bug, and no other" diff <(bugs_in_table) <(bugs)
-finish

@@ -4,9 +4,6 @@
 # kernels: 6.1 6.12 7.2 6.1-arm64 6.12-arm64 7.2-arm64
 # quick: 6.12
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 # has_parameters MODULE NAME...
 has_parameters() {
 	local name
@@ -27,4 +24,3 @@ expect_fail "no warning with W=1" grep -iE 'warning|error:' "$CHECK_DIR/build.lo
 has_parameters vmap_arena span_size arena_limit lazy_threshold guard flush
 has_parameters test_vmalloc nr_threads sequential_test_order test_repeat_count test_loop_count \
 	nr_pages use_huge nr_pcpu_objects run_test_mask target seed touch once
-finish

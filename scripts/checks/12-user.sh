@@ -4,9 +4,6 @@
 # kernels: -
 # quick: -
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 USER_BUILD=$BUILD/user
 
 # build VARIANT TARGET... - a build that fails is a failed test, and there is nothing more to do.
@@ -104,4 +101,3 @@ done
 
 expect "libFuzzer and AFL++ find nothing in $limit seconds" fuzz "$limit" libfuzzer afl
 sed 's/^/# /' "$CHECK_DIR/fuzz"
-finish

@@ -10,8 +10,6 @@
 #                                  outcome that is never seen must then be seen
 #   exists (...)                   that outcome
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
 # shellcheck source=scripts/litmus-lib.sh
 . "$ROOT/scripts/litmus-lib.sh"
 # shellcheck source=scripts/suites.sh
@@ -81,7 +79,7 @@ need_packages linux-source-6.12 xz-utils
 fetch_model "$BUILD/memory-model"
 mkdir "$CHECK_DIR/tests"
 make_variants "$CHECK_DIR/tests"
-cd "$BUILD/memory-model"
+cd "$BUILD/memory-model" || exit
 timeout 300 "$SUITE_ENTER" herd7 -conf linux-kernel.cfg "$CHECK_DIR"/tests/*.litmus \
 	>"$CHECK_DIR/herd" 2>"$CHECK_DIR/herd-errors" || true
 for test in "${tests[@]}"; do
@@ -92,4 +90,3 @@ for test in "${tests[@]}"; do
 		expect "$name: without barrier $n sometimes" is_observed "$name-without-$n" Sometimes
 	done
 done
-finish

@@ -3,9 +3,6 @@
 # about: sparse, clang with W=1, checkpatch, kernel-doc and coccinelle find nothing in the sources
 # kernels: -
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 # What checkpatch asks for and the sources do not do, and why not:
 #   CONSTANT_COMPARISON    it takes KERNEL_VERSION() for a constant on the wrong side
 #   LINUX_VERSION_CODE     compat.h exists to hold these; that no other file does is a test below
@@ -73,18 +70,18 @@ compile() {
 checkpatch() {
 	local -n files=$2
 
-	cd "$CHECK_DIR/linked"
+	cd "$CHECK_DIR/linked" || exit
 	printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P "$(nproc)" perl "$KERNEL_SOURCE/scripts/checkpatch.pl" \
 		--root "$CHECK_DIR" --no-tree --strict --max-line-length=100 --show-types --terse --no-summary --ignore "$1" --file
 }
 
 kernel_doc() {
-	cd "$ROOT"
+	cd "$ROOT" || exit
 	perl "$KERNEL_SOURCE/scripts/kernel-doc" -none -Wall "${kernel[@]}"
 }
 
 version_tests() {
-	cd "$ROOT"
+	cd "$ROOT" || exit
 	grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION\(' "${kernel[@]}" | grep -v '^\./compat\.h:' || true
 }
 
@@ -119,4 +116,3 @@ expect "checkpatch finds nothing in ${#user[@]} user files" quiet checkpatch "$I
 expect "kernel-doc finds nothing" quiet kernel_doc
 expect "only compat.h asks for the kernel's version" quiet version_tests
 ((QUICK)) || expect "coccinelle's kernel patches find nothing" quiet semantic_patches
-finish

@@ -5,12 +5,8 @@
 # deep: 7.2-arm64 6.12-arm64-16k 7.2-arm64-16k
 # quick: 6.12
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 use_kernel "$1"
 loops=300
 [[ " ${STOCK_KERNELS[*]} " == *" $1 "* ]] || loops=100
 ((QUICK == 0)) || loops=50
 in_guest stress.sh --mem 2048 -- nr_threads=2 "test_loop_count=$loops"
-finish

@@ -4,11 +4,6 @@
 # kernels: 6.1 6.12 7.2
 # deep: debug
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-# shellcheck source=scripts/kunit-lib.sh
-. "$ROOT/scripts/kunit-lib.sh"
-
 OWN=$CHECK_DIR/root # what the script gets for a root
 SCRIPT=tools/testing/selftests/mm/test_vmalloc.sh
 
@@ -103,4 +98,3 @@ expect "modprobe test_vmalloc loads ours" [ "$(found)" = updates/vmap_stress.ko 
 install -D "$MODULES/vmap_arena.ko" "$OWN/lib/modules/$KERNEL_RELEASE/kernel/lib/test_vmalloc.ko"
 depmod -b "$OWN" "$KERNEL_RELEASE"
 expect "but the kernel's own where there is one" [ "$(found)" = kernel/lib/test_vmalloc.ko ]
-finish

@@ -5,11 +5,7 @@
 # deep: 7.2-rt 7.2-arm64 6.12-arm64-16k
 # quick: 6.12
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 use_kernel "$1"
 in_guest parameters.sh
 in_guest debugfs.sh
 in_guest once.sh
-finish

@@ -5,11 +5,6 @@
 # deep: debug 7.2-rt 7.2-arm64
 # quick: 6.12
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-# shellcheck source=scripts/kunit-lib.sh
-. "$ROOT/scripts/kunit-lib.sh"
-
 cycles=10 watched=()
 ((QUICK == 0)) || cycles=3
 if [[ $1 == debug ]]; then
@@ -19,6 +14,4 @@ if [[ $1 == debug ]]; then
 else
 	use_kernel "$1"
 fi
-in_guest unload.sh --file "$KUNIT_GUEST_LIB" --file "$ROOT/scripts/guest/unload-lib.sh" \
-	--append "slab_nomerge page_owner=on" -- "$cycles" "${watched[@]}"
-finish
+in_guest unload.sh --append "slab_nomerge page_owner=on" -- "$cycles" "${watched[@]}"

@@ -4,9 +4,6 @@
 # kernels: 6.12 7.2
 # deep: 6.1 7.2-arm64
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 use_kernel "$1"
 in_guest helpers.sh --module "$MODULES/vmap_helpers.ko"
 # The kernel's own area: hardened usercopy stops the task that copies from beyond its guard.
@@ -15,4 +12,3 @@ in_guest helpers.sh --module "$MODULES/vmap_helpers.ko"
 	--log "$CHECK_DIR/die.log" -- die || true
 expect "a copy from beyond an area of the kernel's is stopped" \
 	grep 'usercopy: Kernel memory exposure attempt detected from vmalloc' "$CHECK_DIR/die.log"
-finish

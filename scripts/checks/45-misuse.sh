@@ -5,9 +5,5 @@
 # deep: 6.12-rt 6.1-arm64 6.12-arm64
 # quick: 6.12
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 use_kernel "$1"
 in_guest misuse.sh --module "$MODULES/vmap_misuse.ko"
-finish

@@ -4,11 +4,6 @@
 # kernels: debug
 # deep: kcsan
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-# shellcheck source=scripts/kunit-lib.sh
-. "$ROOT/scripts/kunit-lib.sh"
-
 use_test_kernel "$1"
 loops=1000
 ((QUICK == 0)) || loops=200
@@ -23,4 +18,3 @@ if [[ $1 != kcsan && $QUICK == 0 ]]; then
 	((DEEP == 0)) || in_kunit_guest 'vmap_lifetime.d*' --mem 1024 -- destroys=10000 span_size=2M
 fi
 in_kunit_guest 'vmap_*' --mem 1536 --append numa=fake=2 -- "loops=$loops" destroys=100 span_size=2M
-finish

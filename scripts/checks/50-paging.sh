@@ -3,9 +3,6 @@
 # about: the arena works with 4 and 5 levels of page tables, isolated from user space or not
 # kernels: 6.1 6.12 7.2 6.12-arm64
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 use_kernel "$1"
 if [[ $KERNEL_ARCH == arm64 ]]; then
 	in_guest paging.sh -- lpa2
@@ -14,4 +11,3 @@ else
 	in_guest paging.sh --cpu max --append pti=on -- la57 pti
 	in_guest paging.sh --cpu max --append "no5lvl pti=off"
 fi
-finish

@@ -3,9 +3,5 @@
 # about: a CPU that is isolated and never used an arena is interrupted for TLB flushes only
 # kernels: 6.1 6.12
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 use_kernel "$1"
 in_guest isolated.sh --cpus 3 --append "isolcpus=2 nohz_full=2 rcu_nocbs=2"
-finish

@@ -3,9 +3,5 @@
 # about: with preemption off, a real-time kernel's slab and page allocator are left alone
 # kernels: 6.1-rt 6.12-rt
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 use_kernel "$1"
 in_guest raw.sh --module "$MODULES/vmap_raw.ko"
-finish

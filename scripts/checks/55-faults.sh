@@ -3,19 +3,11 @@
 # about: too little memory, allocations that fail in turn, CPUs that go and come, loads while being read
 # kernels: debug
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-# shellcheck source=scripts/kunit-lib.sh
-. "$ROOT/scripts/kunit-lib.sh"
-
 use_test_kernel "$1"
 need_packages gcc libc6-dev
 gcc -static -O2 -Wall -Werror -o "$CHECK_DIR/failnth" "$ROOT/scripts/guest/failnth.c"
 in_guest reload.sh -- 10
-in_guest loadfaults.sh --file "$CHECK_DIR/failnth" --file "$KUNIT_GUEST_LIB" \
-	--append log_buf_len=4M -- 2000
-in_guest hotplug.sh --module "$MODULES/vmap_kunit.ko" --file "$KUNIT_GUEST_LIB" \
-	--cpus 3 -- 600
+in_guest loadfaults.sh --file "$CHECK_DIR/failnth" --append log_buf_len=4M -- 2000
+in_guest hotplug.sh --module "$MODULES/vmap_kunit.ko" --cpus 3 -- 600
 # With one CPU none has pages that another lacks.
 in_kunit_guest vmap_shortage --mem 320 --cpus 1 -- span_size=2M
-finish

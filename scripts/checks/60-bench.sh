@@ -4,9 +4,6 @@
 # kernels: 6.1 6.12
 # quick: 6.12
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 # complete FILE - is each measurement there, whole and in order?
 complete() {
 	jq -e '.results | length == 5 and all(.[]; .state == "done" and
@@ -39,4 +36,3 @@ expect_fail "a peer that is none is an error" try_locks
 expect "the others are measured, with their locks" counted "$CHECK_DIR/locks/results"
 expect_fail "bench.sh refuses a part that is none" "${bench[@]}" --part everything
 expect_fail "bench.sh refuses --quick with --part" "${bench[@]}" --quick --part ranges
-finish

@@ -4,8 +4,6 @@
 # kernels: 6.1 6.12
 # quick: 6.12
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
 # shellcheck source=scripts/lab-lib.sh
 . "$ROOT/scripts/lab-lib.sh"
 
@@ -427,4 +425,3 @@ if ((!QUICK)); then
 	[[ $1 == 6.1 ]] || check_recorders
 fi
 check_guest
-finish

@@ -3,9 +3,6 @@
 # about: the Debian package builds by DKMS for each kernel that comes, skips others, leaves nothing; its modules work
 # deep: -
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 # A Debian 12 of its own, with a kernel's headers and dkms; made once, and copied for each run.
 BASE=$BUILD/dkms
 TREE=$CHECK_DIR/tree
@@ -140,7 +137,7 @@ in_second() {
 	module vmap_arena "$second"
 	module vmap_stress "$second"
 	cp "$TREE/example/vmap_example.ko" "$MODULES/"
-	KERNEL_NAME=$TREE/boot/vmlinuz-$second
+	export KERNEL_NAME=$TREE/boot/vmlinuz-$second
 	in_guest dkms.sh
 }
 
@@ -208,4 +205,3 @@ if newer_dkms; then
 else
 	skip "a newer DKMS does the same" "that of trixie cannot be had"
 fi
-finish

@@ -5,9 +5,6 @@
 # quick: -
 # deep: debug
 
-# shellcheck source=scripts/check-lib.sh
-. "$(dirname "$0")/../check-lib.sh"
-
 # bugs OPTION... - each bug that scripts/mutate.sh puts in is a test.
 bugs() {
 	local out=$CHECK_DIR/bugs status=0 said name how
@@ -30,4 +27,3 @@ elif ((QUICK)); then
 else
 	bugs --user --all
 fi
-finish

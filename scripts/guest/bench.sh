@@ -9,9 +9,6 @@
 # which would count as used; so the ticks of such a run mean nothing.  With "caught" the kernel's own
 # frees are probed for addresses of ours (catch_vfree).
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 BENCH=/sys/kernel/debug/vmap_bench
 TRACING=/sys/kernel/debug/tracing
 LOCKS="_raw_spin_lock _raw_spin_lock_irqsave _raw_spin_lock_irq _raw_spin_lock_bh _raw_spin_trylock

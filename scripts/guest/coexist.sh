@@ -3,9 +3,6 @@
 #
 # coexist.sh - the kernel's own test_vmalloc.ko (/own.ko) beside ours by either name.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 FEW='run_test_mask=1 test_loop_count=10 nr_threads=1'
 
 # run_own - the kernel's own runs: its insmod fails with EAGAIN.
@@ -40,4 +37,3 @@ expect "the kernel refuses its own then" refused_own
 expect "test_vmalloc.ko unloads" rmmod test_vmalloc
 expect "the kernel takes its own then" run_own
 expect "all unload" rmmod vmap_stress vmap_arena
-finish

@@ -3,9 +3,6 @@
 #
 # debugfs.sh - the files that are there, who may read them, and what may be written to them.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 write() {
 	printf '%s' "$2" >"$1"
 }
@@ -123,4 +120,3 @@ expect "it is stopped" [ "$(stress_state)" = stopped ]
 expect "arenas verify after a stop" verify_all
 expect "test_vmalloc.ko unloads" rmmod test_vmalloc
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

@@ -3,8 +3,6 @@
 #
 # dkms.sh - the modules as DKMS built them, and one built against them, load, work and unload.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
 STRESS=/sys/kernel/debug/vmap_stress
 
 expect "vmap_arena.ko, built by DKMS, loads" insmod vmap_arena.ko
@@ -15,4 +13,3 @@ expect "its run ends, and arenas verify meanwhile" stress_wait verify_all
 expect_fail "no test failed" grep -E '_test +(arena|kernel) +(failed|not-run) ' "$STRESS/results"
 expect_fail "vmap_arena.ko cannot be unloaded while a module uses it" rmmod vmap_arena
 expect "all unload" rmmod vmap_stress vmap_example vmap_arena
-finish

@@ -4,9 +4,6 @@
 # helpers.sh [die] - what the kernel's helpers do on an arena's addresses is what the documentation
 # says.  With the word the guest ends in the kernel's own complaint about a copy from beyond an area.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 # area OF - the address that vmap_helpers.ko gave for one of its areas.
 area() {
 	sed -n "s/.*vmap_helpers: area of $1 at 0*\\([0-9a-f]*\\)\$/\\1/p" /tmp/log
@@ -51,4 +48,3 @@ inside "$(area "an arena")" >/tmp/inside
 expect "vmallocinfo has it in its span's, which vmap_arena made" grep -q 'vmap_arena.* vmap' /tmp/inside
 expect "vmap_helpers.ko unloads" rmmod vmap_helpers
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

@@ -3,11 +3,6 @@
 #
 # hotplug.sh LOOPS - the KUnit stress while CPUs go off and on line.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-# shellcheck source=scripts/guest/kunit-lib.sh
-. /kunit-lib.sh
-
 plug() {
 	while [ ! -e /tmp/over ]; do
 		for cpu in /sys/devices/system/cpu/cpu[1-9]; do
@@ -35,4 +30,3 @@ done
 touch /tmp/over
 wait
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

@@ -8,9 +8,6 @@
 # has not traced.  Where the kernel can tell what is asked of a CPU (since 6.5: csd:csd_queue_cpu), that
 # is recorded as well.  That what runs there is seen is tried first, and that an interrupt is, last.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 TRACING=/sys/kernel/tracing
 ASKED=$TRACING/instances/asked
 
@@ -104,4 +101,3 @@ taskset 1 sh -c "echo 1 >$ARENAS/default/purge"
 ours_ran >/tmp/seen
 expect "then it is interrupted for what it has, and that is seen" grep detach /tmp/seen
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

@@ -5,11 +5,6 @@
 # /out/kunit.  SUITES is a glob (vmap_*); a parameter that vmap_kunit.ko does not have goes to
 # vmap_arena.ko.  Meanwhile the invariants of every arena are checked again and again from outside.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-# shellcheck source=scripts/guest/kunit-lib.sh
-. /kunit-lib.sh
-
 # scarce - is there so little memory that a test can take it all?
 scarce() {
 	[ "$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)" -lt 524288 ]
@@ -17,7 +12,7 @@ scarce() {
 
 # watch - until the tests are over: read everything, run the invariants.
 watch() {
-	MAY_LOSE_SPANS=1
+	export MAY_LOSE_SPANS=1
 	while [ ! -e /tmp/over ]; do
 		cat "$ARENAS"/*/stats "$ARENAS"/*/areas "$ARENAS"/*/free "$ARENAS"/*/spans >/dev/null 2>&1
 		verify_all >/tmp/said || [ "$VERIFIED" = 0 ] || cp /tmp/said /tmp/wrong
@@ -78,4 +73,3 @@ checkers
 expect "vmap_kunit.ko unloads" rmmod vmap_kunit
 expect "vmap_arena.ko unloads" rmmod vmap_arena
 dmesg >/out/dmesg
-finish

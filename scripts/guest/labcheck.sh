@@ -4,9 +4,6 @@
 # labcheck.sh ROUNDS TRACE... - the lab module: every structure against the bitmap model, bad
 # parameters refused, traces replayed.  /out/TRACE.json is what a replay found.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 # refused WORD PARAMETER... - loading fails, and the kernel log has the word.
 refused() {
 	word=$1
@@ -68,4 +65,3 @@ for trace; do
 	fi
 done
 expect "nothing is left in debugfs" [ ! -e /sys/kernel/debug/vmap_lab ]
-finish

@@ -11,9 +11,6 @@
 # /out/refused/tracefs.* with those that leave the numbers out; what trace-cmd and perf recorded,
 # /out/trace.dat and /out/perf.data, can be printed by the host.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 # What is written goes to memory; of the host, nothing but reads.
 enter_host() {
 	mkdir /host /memory /machine
@@ -162,4 +159,3 @@ show raw raw
 show hex hex
 expect_fail "tracefs has all these options" cat /tmp/no-options
 rm -f /out/odd-load /out/record
-finish

@@ -14,11 +14,6 @@
 #
 # A module that has no folder in debugfs, for lack of memory, works all the same.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-# shellcheck source=scripts/guest/kunit-lib.sh
-. /kunit-lib.sh
-
 # try NTH - sets status to what failnth said; fails if something is wrong.
 try() {
 	/failnth "$1" vmap_arena.ko span_size=2M >/dev/null
@@ -38,7 +33,7 @@ no_complaint() {
 chmod +x /failnth
 allow_faults
 dmesg -n 1
-SPARED_LEAKS=sysfs_slab_add
+export SPARED_LEAKS=sysfs_slab_add
 reserved=$(reservations)
 theirs=$(/failnth 1000000 vmap_arena.ko span_size=1)
 first=$((theirs - 10))
@@ -59,4 +54,3 @@ expect "$refused loads were refused, $survived survived their fault" [ "$refused
 expect "the kernel did not complain" no_complaint
 expect "no address space is left reserved" [ "$(reservations)" = "$reserved" ]
 expect "kmemleak finds nothing" no_leaks
-finish

@@ -4,9 +4,6 @@
 # misuse.sh - an address of an arena's is given to calls of the kernel's: caught and done right with
 # catch_vfree=1; without it the span is lost, which is noticed, and nothing else is.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 said() {
 	dmesg | grep -qE "$1"
 }
@@ -47,4 +44,3 @@ expect "catch_vfree=1: verify is content" verify_all
 expect "catch_vfree=1: vmap_arena.ko unloads" rmmod vmap_arena
 lost vfree
 lost kvfree
-finish

@@ -7,13 +7,6 @@
 # made the kernel complain, or that cannot be unloaded, has spoilt the guest: then it ends, and the
 # host goes on with a new one.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-# shellcheck source=scripts/guest/kunit-lib.sh
-. /kunit-lib.sh
-# shellcheck source=scripts/guest/unload-lib.sh
-. /unload-lib.sh
-
 # The kernel's own words, not ours about it.
 complaint() {
 	dmesg | grep -v '\] mutant ' | grep -E -m 1 "$COMPLAINTS"

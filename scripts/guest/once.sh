@@ -4,9 +4,6 @@
 # once.sh - the stress module as the kernel's own is: insmod runs the tests, fails with EAGAIN, and leaves
 # nothing.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 # once PARAMETER... - does insmod fail, with EAGAIN, and leave nothing?
 once() {
 	dmesg -c >/dev/null
@@ -49,4 +46,3 @@ wait $! 2>/dev/null
 expect_fail "an insmod that is killed ends its run and leaves nothing" grep '^test_vmalloc' /proc/modules
 expect "arenas verify" verify_all
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

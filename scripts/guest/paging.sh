@@ -5,9 +5,6 @@
 # its page tables: with five levels (on arm64: lpa2), and isolated from those of user space; without the
 # word it should not.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 # in_use FLAG - arm64 kernels say in the log alone what becomes of kernel addresses.
 in_use() {
 	grep -qw "$1" /proc/cpuinfo || dmesg | grep -qi "detected: .* Addressing ($1)"
@@ -33,4 +30,3 @@ if grep -qw pti /proc/cpuinfo && ! grep -qw pcid /proc/cpuinfo; then
 	expect "it flushes in that way" grep -qx cr3 /sys/module/vmap_arena/parameters/flush
 	expect "vmap_arena.ko unloads after flush=cr3" rmmod vmap_arena
 fi
-finish

@@ -4,9 +4,6 @@
 # parameters.sh - each bad module parameter is refused with EINVAL and a line in the kernel log that
 # names it, the value and what is allowed; good ones are taken and can be read back.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 # explained MODULE NAME VALUE - does a line of the module say what is wrong, and what would be right?
 explained() {
 	dmesg | grep "\] $1: " | grep -F -- "$2" | grep -F -- "$3" |
@@ -116,4 +113,3 @@ taken test_vmalloc nr_threads 3 3
 taken test_vmalloc nr_pcpu_objects 100 100
 taken test_vmalloc use_huge 1 1
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

@@ -3,9 +3,6 @@
 #
 # raw.sh - the tests of vmap_raw.ko, which runs them when it is loaded.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 expect "vmap_arena.ko loads" insmod vmap_arena.ko
 expect "vmap_raw.ko loads" insmod vmap_raw.ko
 dmesg | sed -n 's/.*vmap_raw: //p' >/tmp/said
@@ -19,4 +16,3 @@ expect "all of the tests ran" [ "$(grep -c 'ok ' /tmp/said)" -ge 18 ]
 expect "arenas verify afterwards" verify_all
 expect "vmap_raw.ko unloads" rmmod vmap_raw
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

@@ -4,9 +4,6 @@
 # reload.sh CYCLES - load and unload vmap_arena.ko again and again while every debugfs file of it is
 # read without a pause by processes that open them at any moment, and one that keeps one open.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 read_all() {
 	while [ ! -e /tmp/over ]; do
 		for file in stats areas free spans verify; do
@@ -50,4 +47,3 @@ touch /tmp/over
 wait
 expect_fail "nothing of it is left" ls -d "$ARENAS"
 expect "no address space is left reserved" [ "$(reservations)" = "$reserved" ]
-finish

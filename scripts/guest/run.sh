@@ -3,9 +3,6 @@
 #
 # run.sh - one run of the stress module; its arguments are the module's parameters.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 insmod vmap_arena.ko && insmod test_vmalloc.ko "$@" || exit
 stress_wait verify_all
 status=$?

@@ -4,9 +4,6 @@
 # selftest.sh - the kernel's own test_vmalloc.sh, unchanged, on our module: in a root of its own (/root.tar)
 # that has bash and modprobe.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 # selftest ARGUMENT... - what it says is in /tmp/said; prints it if it fails.
 selftest() {
 	dmesg -c >/dev/null
@@ -57,4 +54,3 @@ expect_fail "none failed" sh -c 'dmesg | grep "failed: [1-9]" | grep -v " failed
 expect "the module has gone" gone
 expect "by its own name it stays" chroot /own modprobe vmap_stress test_loop_count=10 run_test_mask=1
 expect "until it is taken out" chroot /own modprobe -r vmap_stress
-finish

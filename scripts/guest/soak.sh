@@ -4,9 +4,6 @@
 # soak.sh MINUTES THREADS - rounds of all stress tests on the arena, by threads that each take them in
 # an order of their own, until the time is over; the invariants are polled all the while.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 now() {
 	cut -d . -f 1 /proc/uptime
 }
@@ -45,4 +42,3 @@ expect "arenas verify at the end" verify_all
 dmesg >/out/dmesg
 expect "test_vmalloc.ko unloads" rmmod test_vmalloc
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

@@ -4,9 +4,6 @@
 # stress.sh - a run on both targets, in which each cell of the table is a test.  Its arguments are
 # the stress module's parameters.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-
 TESTS="fix_size full_fit long_busy_list random_size fix_align random_size_align align_shift pcpu
 kvfree_rcu_1_arg_vmalloc kvfree_rcu_2_arg_vmalloc vm_map_ram no_block vrealloc le_fit b_fit ne_fit"
 
@@ -67,4 +64,3 @@ expect "results.json says done" grep '"state": "done"' "$STRESS/results.json"
 expect "test_vmalloc.ko unloads" rmmod test_vmalloc
 expect "arenas verify after the unload" verify_all
 expect "vmap_arena.ko unloads" rmmod vmap_arena
-finish

@@ -5,13 +5,6 @@
 # first seen to be there while the modules are loaded.  With "watched", in a kernel that knows whose
 # each page is and what nothing leads to any more, it is asked, too.
 
-# shellcheck source=scripts/guest/lib.sh
-. /lib.sh
-# shellcheck source=scripts/guest/kunit-lib.sh
-. /kunit-lib.sh
-# shellcheck source=scripts/guest/unload-lib.sh
-. /unload-lib.sh
-
 cycle() {
 	insmod vmap_arena.ko && insmod test_vmalloc.ko target=arena test_loop_count=20 || return 1
 	note_code vmap_arena test_vmalloc
@@ -53,4 +46,3 @@ if [ "$2" ]; then
 	expect "kmemleak is at work" [ -e /sys/kernel/debug/kmemleak ]
 	expect "kmemleak finds nothing" no_leaks
 fi
-finish
