@@ -47,42 +47,15 @@ set -euo pipefail
 
 PARTS=(ranges memory cleared caught latency locks native lists stress)
 OUT=$BUILD/bench
-kernels=() parts=() loads=() quick=0 show=0 calls=1000000 loops=10000 timeout=7200
-
-parse() {
-	while (($#)); do
-		case $1 in
-		--help)
-			usage
-			exit 0
-			;;
-		--quick | --report)
-			[[ $1 == --quick ]] && quick=1 || show=1
-			shift
-			continue
-			;;
-		esac
-		need_argument "$1" $#
-		case $1 in
-		--kernel) kernels+=("$2") ;;
-		--part) parts+=("$2") ;;
-		--load) loads+=("$2") ;;
-		--calls) need_number "$1" "$2" 100000 4000000 && calls=$2 ;;
-		--loops) need_number "$1" "$2" 1 1000000 && loops=$2 ;;
-		--timeout) need_number "$1" "$2" 1 86400 && timeout=$2 ;;
-		*) die "unknown option '$1': see --help" ;;
-		esac
-		shift 2
-	done
-}
+kernel=() part=() load=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
 
 check_options() {
-	local part
+	local each
 
-	for part in "${parts[@]}"; do
-		[[ " ${PARTS[*]} " == *" $part "* ]] || die "--part: '$part' is not one of ${PARTS[*]}"
+	for each in "${part[@]}"; do
+		need_one_of --part "$each" "${PARTS[@]}"
 	done
-	((quick + show + (${#loads[@]} > 0) + (${#parts[@]} > 0) <= 1)) ||
+	((quick + report + (${#load[@]} > 0) + (${#part[@]} > 0) <= 1)) ||
 		die "--quick, --part, --report and --load exclude each other"
 }
 
@@ -91,7 +64,7 @@ plan() {
 	case $1 in
 	loads)
 		plan_nothing
-		printf '%s\n' "${loads[@]}"
+		printf '%s\n' "${load[@]}"
 		;;
 	latency) plan_latency "$calls" ;;
 	*) "plan_$1" ;;
@@ -184,12 +157,12 @@ stress() {
 
 # suite - all results of the stress suite that there are, as one JSON document.
 suite() {
-	local kernel init file
+	local name init file
 
-	for kernel in "${STOCK_KERNELS[@]}"; do
+	for name in "${STOCK_KERNELS[@]}"; do
 		for init in 0 1; do
-			file=$OUT/stress/init-$init/$kernel/results.json
-			[[ ! -e $file ]] || jq --arg kernel "$kernel" --argjson init "$init" \
+			file=$OUT/stress/init-$init/$name/results.json
+			[[ ! -e $file ]] || jq --arg kernel "$name" --argjson init "$init" \
 				'{kernel: $kernel, init_on_alloc: $init, state, results}' "$file"
 		done
 	done | jq -s '.'
@@ -237,20 +210,20 @@ report() {
 
 # run KERNEL - sets status to 1 if anything in it failed.
 run() {
-	local part
+	local each
 
 	kernel_use "$1"
 	dir=$OUT/$KERNEL_NAME
 	[[ $mode == all ]] || dir+=-$mode
-	((${#parts[@]})) || rm -rf "$dir"
+	((${#part[@]})) || rm -rf "$dir"
 	mkdir -p "$dir"
 	say "building for $KERNEL_RELEASE"
 	build_modules >"$dir/build.log" 2>&1 || die "cannot build: see $dir/build.log"
-	for part in "${wanted[@]}"; do
-		case $part in
-		lists | native) "measure_$part" ;;
+	for each in "${wanted[@]}"; do
+		case $each in
+		lists | native) "measure_$each" ;;
 		stress) ;;
-		*) measure "$part" ;;
+		*) measure "$each" ;;
 		esac
 	done
 }
@@ -266,22 +239,22 @@ finish() {
 	report
 }
 
-parse "$@"
+parse_options "$@"
 check_options
-((${#kernels[@]})) || kernels=(6.12)
-mode=all wanted=("${parts[@]}")
+((${#kernel[@]})) || kernel=(6.12)
+mode=all wanted=("${part[@]}")
 ((${#wanted[@]})) || wanted=("${PARTS[@]}")
-((!show)) || wanted=()
+((!report)) || wanted=()
 ((!quick)) || mode=quick wanted=(quick)
-((${#loads[@]} == 0)) || mode=loads wanted=(loads)
+((${#load[@]} == 0)) || mode=loads wanted=(loads)
 need_packages jq gnuplot-nox
 status=0
-for kernel in "${kernels[@]}"; do
-	((show)) || run "$kernel"
+for name in "${kernel[@]}"; do
+	((report)) || run "$name"
 done
 [[ " ${wanted[*]} " != *" stress "* ]] || stress
-for kernel in "${kernels[@]}"; do
-	finish "$kernel"
+for name in "${kernel[@]}"; do
+	finish "$name"
 done
 ((status == 0)) || say "failed"
 exit "$status"

@@ -31,37 +31,10 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-QUICK=0 DEEP=0 only=() list=0 jobs=$(nproc)
+quick=0 deep=0 only=() list=0 jobs=$(nproc)
 ((jobs <= 4)) || jobs=4
 SUMMARY=$BUILD/check/summary
 declare -A running=() # by process id: name, kernel and start of a check
-
-parse() {
-	while (($#)); do
-		case $1 in
-		--quick) QUICK=1 ;;
-		--deep) DEEP=1 ;;
-		--list) list=1 ;;
-		--jobs)
-			need_argument "$1" $#
-			need_number "$1" "$2" 1 64
-			jobs=$2
-			shift
-			;;
-		--only)
-			need_argument "$1" $#
-			only+=("$2")
-			shift
-			;;
-		--help)
-			usage
-			exit 0
-			;;
-		*) die "unknown option '$1': see --help" ;;
-		esac
-		shift
-	done
-}
 
 # header FILE KEY - what the comment at its top says of the key.
 header() {
@@ -72,9 +45,9 @@ header() {
 instances() {
 	local key=kernels
 
-	((QUICK == 0)) || key=quick
+	((!quick)) || key=quick
 	header "$1" "$key" | tr ' ' '\n'
-	((DEEP == 0 && ${#only[@]} == 0)) || header "$1" deep | tr ' ' '\n'
+	((!deep && ${#only[@]} == 0)) || header "$1" deep | tr ' ' '\n'
 }
 
 # all_checks - a line for each: its name, the name of its file, its kernel or a dash, the file.
@@ -219,8 +192,8 @@ show_kernels() {
 }
 
 main() {
-	parse "$@"
-	export QUICK DEEP
+	parse_options "$@"
+	export QUICK=$quick DEEP=$deep
 	if ((list)); then
 		list_checks
 		exit

@@ -8,7 +8,7 @@
 #   libfuzzer    mutate streams of operations, guided by coverage (the default)
 #   afl          the same with AFL++
 #   random       the long random test with one seed after the other
-#   --seconds N  stop after N seconds; without it, when interrupted or when something is found
+#   --seconds N  stop after N seconds, 1 to 31536000; without it, when interrupted or when something is found
 #   --help       print this text
 #
 # Engines that are named together run side by side, each on one CPU.  The two fuzzers are built with
@@ -23,29 +23,7 @@ set -euo pipefail
 
 WORK=$BUILD/fuzz
 LONGEST=2048
-seconds=0
-engines=()
-
-parse() {
-	while (($#)); do
-		case $1 in
-		--help)
-			usage
-			exit 0
-			;;
-		--seconds)
-			need_argument "$1" $#
-			need_number "$1" "$2" 1 31536000
-			seconds=$((10#$2))
-			shift
-			;;
-		libfuzzer | afl | random) engines+=("$1") ;;
-		*) die "'$1' is none of libfuzzer, afl, random, --seconds, --help" ;;
-		esac
-		shift
-	done
-	((${#engines[@]})) || engines=(libfuzzer)
-}
+seconds=0 words=()
 
 # build VARIANT TARGET
 build() {
@@ -117,9 +95,13 @@ fuzz_random() {
 	echo "random: $runs streams of 200000"
 }
 
-parse "$@"
+parse_options "$@"
+((${#words[@]})) || words=(libfuzzer)
+for engine in "${words[@]}"; do
+	need_one_of '' "$engine" libfuzzer afl random
+done
 need_packages gcc libc6-dev make xz-utils linux-source-6.12
-for engine in "${engines[@]}"; do
+for engine in "${words[@]}"; do
 	case $engine in
 	libfuzzer)
 		need_packages clang libclang-rt-14-dev
@@ -133,7 +115,7 @@ for engine in "${engines[@]}"; do
 	esac
 done
 jobs=() bad=0 SECONDS=0
-for engine in "${engines[@]}"; do
+for engine in "${words[@]}"; do
 	"fuzz_$engine" &
 	jobs+=($!)
 done

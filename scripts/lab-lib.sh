@@ -18,7 +18,7 @@ build_lab() {
 
 # lab_in_guest OUT PARAMETER... - replay in the kernel in use on one CPU whose clock counts
 # instructions; OUT gets what the module has in debugfs.  FILES are put into the guest's /.
-# shellcheck disable=SC2153 # the caller sets FILES
+# shellcheck disable=SC2153,SC2154 # the caller sets FILES and timeout
 lab_in_guest() {
 	local out=$1 file options=()
 
@@ -28,7 +28,7 @@ lab_in_guest() {
 		options+=(--file "$file")
 	done
 	mkdir -p "$out"
-	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem 2048 --timeout "$TIMEOUT" \
+	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem 2048 --timeout "$timeout" \
 		--kernel-module drm --module "$MODULES/lab/vmap_lab.ko" "${options[@]}" \
 		--script "$ROOT/scripts/guest/lab.sh" --out "$out" --log "$out/console.log" \
 		-- "${@:2}" >"$out/vm.log" 2>&1 || {

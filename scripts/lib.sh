@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lib.sh - what all scripts share: where things are, messages, checked numbers, Debian packages.
+# lib.sh - what all scripts share: where things are, messages, options, Debian packages.
 # Sourced, never run.
 #
 # Everything that a script makes goes below build/, which may be deleted at any time.  The machine
@@ -20,22 +20,8 @@ die() {
 	exit 2
 }
 
-# need_number OPTION VALUE MIN MAX - refuse a value that is not a whole number in [MIN, MAX].
-need_number() {
-	if [[ ! $2 =~ ^[0-9]{1,12}$ ]] || ((10#$2 < $3 || 10#$2 > $4)); then
-		die "$1: '$2' is not a whole number from $3 to $4"
-	fi
-}
-
-# need_argument OPTION COUNT - refuse an option that is the last word on the command line.
-need_argument() {
-	(($2 > 1)) || die "$1 needs an argument"
-}
-
-# usage - print the comment block at the top of the calling script.
-usage() {
-	sed -n '4,${/^#/!q;s/^# \{0,1\}//;p}' "$0"
-}
+# shellcheck source=scripts/options.sh
+. "$ROOT/scripts/options.sh"
 
 # apt_run ARGUMENT... - apt-get; it waits for its turn only where it installs, so we do elsewhere.
 apt_run() {

@@ -5,12 +5,12 @@
 #
 # usage: scripts/mutate.sh [--user | --kunit] [--all | --sample[=N] | --list | NAME...]
 #
-#   --all       every bug in mutations/
-#   --sample=N  one in N of them, different ones each day (the default, with N = 6)
-#   --list      print the bugs, each with the suite that should notice it
-#   --user      of these, only the bugs that the user-space tests, or the litmus tests, should notice
-#   --kunit     of these, only those that something in the debug kernel should notice
-#   --help      print this text
+#   --all         every bug in mutations/
+#   --sample[=N]  one in N of them, 1 to 1000, different ones each day (the default, with N = 6)
+#   --list        print the bugs, each with the suite that should notice it
+#   --user        of these, only the bugs that the user-space tests, or the litmus tests, should notice
+#   --kunit       of these, only those that something in the debug kernel should notice
+#   --help        print this text
 #
 # A bug is a file mutations/NAME.patch that begins with
 #
@@ -42,7 +42,7 @@ CONTROL=no-bug
 ALWAYS=span_size=2M
 COMMON='numa=fake=2 softlockup_panic=1 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1'
 PER_BOOT=16
-names=() kind=any
+user=0 kunit=0 all=0 sample=0 list=0 words=()
 caught=0 missed=0 broken=0
 
 all_names() {
@@ -63,10 +63,9 @@ chosen() {
 
 	while read -r name; do
 		suite=$(header "$name" suite)
-		case $kind:$suite in
-		any:* | user:user | user:litmus) echo "$name" ;;
-		kunit:user | kunit:litmus | user:*) ;;
-		*) echo "$name" ;;
+		case $suite in
+		user | litmus) ((kunit)) || echo "$name" ;;
+		*) ((user)) || echo "$name" ;;
 		esac
 	done
 }
@@ -79,50 +78,15 @@ list() {
 	done < <(all_names | chosen)
 }
 
-# sample N
-sample() {
-	awk -v day="$(($(date +%s) / 86400))" -v every="$1" '(NR + day) % every == 0'
-}
-
-parse() {
-	local word what=()
-
-	for word; do
-		case $word in
-		--help)
-			usage
-			exit 0
-			;;
-		--user | --kunit) kind=${word#--} ;;
-		--list | --all | --sample) what+=("$word") ;;
-		--sample=*)
-			need_number --sample "${word#*=}" 1 1000
-			what+=("$word")
-			;;
-		*)
-			[[ -e $ROOT/mutations/$word.patch ]] || die "'$word' is no option and no bug: see --list"
-			what+=("$word")
-			;;
-		esac
-	done
-	choose "${what[@]:---sample}"
-}
-
-choose() {
-	local word
-
-	for word; do
-		case $word in
-		--list)
-			list
-			exit 0
-			;;
-		--all) mapfile -t -O ${#names[@]} names < <(all_names | chosen) ;;
-		--sample) mapfile -t -O ${#names[@]} names < <(all_names | chosen | sample 6) ;;
-		--sample=*) mapfile -t -O ${#names[@]} names < <(all_names | chosen | sample "${word#*=}") ;;
-		*) names+=("$word") ;;
-		esac
-	done
+# names - of the bugs asked for.
+names() {
+	if ((${#words[@]})); then
+		printf '%s\n' "${words[@]}"
+	elif ((all)); then
+		all_names | chosen
+	else
+		all_names | chosen | awk -v day="$(($(date +%s) / 86400))" -v every="$sample" '(NR + day) % every == 0'
+	fi
 }
 
 # copy_tree - the sources as they are now, without what was built.
@@ -358,21 +322,29 @@ run_kunit() {
 	run_pending
 }
 
-parse "$@"
+parse_options "$@"
+for name in "${words[@]}"; do
+	[[ -e $ROOT/mutations/$name.patch ]] || die "'$name' is no bug: see --list"
+done
+if ((list)); then
+	list
+	exit
+fi
+[[ $sample == [1-9]* ]] || sample=6
 need_packages patch gcc make
 rm -rf "$WORK"
 copy_tree
-user=() litmus=() kunit=()
-for name in "${names[@]}"; do
+in_user=() in_litmus=() in_kunit=()
+while read -r name; do
 	case $(header "$name" suite) in
-	user) user+=("$name") ;;
-	litmus) litmus+=("$name") ;;
-	*) kunit+=("$name") ;;
+	user) in_user+=("$name") ;;
+	litmus) in_litmus+=("$name") ;;
+	*) in_kunit+=("$name") ;;
 	esac
-done
-((${#user[@]} == 0)) || run_user "${user[@]}"
-((${#litmus[@]} == 0)) || run_litmus "${litmus[@]}"
-((${#kunit[@]} == 0)) || run_kunit "${kunit[@]}"
+done < <(names)
+((${#in_user[@]} == 0)) || run_user "${in_user[@]}"
+((${#in_litmus[@]} == 0)) || run_litmus "${in_litmus[@]}"
+((${#in_kunit[@]} == 0)) || run_kunit "${in_kunit[@]}"
 echo "$caught caught, $missed missed, $broken broken"
 ((broken == 0)) || exit 2
 ((missed == 0))

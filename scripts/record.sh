@@ -38,53 +38,24 @@ set -euo pipefail
 STORM_MODULES=(drm xfs btrfs ext4 nf_tables sctp f2fs cifs)
 EVENTS=vmalloc:alloc_vmap_area,vmalloc:free_vmap_area_noflush,vmalloc:purge_vmap_area_lazy
 
-out='' workload='' guest=0 kernel=6.12 cpus=2 convert='' timeout=600 arguments=()
+# shellcheck disable=SC2034 # set_workload looks at them by name
+boot=0 fork_storm=0 modules=0 mount=0
+out='' guest=0 kernel=6.12 cpus=2 convert='' timeout=600 arguments=()
 
+# set_workload - to the one asked for.
 set_workload() {
-	[[ ! $workload ]] || die "--$1: there is a workload already: $workload"
-	workload=$1
-}
+	local name
 
-parse() {
-	local words=("$0" "$@")
-
-	while (($#)); do
-		case $1 in
-		--boot | --fork-storm | --modules | --mount)
-			set_workload "${1#--}"
-			guest=1
-			;;
-		--guest) guest=1 ;;
-		--help)
-			usage
-			exit 0
-			;;
-		--)
-			set_workload command
-			arguments=("${@:2}")
-			((${#arguments[@]})) || die "-- needs a command"
-			break
-			;;
-		*)
-			need_argument "$1" $#
-			set_option "$1" "$2"
-			shift
-			;;
+	workload=''
+	for name in boot fork-storm modules mount command; do
+		case $name in
+		command) ((${#arguments[@]})) || continue ;;
+		*) ((${name/-/_})) || continue ;;
 		esac
-		shift
+		[[ ! $workload ]] || die "--$name: there is a workload already: $workload"
+		workload=$name
 	done
-	command_line="scripts/record.sh ${words[*]:1}"
-}
-
-set_option() {
-	case $1 in
-	--out) out=$2 ;;
-	--kernel) kernel=$2 ;;
-	--convert) convert=$2 ;;
-	--cpus) need_number "$1" "$2" 1 64 && cpus=$2 ;;
-	--timeout) need_number "$1" "$2" 1 86400 && timeout=$2 ;;
-	*) die "unknown option '$1': see --help" ;;
-	esac
+	[[ ! $workload || $workload == command ]] || guest=1
 }
 
 check_options() {
@@ -161,7 +132,11 @@ write_trace() {
 	esac
 }
 
-parse "$@"
+words=("$0" "$@")
+command_line="scripts/record.sh ${words[*]:1}"
+unset words
+parse_options "$@"
+set_workload
 check_options
 build_lab
 work=$(mktemp -d "$BUILD/record.XXXXXX")

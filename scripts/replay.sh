@@ -8,8 +8,8 @@
 #        scripts/replay.sh [option]... --workload NAME
 #
 #   --index A,B,...  the structures, or all (the default)
-#   --workload NAME  instead of a trace: le_fit, b_fit, ne_fit, long_busy_list, random,
-#                    random_align, lifo or heavy
+#   --workload NAME  instead of a trace, one of le_fit, b_fit, ne_fit, long_busy_list, random,
+#                    random_align, lifo, heavy
 #   --n N            areas live at once in a workload, 1 to 1000000 (10000)
 #   --ops N          allocations measured in a workload, 1 to 1000000 (20000)
 #   --seed N         of a workload's random choices, 0 to 999999999999 (1)
@@ -34,45 +34,7 @@ set -euo pipefail
 # shellcheck source=scripts/lab-lib.sh
 . "$ROOT/scripts/lab-lib.sh"
 
-index=all workload='' n=10000 ops=20000 seed=1 native=1 guest=1 kernel=6.12 out='' trace=''
-TIMEOUT=1200
-
-set_option() {
-	case $1 in
-	--index) index=$2 ;;
-	--workload) workload=$2 ;;
-	--n) need_number "$1" "$2" 1 1000000 && n=$2 ;;
-	--ops) need_number "$1" "$2" 1 1000000 && ops=$2 ;;
-	--seed) need_number "$1" "$2" 0 999999999999 && seed=$2 ;;
-	--kernel) kernel=$2 ;;
-	--out) out=$2 ;;
-	--timeout) need_number "$1" "$2" 1 86400 && TIMEOUT=$2 ;;
-	*) die "unknown option '$1': see --help" ;;
-	esac
-}
-
-parse() {
-	while (($#)); do
-		case $1 in
-		--help)
-			usage
-			exit 0
-			;;
-		--native) guest=0 ;;
-		--guest) native=0 ;;
-		-*)
-			need_argument "$1" $#
-			set_option "$1" "$2"
-			shift
-			;;
-		*)
-			[[ ! $trace ]] || die "one trace at a time: '$trace' or '$1'?"
-			trace=$1
-			;;
-		esac
-		shift
-	done
-}
+index=all workload='' n=10000 ops=20000 seed=1 native=0 guest=0 kernel=6.12 out='' timeout=1200 words=()
 
 KERNEL_ONLY='maple|maple_tree|iova|drm_mm|gen_pool'
 USER_INDEXES='tree|busy_list|free_list|segregated|buddy|vmem|recorded'
@@ -80,7 +42,8 @@ USER_INDEXES='tree|busy_list|free_list|segregated|buddy|vmem|recorded'
 check_options() {
 	local name names
 
-	((native || guest)) || die "--native and --guest exclude each other"
+	((!native || !guest)) || die "--native and --guest exclude each other"
+	((${#words[@]} <= 1)) || die "one trace at a time: '${words[0]}' or '${words[1]}'?"
 	[[ $trace || $workload ]] || die "a trace is missing: see --help"
 	[[ ! $trace || ! $workload ]] || die "--workload: there is a trace already: '$trace'"
 	[[ ! $trace || -r $trace ]] || die "cannot read '$trace'"
@@ -147,7 +110,8 @@ plot_all() {
 		-e "names='${names[*]}'; timed='${timed[*]}'" "$ROOT/scripts/replay.gp" || die "gnuplot failed: see its message above"
 }
 
-parse "$@"
+parse_options "$@"
+trace=${words[0]-}
 check_options
 need_packages gnuplot-nox
 build_lab
@@ -161,11 +125,11 @@ mkdir -p "$out"
 if [[ $trace ]]; then
 	"$LAB" --index tree --trace "$trace" >/dev/null || exit
 fi
-if ((native)); then
+if ((!guest)); then
 	run_native
 	[[ ! -d $out/native ]] || plot_all "$out/native" nanoseconds
 fi
-if ((guest)); then
+if ((!native)); then
 	run_guest
 	plot_all "$out/guest" instructions
 fi

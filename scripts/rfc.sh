@@ -28,7 +28,7 @@ set -euo pipefail
 # shellcheck source=scripts/lab-lib.sh
 . "$ROOT/scripts/lab-lib.sh"
 
-native=1 guest=1 kernel=6.12 ops=2000 runs=5 TIMEOUT=1800
+native=0 guest=0 kernel=6.12 ops=2000 runs=5 timeout=1800
 OUT=$BUILD/lab/rfc
 INDEXES=busy_list,tree
 
@@ -43,36 +43,6 @@ declare -A RFC_X86=([le_fit]="5 6 6 7 7" [b_fit]="-3.74 1.94 0.87 0.77 3.04"
 	[ne_fit]="0.64 0.06 0.11 0.12 0.02" [long_busy_list]="73 74 72 69 73")
 declare -A RFC_ARM=([le_fit]="11.19 23.73 23.79 23.78 23.48" [b_fit]="27.33 30.52 23.35 30.17 23.15"
 	[ne_fit]="2.57 -2.62 -2.56 -2.66 3.86" [long_busy_list]="86 95 84 92 93")
-
-parse() {
-	while (($#)); do
-		case $1 in
-		--help)
-			usage
-			exit 0
-			;;
-		--native) guest=0 ;;
-		--guest) native=0 ;;
-		*)
-			need_argument "$1" $#
-			set_option "$1" "$2"
-			shift
-			;;
-		esac
-		shift
-	done
-	((native || guest)) || die "--native and --guest exclude each other"
-}
-
-set_option() {
-	case $1 in
-	--kernel) kernel=$2 ;;
-	--ops) need_number "$1" "$2" 100 100000 && ops=$2 ;;
-	--runs) need_number "$1" "$2" 1 20 && runs=$2 ;;
-	--timeout) need_number "$1" "$2" 1 86400 && TIMEOUT=$2 ;;
-	*) die "unknown option '$1': see --help" ;;
-	esac
-}
 
 # all_loads - TEST:N:OPS:SEED, a line each: the runs of each test, then the growth.
 all_loads() {
@@ -108,7 +78,7 @@ measure_guest() {
 	build_modules >"$BUILD/lab/modules.log" 2>&1 ||
 		die "cannot build vmap_lab.ko: see $BUILD/lab/modules.log"
 	mkdir -p "$OUT/guest"
-	"$ROOT/scripts/vm.sh" --kernel "$kernel" --icount --mem 2048 --timeout "$TIMEOUT" \
+	"$ROOT/scripts/vm.sh" --kernel "$kernel" --icount --mem 2048 --timeout "$timeout" \
 		--kernel-module drm --module "$MODULES/lab/vmap_lab.ko" \
 		--script "$ROOT/scripts/guest/rfc.sh" --out "$OUT/guest" \
 		--log "$OUT/guest/console.log" -- "$INDEXES" "${loads[@]}" >"$OUT/guest/vm.log" 2>&1 ||
@@ -159,16 +129,17 @@ report() {
 	done
 }
 
-parse "$@"
+parse_options "$@"
+((!native || !guest)) || die "--native and --guest exclude each other"
 need_packages jq
 build_lab
 mapfile -t loads < <(all_loads)
 rm -rf "$OUT"
-if ((native)); then
+if ((!guest)); then
 	measure_native
 	report "$OUT/native" nanoseconds
 fi
-if ((guest)); then
+if ((!native)); then
 	measure_guest
 	report "$OUT/guest" instructions
 fi

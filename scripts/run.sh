@@ -26,39 +26,7 @@ set -euo pipefail
 # shellcheck source=scripts/kernels.sh
 . "$ROOT/scripts/kernels.sh"
 
-kernels=() threads=2 loops=10000 timeout=900 append='' results_root=$BUILD/results
-parameters=() clock=(--cpus 2)
-
-parse() {
-	while (($#)); do
-		case $1 in
-		--help)
-			usage
-			exit 0
-			;;
-		--icount)
-			clock=(--icount)
-			shift
-			continue
-			;;
-		--)
-			parameters=("${@:2}")
-			break
-			;;
-		esac
-		need_argument "$1" $#
-		case $1 in
-		--kernel) kernels+=("$2") ;;
-		--threads) need_number "$1" "$2" 1 64 && threads=$2 ;;
-		--loops) need_number "$1" "$2" 1 1000000 && loops=$2 ;;
-		--append) append=$2 ;;
-		--results) results_root=$2 ;;
-		--timeout) need_number "$1" "$2" 1 86400 && timeout=$2 ;;
-		*) die "unknown option '$1': see --help" ;;
-		esac
-		shift 2
-	done
-}
+kernel=() threads=2 loops=10000 timeout=900 append='' results=$BUILD/results icount=0 arguments=()
 
 # all_passed FILE - did the run end, with something passed and nothing failed or left out?
 all_passed() {
@@ -69,40 +37,40 @@ all_passed() {
 
 # run KERNEL - sets status to 1 if anything in it failed.
 run() {
-	local results
+	local dir clock=(--cpus 2)
 
+	((!icount)) || clock=(--icount)
 	kernel_use "$1"
-	results=$results_root/$KERNEL_NAME
-	rm -rf "$results"
-	mkdir -p "$results"
+	dir=$results/$KERNEL_NAME
+	rm -rf "$dir"
+	mkdir -p "$dir"
 	say "building for $KERNEL_RELEASE"
-	build_modules >"$results/build.log" 2>&1 || die "cannot build: see $results/build.log"
+	build_modules >"$dir/build.log" 2>&1 || die "cannot build: see $dir/build.log"
 	say "booting $KERNEL_RELEASE"
 	"$ROOT/scripts/vm.sh" --kernel "$1" "${clock[@]}" --mem 2048 --timeout "$timeout" \
 		--append "$append" \
 		--module "$MODULES/vmap_arena.ko" --module "$MODULES/test_vmalloc.ko" \
-		--script "$ROOT/scripts/guest/run.sh" --out "$results" --log "$results/console.log" \
-		-- "nr_threads=$threads" "test_loop_count=$loops" "${parameters[@]}" || status=1
-	all_passed "$results/results.json" || status=1
+		--script "$ROOT/scripts/guest/run.sh" --out "$dir" --log "$dir/console.log" \
+		-- "nr_threads=$threads" "test_loop_count=$loops" "${arguments[@]}" || status=1
+	all_passed "$dir/results.json" || status=1
 }
 
 report() {
-	local kernel results
+	local dir
 
-	for kernel; do
-		results=$results_root/$kernel
-		printf '\nLinux %s: %s\n' "$kernel" "$results"
-		jq -r -f "$ROOT/scripts/results.jq" "$results/results.json" ||
-			echo "no results: see $results/console.log"
+	for dir in "${@/#/$results/}"; do
+		printf '\nLinux %s: %s\n' "${dir##*/}" "$dir"
+		jq -r -f "$ROOT/scripts/results.jq" "$dir/results.json" ||
+			echo "no results: see $dir/console.log"
 	done
 }
 
-parse "$@"
-((${#kernels[@]})) || kernels=("${STOCK_KERNELS[@]}")
+parse_options "$@"
+((${#kernel[@]})) || kernel=("${STOCK_KERNELS[@]}")
 need_packages jq
 names=() status=0
-for kernel in "${kernels[@]}"; do
-	run "$kernel"
+for name in "${kernel[@]}"; do
+	run "$name"
 	names+=("$KERNEL_NAME")
 done
 report "${names[@]}"

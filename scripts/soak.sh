@@ -23,25 +23,7 @@ set -euo pipefail
 
 minutes=10 kernel=6.12 cpus=4 threads=8
 
-parse() {
-	while (($#)); do
-		if [[ $1 == --help ]]; then
-			usage
-			exit 0
-		fi
-		need_argument "$1" $#
-		case $1 in
-		--minutes) need_number "$1" "$2" 1 10000 && minutes=$2 ;;
-		--kernel) kernel=$2 ;;
-		--cpus) need_number "$1" "$2" 1 64 && cpus=$2 ;;
-		--threads) need_number "$1" "$2" 1 64 && threads=$2 ;;
-		*) die "unknown option '$1': see --help" ;;
-		esac
-		shift 2
-	done
-}
-
-parse "$@"
+parse_options "$@"
 case $kernel in
 debug | kcsan) "$ROOT/scripts/testkernel.sh" "$kernel" ;;
 esac

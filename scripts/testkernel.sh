@@ -28,25 +28,7 @@ CONFIGS=$ROOT/scripts/testkernel
 KCSAN_WORDS=(KCSAN_SANITIZE=n KCSAN_SANITIZE_{rbtree,llist}.o=y
 	KCSAN_INSTRUMENT_BARRIERS_{spinlock,spinlock_debug,mutex,rwsem,refcount}.o=y
 	KCSAN_INSTRUMENT_BARRIERS_{tree,srcutree,smp,softirq,irq_work,workqueue,kthread}.o=y)
-force=0
-flavours=()
-
-parse() {
-	local word
-
-	for word; do
-		case $word in
-		--help)
-			usage
-			exit 0
-			;;
-		--force) force=1 ;;
-		debug | kcsan | clang) flavours+=("$word") ;;
-		*) die "'$word' is none of debug, kcsan, clang, --force, --help" ;;
-		esac
-	done
-	((${#flavours[@]})) || flavours=(debug)
-}
+force=0 words=()
 
 # unpack_source - sets source to the kernel's source tree, unpacked at most once a version.
 unpack_source() {
@@ -139,11 +121,15 @@ deliver() {
 	echo "$1 $(realpath -m "$dir/image") $(realpath "$dir/headers")"
 }
 
-parse "$@"
+parse_options "$@"
+((${#words[@]})) || words=(debug)
+for flavour in "${words[@]}"; do
+	need_one_of '' "$flavour" debug kcsan clang
+done
 need_packages "$PACKAGE" gcc libc6-dev make bc bison flex libelf-dev xz-utils
 version=$(dpkg-query -W -f '${Version}' "$PACKAGE")
 mkdir -p "$WORK"
-for flavour in "${flavours[@]}"; do
+for flavour in "${words[@]}"; do
 	exec 9>"$WORK/$flavour.lock"
 	flock 9
 	deliver "$flavour"

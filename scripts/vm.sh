@@ -22,7 +22,8 @@
 #   --cpu MODEL     QEMU's CPU model (qemu64; with KVM: host; arm64: max)
 #   --append WORDS  more words for the kernel's command line; may be repeated
 #   --icount        one CPU whose clock counts instructions: the same build, the same figures
-#   --accel A       kvm, tcg, or auto (the default: KVM if a guest really boots with it); arm64: tcg
+#   --accel A       one of auto, kvm, tcg; auto, the default, is KVM if a guest really boots with it;
+#                   arm64: tcg
 #   --timeout S     seconds until a guest that hangs is ended, 1 to 86400 (600)
 #   --help          print this text
 #
@@ -45,60 +46,16 @@ SPLAT+='|list_(add|del) corruption|Objects remaining|unreferenced object|kmemlea
 SPLAT+='|Out of memory|nobody cared|Voluntary context switch'
 
 kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 low_mem='' cpu='' append='' icount=0 accel=auto timeout=600
-modules=() kernel_modules=() files=() arguments=()
-
-parse() {
-	while (($#)); do
-		case $1 in
-		--help)
-			usage
-			exit 0
-			;;
-		--icount)
-			icount=1
-			shift
-			continue
-			;;
-		--)
-			arguments=("${@:2}")
-			return
-			;;
-		esac
-		need_argument "$1" $#
-		case $1 in
-		--kernel) kernel=$2 ;;
-		--script) script=$2 ;;
-		--module) modules+=("$2") ;;
-		--kernel-module) kernel_modules+=("$2") ;;
-		--file) files+=("$2") ;;
-		--share) share=$2 ;;
-		--out) out=$2 ;;
-		--log) log=$2 ;;
-		--cpus) need_number "$1" "$2" 1 64 && cpus=$2 ;;
-		--mem) need_number "$1" "$2" 128 65536 && mem=$2 ;;
-		--low-mem) need_number "$1" "$2" 128 3072 && low_mem=$2 ;;
-		--cpu) cpu=$2 ;;
-		--append) append+=" $2" ;;
-		--accel) accel=$2 ;;
-		--timeout) need_number "$1" "$2" 1 86400 && timeout=$2 ;;
-		*) die "unknown option '$1': see --help" ;;
-		esac
-		shift 2
-	done
-}
+module=() kernel_module=() file=() arguments=()
 
 check_options() {
-	local file
+	local needed
 
 	[[ $script ]] || die "--script is missing: see --help"
-	for file in "$script" "${modules[@]}" "${files[@]}"; do
-		[[ -r $file ]] || die "cannot read '$file'"
+	for needed in "$script" "${module[@]}" "${file[@]}"; do
+		[[ -r $needed ]] || die "cannot read '$needed'"
 	done
 	[[ ! $share || -d $share ]] || die "--share: there is no directory '$share'"
-	case $accel in
-	auto | kvm | tcg) ;;
-	*) die "--accel: '$accel' is not one of auto, kvm, tcg" ;;
-	esac
 	if ((icount)); then
 		cpus=1 accel=tcg
 	fi
@@ -110,10 +67,10 @@ copy_kernel_modules() {
 
 	mkdir "$1"
 	: >"$1/order"
-	((${#kernel_modules[@]})) || return 0
+	((${#kernel_module[@]})) || return 0
 	[[ -s $KERNEL_ROOT/lib/modules/$KERNEL_RELEASE/modules.dep ]] ||
 		depmod -b "$KERNEL_ROOT/" "$KERNEL_RELEASE"
-	for name in "${kernel_modules[@]}"; do
+	for name in "${kernel_module[@]}"; do
 		modprobe -d "$KERNEL_ROOT/" -S "$KERNEL_RELEASE" --show-depends "$name" ||
 			die "--kernel-module: $KERNEL_RELEASE has no module '$name'"
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$work/wanted"
@@ -135,8 +92,8 @@ make_initramfs() {
 	cp "$busybox" "$1/bin/"
 	cp "$ROOT"/scripts/guest/{init,*lib.sh} "$1/"
 	cp "$script" "$1/script"
-	((${#modules[@]} == 0)) || cp "${modules[@]}" "$1/modules/"
-	((${#files[@]} == 0)) || cp "${files[@]}" "$1/"
+	((${#module[@]} == 0)) || cp "${module[@]}" "$1/modules/"
+	((${#file[@]} == 0)) || cp "${file[@]}" "$1/"
 	: >"$1/arguments"
 	((${#arguments[@]} == 0)) || printf '%s\n' "${arguments[@]}" >"$1/arguments"
 	copy_kernel_modules "$1/kernel-modules"
@@ -199,7 +156,7 @@ script_status() {
 # shellcheck disable=SC2030,SC2031 # the options are meant for this subshell only
 probe_kvm() (
 	[[ -r /dev/kvm && -w /dev/kvm ]] || return
-	accel=kvm script=/dev/null timeout=20 append='' cpu='' modules=() kernel_modules=() files=()
+	accel=kvm script=/dev/null timeout=20 append='' cpu='' module=() kernel_module=() file=()
 	boot "$work/probe" >/dev/null
 	[[ $(script_status "$work/probe") == 0 ]]
 ) 2>/dev/null
@@ -246,7 +203,7 @@ hand_over() {
 	[[ ! $out ]] || tar -C "$out" --exclude=./.status -xf "$1.tar" 2>/dev/null || true
 }
 
-parse "$@"
+parse_options "$@"
 check_options
 need_packages busybox-static cpio kmod xz-utils
 kernel_use "$kernel"
