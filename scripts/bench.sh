@@ -37,11 +37,8 @@
 # Exit status: 0 if all was measured, whatever the figures; 1 if something failed; 2 for a bad
 # option.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 # shellcheck source=scripts/bench-plan.sh
 . "$ROOT/scripts/bench-plan.sh"
 

@@ -9,11 +9,8 @@
 #   QUICK      1 if time is short, else 0
 # Its exit status counts as well; see check.sh.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 # shellcheck source=scripts/guest/lib.sh
 . "$ROOT/scripts/guest/lib.sh"
 # shellcheck source=scripts/kunit-lib.sh

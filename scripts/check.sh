@@ -27,7 +27,6 @@
 # Logs are kept in build/check/.  Exit status: 0 if nothing failed, 1 if something did, 2 for a bad
 # option.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 

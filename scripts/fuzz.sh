@@ -17,7 +17,6 @@
 #
 # Exit status: 0 if nothing was found, 1 if something was, 2 for a bad option or a build that fails.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,17 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernels.sh - the kernels we run on, and our modules built for each.  Sourced, after lib.sh.
+# kernels.sh - the kernels we run on, and our modules built for each.  Sourced by lib.sh.
 #
-# A kernel has a name (6.1) or is the path of an image.  A named one is a stock Debian kernel: its
-# image and its headers are downloaded together, so that they are of one version, and unpacked in
-# build/kernels/NAME/.  Neither is installed, because the 6.12 headers would pull in an image and
-# touch the host's /boot.  A cached kernel is fetched anew when apt knows of another version of it.
-#
-# Packages of another architecture, or of another suite than the machine's, are looked up with an apt
-# of our own, so that the machine's dpkg is told of none.  The build tools beside foreign headers are
-# native ones.  Those of another suite run, with that suite's compiler, in a tree of it (suites.sh): the
-# Makefile of such headers goes there by itself, whoever calls it.
+# A kernel has a name (6.1) or is the path of an image.  A named one is a stock Debian kernel, in
+# build/kernels/NAME/: see kernel-fetch.sh.
 #
 # kernel_use sets, for the kernel it is given:
 #   KERNEL_NAME     what its build directories are called
@@ -29,28 +22,28 @@ KERNEL_MISSING=2
 
 # shellcheck source=scripts/suites.sh
 . "$ROOT/scripts/suites.sh"
+# shellcheck source=scripts/kernel-fetch.sh
+. "$ROOT/scripts/kernel-fetch.sh"
 
-KERNEL_NAMES=(6.1 6.12 7.2 7.3 6.1-rt 6.12-rt 7.2-rt 6.1-arm64 6.12-arm64 7.2-arm64 6.12-arm64-16k
-	7.2-arm64-16k)
+# Of each: its name, the meta packages of its image and headers, and the suite that has them if that is not the
+# machine's.
+KERNEL_TABLE='6.1 linux-image-amd64 linux-headers-amd64
+6.12 linux-image-6.12-amd64 linux-headers-6.12-amd64
+7.2 linux-image-amd64 linux-headers-amd64 sid
+7.3 linux-image-amd64 linux-headers-amd64 experimental
+6.1-rt linux-image-rt-amd64 linux-headers-rt-amd64
+6.12-rt linux-image-6.12-rt-amd64 linux-headers-6.12-rt-amd64
+7.2-rt linux-image-rt-amd64 linux-headers-rt-amd64 sid
+6.1-arm64 linux-image-arm64:arm64 linux-headers-arm64:arm64
+6.12-arm64 linux-image-6.12-arm64:arm64 linux-headers-6.12-arm64:arm64
+7.2-arm64 linux-image-arm64:arm64 linux-headers-arm64:arm64 sid
+6.12-arm64-16k linux-image-arm64-16k:arm64 linux-headers-arm64-16k:arm64 trixie
+7.2-arm64-16k linux-image-arm64-16k:arm64 linux-headers-arm64-16k:arm64 sid'
+mapfile -t KERNEL_NAMES < <(cut -d ' ' -f 1 <<<"$KERNEL_TABLE")
 
-# kernel_packages NAME - the meta packages of its image and headers, and the suite that has them if that
-# is not the machine's.
+# kernel_packages NAME - its meta packages and suite.
 kernel_packages() {
-	case $1 in
-	6.1) echo linux-image-amd64 linux-headers-amd64 ;;
-	6.12) echo linux-image-6.12-amd64 linux-headers-6.12-amd64 ;;
-	7.2) echo linux-image-amd64 linux-headers-amd64 sid ;;
-	7.3) echo linux-image-amd64 linux-headers-amd64 experimental ;;
-	6.1-rt) echo linux-image-rt-amd64 linux-headers-rt-amd64 ;;
-	6.12-rt) echo linux-image-6.12-rt-amd64 linux-headers-6.12-rt-amd64 ;;
-	7.2-rt) echo linux-image-rt-amd64 linux-headers-rt-amd64 sid ;;
-	6.1-arm64) echo linux-image-arm64:arm64 linux-headers-arm64:arm64 ;;
-	6.12-arm64) echo linux-image-6.12-arm64:arm64 linux-headers-6.12-arm64:arm64 ;;
-	7.2-arm64) echo linux-image-arm64:arm64 linux-headers-arm64:arm64 sid ;;
-	6.12-arm64-16k) echo linux-image-arm64-16k:arm64 linux-headers-arm64-16k:arm64 trixie ;;
-	7.2-arm64-16k) echo linux-image-arm64-16k:arm64 linux-headers-arm64-16k:arm64 sid ;;
-	*) return 1 ;;
-	esac
+	awk -v name="$1" '$1 == name { $1 = ""; print; found = 1 } END { exit !found }' <<<"$KERNEL_TABLE"
 }
 
 # kernel_suite NAME - the suite it comes from; nothing if that is the machine's.
@@ -61,149 +54,9 @@ kernel_suite() {
 	echo "$suite"
 }
 
-# kernel_use_apt NAME - let apt be the one that knows the packages of a kernel.
-kernel_use_apt() {
-	local suite
-
-	suite=$(kernel_suite "$1")
-	if [[ $suite ]]; then
-		use_suite_apt "$suite" || {
-			say "cannot have the package lists of $suite: see $BUILD/apt-$$.log"
-			exit "$KERNEL_MISSING"
-		}
-	elif [[ $1 == *-arm64* ]]; then
-		own_apt "$BUILD/kernels/apt"
-	fi
-}
-
-# kernel_depends PACKAGE KIND - those of its dependencies that are called linux-KIND-*.
-kernel_depends() {
-	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Depends: //p' | tr ',|' '\n' |
-		awk -v kind="^linux-($2)-" '$1 ~ kind { print $1 }' | sort -u
-}
-
-kernel_candidate() {
-	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: //p'
-}
-
-# kernel_image NAME - the package of the image that apt would give for it.  A suite goes on to the next
-# version some day; then what it has is not this kernel.
-kernel_image() {
-	local meta image
-
-	read -r meta _ <<<"$(kernel_packages "$1")"
-	image=$(kernel_depends "$meta" image)
-	if [[ $image != linux-image-"${1%%-*}"[.-]* ]]; then
-		say "apt knows no $1: ${meta%:*} is ${image:-nothing}"
-		return 1
-	fi
-	echo "$image"
-}
-
-# kernel_download NAME DIR - the packages of image, modules, headers and build tools, as files in DIR.
-kernel_download() {
-	local meta image headers arch='' parts
-
-	read -ra meta <<<"$(kernel_packages "$1")"
-	image=$(kernel_image "$1") || return
-	headers=$(kernel_depends "${meta[1]}" headers)
-	[[ ${image#linux-image-} == "${headers#linux-headers-}" ]] || {
-		say "apt knows no image and headers of one version for $1"
-		return 1
-	}
-	[[ $1 != *-arm64* ]] || arch=:arm64
-	mapfile -t parts < <(kernel_depends "$headers$arch" 'headers|kbuild' &&
-		kernel_depends "$image$arch" 'base|binary|modules' | sed "s/$/$arch/")
-	[[ ! $arch ]] || parts+=("busybox-static$arch")
-	cd "$2" && apt_run -o APT::Sandbox::User=root download "$image$arch" "$headers$arch" "${parts[@]}"
-}
-
-# kernel_enters DIRECTORY SUITE - let headers be built against in a tree of their suite.  Called outside,
-# their Makefile goes into the tree and calls itself, with all that it was told.
-kernel_enters() {
-	local makefile
-
-	makefile=$(sed "s|^KBUILD_OUTPUT *=.*|KBUILD_OUTPUT = \$(here)|" "$1/Makefile")
-	cat >"$1/Makefile" <<-END
-		here := \$(patsubst %/,%,\$(dir \$(realpath \$(lastword \$(MAKEFILE_LIST)))))
-		ifdef SUITE_ENTERED
-		$makefile
-		else
-		.DEFAULT_GOAL := modules
-		FORCE Makefile: ;
-		%: FORCE; +@\$(here)/../../../../../suites/$2/enter make -C \$(here) \$@
-		.PHONY: FORCE
-		endif
-	END
-}
-
-# kernel_unpack DIR [SUITE] - what was downloaded there becomes DIR/root; its paths no longer name
-# /usr/src.
-kernel_unpack() {
-	local package release image
-
-	for package in "$1"/*.deb; do
-		dpkg-deb -x "$package" "$1/root"
-	done
-	[[ -e $1/root/lib ]] || ln -s usr/lib "$1/root/lib"
-	release=$(ls "$1/root/lib/modules")
-	image=root/boot/vmlinuz-$release
-	[[ -e $1/$image ]] || image=root/lib/modules/$release/vmlinuz
-	sed -i "s|^include /usr/src/|include \$(dir \$(lastword \$(MAKEFILE_LIST)))../|" \
-		"$1/root/usr/src/linux-headers-$release/Makefile"
-	[[ ! ${2-} ]] || kernel_enters "$1/root/usr/src/linux-headers-$release" "$2"
-	find "$1/root/lib/modules/$release" -maxdepth 1 -type l -delete
-	ln -s "$image" "$1/image"
-	ln -s "root/usr/src/linux-headers-$release" "$1/headers"
-	echo "$release" >"$1/release"
-	rm -f "$1"/*.deb
-}
-
 # toolchain_suite SUITE - where the compiler for its kernels is: experimental is no whole suite.
 toolchain_suite() {
 	echo "${1/experimental/sid}"
-}
-
-kernel_fetch() {
-	local dir=$BUILD/kernels/$1 new=$BUILD/kernels/.$1.new meta suite
-
-	read -r meta _ suite <<<"$(kernel_packages "$1")"
-	say "fetching the Debian kernel $1"
-	rm -rf "$new"
-	mkdir -p "$new"
-	if ! (kernel_download "$1" "$new"); then
-		say "fetching the package lists"
-		apt_run update --error-on=any || true
-		(kernel_download "$1" "$new") || {
-			say "cannot download the kernel $1: see $BUILD/apt-$$.log"
-			exit "$KERNEL_MISSING"
-		}
-	fi
-	kernel_candidate "$meta" >"$new/version"
-	kernel_unpack "$new" "$(toolchain_suite "$suite")"
-	rm -rf "$dir"
-	mv "$new" "$dir"
-}
-
-# kernel_cached NAME - is it here, and of the version that apt would give, as far as its lists say?
-kernel_cached() {
-	local version=$BUILD/kernels/$1/version meta candidate
-
-	[[ -s $version ]] || return
-	kernel_image "$1" >/dev/null 2>&1 || return 0
-	read -r meta _ <<<"$(kernel_packages "$1")"
-	candidate=$(kernel_candidate "$meta")
-	[[ -z $candidate || $candidate == "$(<"$version")" ]]
-}
-
-# kernel_settled NAME - is it here, and have the lists of its suite not changed since it was looked for in
-# them?  To ask apt takes seconds.
-kernel_settled() {
-	local suite lists
-
-	suite=$(kernel_suite "$1")
-	lists=$BUILD/kernels/suites/$suite/lists
-	[[ $suite && -d $lists && $BUILD/kernels/$1/version -nt $lists ]]
 }
 
 # kernel_use_made NAME - a kernel that stands in build/kernels/NAME/, however it came there.

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab-lib.sh - what record.sh, replay.sh and rfc.sh share.  Sourced, after lib.sh and kernels.sh.
+# lab-lib.sh - what record.sh, replay.sh and rfc.sh share.  Sourced, after lib.sh.
 
 # build_lab - build the lab as a user program; sets LAB to it.
 build_lab() {

@@ -7,6 +7,7 @@
 # Everything that a script makes goes below build/, which may be deleted at any time.  The machine
 # itself is changed in one way only: Debian packages that are missing are installed, and named.
 
+set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$ROOT/build
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -111,3 +112,6 @@ use_suite_apt() {
 	own_apt "$dir" "Dir::Etc::sourcelist \"$dir/sources\";" 'Dir::Etc::sourceparts "-";'
 	compgen -G "$dir/lists/*_Packages*" >/dev/null || apt_run update --error-on=any
 }
+
+# shellcheck source=scripts/kernels.sh
+. "$ROOT/scripts/kernels.sh"

@@ -28,11 +28,8 @@
 # Logs are kept in build/mutate/.  Exit status: 0 if all bugs were caught, 1 if one was missed, 2 for
 # a bad option or if one was broken.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 # shellcheck source=scripts/litmus-lib.sh
 . "$ROOT/scripts/litmus-lib.sh"
 

@@ -14,7 +14,6 @@
 #
 # Only what the two modules are built from is taken along.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -26,11 +26,8 @@
 # The kernel that is recorded must have vmalloc's tracepoints: Linux 6.2 or later.  Exit status: 0;
 # 2 for a bad option or if nothing could be recorded.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 # shellcheck source=scripts/lab-lib.sh
 . "$ROOT/scripts/lab-lib.sh"
 

@@ -26,11 +26,8 @@
 # the plots as SVG: footprint, fragmentation, latency, and a map of the addresses over time for each
 # structure.  Exit status: 0; 2 for bad input.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 # shellcheck source=scripts/lab-lib.sh
 . "$ROOT/scripts/lab-lib.sh"
 

@@ -20,11 +20,8 @@
 # short, and comparable where it is long.  Results are kept in build/lab/rfc/.  Exit status: 0; 2
 # for bad input.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 # shellcheck source=scripts/lab-lib.sh
 . "$ROOT/scripts/lab-lib.sh"
 

@@ -20,11 +20,8 @@
 # PARAMETERs go to test_vmalloc.ko as they are; modinfo lists them.  The results are kept in
 # DIR/KERNEL/.  Exit status: 0 if every test passed on every kernel, 1 if not, 2 for a bad option.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 
 kernel=() threads=2 loops=10000 timeout=900 append='' results=$BUILD/results icount=0 arguments=()
 

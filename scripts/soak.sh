@@ -15,11 +15,8 @@
 # "verify" of every arena twice a second.  Figures and the kernel log are kept in build/soak/.  Exit
 # status: 0 if every round passed and every verify said ok, 1 if not, 2 for a bad option.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 
 minutes=10 kernel=6.12 cpus=4 threads=8
 

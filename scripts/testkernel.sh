@@ -16,7 +16,6 @@
 # The first build takes about six minutes on two cores; a kernel is built anew only when its
 # configuration, the source package or the compiler is another one.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -30,11 +30,8 @@
 # Exit status: the script's own; 2 for a bad option; 124 if time ran out; 125 if the guest died, or
 # if its kernel complained (a BUG, a warning, a splat of a checker): those lines are shown again.
 
-set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/kernels.sh
-. "$ROOT/scripts/kernels.sh"
 
 # What no healthy kernel prints.  It is looked for in the kernel's own lines only, which begin with
 # a time stamp, so a script may print any of these words.

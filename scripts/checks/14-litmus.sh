@@ -12,8 +12,6 @@
 
 # shellcheck source=scripts/litmus-lib.sh
 . "$ROOT/scripts/litmus-lib.sh"
-# shellcheck source=scripts/suites.sh
-. "$ROOT/scripts/suites.sh"
 
 SOURCE=/usr/src/linux-source-6.12.tar.xz
 
