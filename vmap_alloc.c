@@ -73,15 +73,19 @@ static struct vmap_extent *take_memory(struct vmap_arena *arena, unsigned long s
 	return extent;
 }
 
-/* Take an extent of a span that is still there. */
+/* Take an extent of a span that is still there, which @span is set to. */
 static struct vmap_extent *take_live_memory(struct vmap_arena *arena, unsigned long size,
-					    unsigned long align, gfp_t gfp, const void *caller)
+					    unsigned long align, gfp_t gfp, const void *caller,
+					    struct vmap_span **span)
 {
 	struct vmap_extent *extent;
 
 	for (;;) {
 		extent = take_memory(arena, size, align, gfp, caller);
-		if (IS_ERR(extent) || likely(span_of_live(extent->start)))
+		if (IS_ERR(extent))
+			return extent;
+		*span = span_of_live(extent->start);
+		if (likely(*span))
 			return extent;
 		lost_leave(arena, extent, false, caller);
 	}
@@ -312,13 +316,12 @@ static void *alloc_area_uncached(struct vmap_arena *arena, unsigned long size,
 	int place;
 
 	if (may_call_mm())
-		extent = take_live_memory(arena, size, align, gfp, caller);
+		extent = take_live_memory(arena, size, align, gfp, caller, &span);
 	if (IS_ERR(extent)) {
 		note_failure(arena, size, align, gfp, PTR_ERR(extent), caller);
 		take_ahead(arena, gfp);
 		return NULL;
 	}
-	span = span_of(extent->start);
 	if (!fill(span->window, extent->start, extent_end(extent) - arena->guard, gfp, node,
 		  &place)) {
 		note_failure(arena, size, align, gfp, -ENOMEM, caller);
@@ -653,18 +656,6 @@ void vmap_free_rcu(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_free_rcu);
 
-static void map_pages(struct vmap_window *window, unsigned long addr, struct page **pages,
-		      unsigned int count, pgprot_t prot)
-{
-	for (; count > UNMAP_BATCH >> PAGE_SHIFT; count -= UNMAP_BATCH >> PAGE_SHIFT) {
-		window_map(window, addr, pages, UNMAP_BATCH >> PAGE_SHIFT, prot);
-		addr += UNMAP_BATCH;
-		pages += UNMAP_BATCH >> PAGE_SHIFT;
-		cond_resched();
-	}
-	window_map(window, addr, pages, count, prot);
-}
-
 /* vmap_free() for @caller; not inlined where vmap_free() is, which then has a register more. */
 static noinline void free_for(const void *addr, const void *caller)
 {
@@ -727,24 +718,49 @@ static noinline void report_bad_page(struct page **pages, unsigned int bad, unsi
 			   bad, count - 1, pages && pages[bad] ? "no page of memory" : "NULL");
 }
 
-/* Can all of @pages be mapped?  Nothing is looked at where @count makes no sense. */
-static bool can_map(struct page **pages, unsigned int count, const void *caller)
+/* Map pages of the caller's, a batch after the other.  Return how many are good, from the first. */
+static unsigned int map_foreign(struct vmap_window *window, unsigned long addr,
+				struct page **pages, unsigned int count, pgprot_t prot)
 {
 	unsigned int done = 0, some, good;
 
-	if (!count || count > totalram_pages())
-		return false;
-	for (; done < count; done += some) {
+	for (;;) {
 		some = min_t(unsigned long, count - done, UNMAP_BATCH >> PAGE_SHIFT);
-		good = pages ? window_count_pages(pages + done, some) : 0;
-		if (unlikely(good < some)) {
-			report_bad_page(pages, done + good, count, caller);
-			return false;
-		}
-		if (unlikely(some < count - done))
-			cond_resched();
+		good = window_map_foreign(window, addr + done * PAGE_SIZE, pages + done, some, prot);
+		done += good;
+		if (likely(done == count) || good < some)
+			return done;
+		cond_resched();
 	}
-	return true;
+}
+
+static void *map_pages(struct vmap_arena *arena, struct page **pages, unsigned int count,
+		       pgprot_t prot, const void *caller)
+{
+	unsigned long size = (unsigned long)count << PAGE_SHIFT;
+	struct vmap_extent *extent;
+	struct vmap_span *span;
+	unsigned int good;
+
+	if (!count || count > totalram_pages())
+		return NULL;
+	if (!pages) {
+		report_bad_page(pages, 0, count, caller);
+		return NULL;
+	}
+	extent = take_live_memory(arena, size, PAGE_SIZE, GFP_KERNEL, caller, &span);
+	if (IS_ERR(extent))
+		return NULL;
+	extent->flags = VMAP_EXTENT_FOREIGN;
+	good = map_foreign(span->window, extent->start, pages, count, prot);
+	if (unlikely(good < count)) {
+		report_bad_page(pages, good, count, caller);
+		free_area(arena, extent);
+		return NULL;
+	}
+	shadow_open(extent->start, size);
+	publish(span, extent);
+	return (void *)extent->start;
 }
 
 /**
@@ -763,26 +779,18 @@ static bool can_map(struct page **pages, unsigned int count, const void *caller)
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 {
 	struct vmap_arena *arena = default_arena;
-	struct vmap_extent *extent;
-	struct vmap_span *span;
+	const void *caller = __builtin_return_address(0);
+	void *addr;
 
-	if (area_refuse_nmi(__builtin_return_address(0)))
+	if (area_refuse_nmi(caller))
 		return NULL;
 	might_sleep();
-	extent = can_map(pages, count, __builtin_return_address(0)) ?
-		 take_live_memory(arena, (unsigned long)count << PAGE_SHIFT, PAGE_SIZE, GFP_KERNEL,
-				  __builtin_return_address(0)) : ERR_PTR(-EINVAL);
-	if (IS_ERR(extent)) {
+	addr = map_pages(arena, pages, count, prot, caller);
+	if (unlikely(!addr))
 		arena_count(arena, fails);
-		return NULL;
-	}
-	span = span_of(extent->start);
-	map_pages(span->window, extent->start, pages, count, prot);
-	shadow_open(extent->start, (unsigned long)count << PAGE_SHIFT);
-	extent->flags |= VMAP_EXTENT_FOREIGN;
-	publish(span, extent);
-	take_ahead(arena, GFP_KERNEL);
-	return (void *)extent->start;
+	else
+		take_ahead(arena, GFP_KERNEL);
+	return addr;
 }
 EXPORT_SYMBOL_GPL(vmap_map_pages);
 

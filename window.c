@@ -259,30 +259,54 @@ void window_close(struct vmap_window *window)
 	kvfree(window);
 }
 
-/**
- * window_count_pages() - how many of some pages, from the first, can be mapped?
- * @pages: the pages
- * @count: how many to look at
- *
- * The kernel knows memory by subsections: one page of each is looked up.
- *
- * Context: any.
- * Return: the index of the first that is NULL or that no memory belongs to; @count if none is so.
+/*
+ * Is @page memory?  The kernel knows memory by subsections: one page of each is looked up, and
+ * @known is the one looked up last.
  */
-unsigned int window_count_pages(struct page **pages, unsigned int count)
+static __always_inline bool is_memory(struct page *page, unsigned long *known)
 {
-	unsigned long known = ULONG_MAX, pfn;
-	unsigned int i;
+	unsigned long pfn;
 
-	for (i = 0; i < count && pages[i]; i++) {
-		pfn = page_to_pfn(pages[i]);
-		if (likely(pfn >> PFN_SUBSECTION_SHIFT == known))
-			continue;
-		if (!pfn_valid(pfn))
-			break;
-		known = pfn >> PFN_SUBSECTION_SHIFT;
+	if (unlikely(!page))
+		return false;
+	pfn = page_to_pfn(page);
+	if (likely(pfn >> PFN_SUBSECTION_SHIFT == *known))
+		return true;
+	if (!pfn_valid(pfn))
+		return false;
+	*known = pfn >> PFN_SUBSECTION_SHIFT;
+	return true;
+}
+
+/* How many pages of @count from @addr on one page table maps. */
+static unsigned int pages_in_table(unsigned long addr, unsigned long count)
+{
+	return min(count, PTRS_PER_PTE - pte_index(addr));
+}
+
+/* Map @count pages, or those before the first that is no memory, if that is to be asked. */
+static __always_inline unsigned int map(struct vmap_window *window, unsigned long addr,
+					struct page **pages, unsigned int count, pgprot_t prot,
+					bool ask)
+{
+	pte_t zero = pfn_pte(0, pgprot_nx(prot));
+	unsigned long known = ULONG_MAX;
+	unsigned int done = 0, end;
+
+	while (done < count) {
+		pte_t *pte = window_pte(window, addr + done * PAGE_SIZE);
+
+		end = done + pages_in_table(addr + done * PAGE_SIZE, count - done);
+		for (; done < end; done++, pte++) {
+			if (ask && unlikely(!is_memory(pages[done], &known)))
+				goto out;
+			WARN_ON_ONCE(!pte_none(ptep_get(pte)));
+			arch_set_entry(pte, arch_entry_of(pages[done], zero));
+		}
 	}
-	return i;
+out:
+	arch_entries_set();
+	return done;
 }
 
 /**
@@ -298,15 +322,25 @@ unsigned int window_count_pages(struct page **pages, unsigned int count)
 void window_map(struct vmap_window *window, unsigned long addr, struct page **pages,
 		unsigned int count, pgprot_t prot)
 {
-	unsigned int i;
+	map(window, addr, pages, count, prot, false);
+}
 
-	prot = pgprot_nx(prot);
-	for (i = 0; i < count; i++, addr += PAGE_SIZE) {
-		pte_t *pte = window_pte(window, addr);
-
-		WARN_ON_ONCE(!pte_none(ptep_get(pte)));
-		set_pte(pte, mk_pte(pages[i], prot));
-	}
+/**
+ * window_map_foreign() - map pages that somebody else says are pages
+ * @window: the window
+ * @addr: where the first page goes; this and what follows is the caller's and unmapped
+ * @pages: the pages
+ * @count: how many
+ * @prot: how to map them; they are not executable, whatever it says
+ *
+ * Context: any.
+ * Return: how many were mapped: @count, or the index of the first page that is NULL or that no
+ * memory belongs to.
+ */
+unsigned int window_map_foreign(struct vmap_window *window, unsigned long addr,
+				struct page **pages, unsigned int count, pgprot_t prot)
+{
+	return map(window, addr, pages, count, prot, true);
 }
 
 /**
@@ -317,24 +351,24 @@ void window_map(struct vmap_window *window, unsigned long addr, struct page **pa
  * @free_pages: also free the pages
  *
  * Context: any in which pages may be freed.
- * Return: how many pages were mapped.
  */
-unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
-			   bool free_pages)
+void window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
+		  bool free_pages)
 {
-	unsigned long count = 0;
+	while (addr < end) {
+		unsigned int here = pages_in_table(addr, (end - addr) >> PAGE_SHIFT);
+		pte_t *pte = window_pte(window, addr);
 
-	for (; addr < end; addr += PAGE_SIZE) {
-		pte_t *pte = window_pte(window, addr), old = ptep_get(pte);
+		for (; here; here--, pte++, addr += PAGE_SIZE) {
+			pte_t old = ptep_get(pte);
 
-		if (pte_none(old))
-			continue;
-		pte_clear(NULL, addr, pte);
-		if (free_pages)
-			__free_page(pte_page(old));
-		count++;
+			if (pte_none(old))
+				continue;
+			pte_clear(NULL, addr, pte);
+			if (free_pages)
+				__free_page(pte_page(old));
+		}
 	}
-	return count;
 }
 
 /**
@@ -350,7 +384,7 @@ bool window_tables_are_fresh(const struct vmap_window *window, unsigned long add
 			     unsigned int count)
 {
 	while (count) {
-		unsigned int here = min(count, PTRS_PER_PTE - (unsigned int)pte_index(addr));
+		unsigned int here = pages_in_table(addr, count);
 
 		if (entries_differ(window_pte(window, addr), here, window->fresh))
 			return false;

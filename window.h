@@ -92,11 +92,12 @@ static inline gfp_t gfp_for_pages(gfp_t gfp)
 const char *window_refusal(void);
 struct vmap_window *window_open(unsigned long size);
 void window_close(struct vmap_window *window);
-unsigned int window_count_pages(struct page **pages, unsigned int count);
 void window_map(struct vmap_window *window, unsigned long addr, struct page **pages,
 		unsigned int count, pgprot_t prot);
-unsigned long window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
-			   bool free_pages);
+unsigned int window_map_foreign(struct vmap_window *window, unsigned long addr,
+				struct page **pages, unsigned int count, pgprot_t prot);
+void window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
+		  bool free_pages);
 const char *window_flush_name(unsigned int way);
 bool window_flush_use(unsigned int way);
 void window_flush_range(unsigned long start, unsigned long end);

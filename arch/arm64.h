@@ -60,6 +60,25 @@ static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct 
 	return pte_same(pte, pfn_pte(pfn, __pgprot(pte_val(zero))));
 }
 
+/* The entry that maps @page and is else as @zero, which maps frame 0. */
+static __always_inline pte_t arch_entry_of(struct page *page, pte_t zero)
+{
+	return pfn_pte(page_to_pfn(page), __pgprot(pte_val(zero)));
+}
+
+/* Without the barriers of set_pte(), which would be waited for at each entry. */
+static __always_inline void arch_set_entry(pte_t *pte, pte_t entry)
+{
+	WRITE_ONCE(*pte, entry);
+}
+
+/* After the last of some entries that were set: from here on what they map can be used. */
+static __always_inline void arch_entries_set(void)
+{
+	dsb(ishst);
+	isb();
+}
+
 enum arch_flush_way {
 	ARCH_FLUSH_TLBI,
 };

@@ -140,6 +140,32 @@ static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct 
 	return true;
 }
 
+/*
+ * The entry that maps @page and is else as @zero, which maps frame 0: what arch_differs_in_frame()
+ * takes apart.
+ */
+static __always_inline pte_t arch_entry_of(struct page *page, pte_t zero)
+{
+	unsigned long bits;
+
+#ifdef CONFIG_SPARSEMEM_VMEMMAP
+	if (sizeof(*page) == 64) {
+		bits = ((unsigned long)page - (unsigned long)vmemmap) << (PAGE_SHIFT - 6);
+		return native_make_pte(native_pte_val(zero) ^ bits);
+	}
+#endif
+	bits = page_to_pfn(page) << PAGE_SHIFT;
+	return native_make_pte(native_pte_val(zero) ^ bits);
+}
+
+static __always_inline void arch_set_entry(pte_t *pte, pte_t entry)
+{
+	native_set_pte(pte, entry);
+}
+
+/* After the last of some entries that were set: here each is seen at once. */
+static __always_inline void arch_entries_set(void) {}
+
 /* These two may not be called with interrupts off: they wait for the other CPUs. */
 static inline void arch_flush_range(enum arch_flush_way way, unsigned long start, unsigned long end)
 {
