@@ -70,9 +70,12 @@ in_buffer() (
 	"$@"
 )
 
+# set_up NAME CLOCK - a buffer that records.  Events are switched on one after the other, and areas are freed
+# at any time: while any of them is off, so is the buffer.
 set_up() {
 	mkdir "$TRACING/instances/$1"
-	in_buffer "$1" sh -c "echo $2 >trace_clock; echo 4096 >buffer_size_kb; echo 1 >events/vmalloc/enable"
+	in_buffer "$1" sh -c "echo 0 >tracing_on; echo $2 >trace_clock; echo 4096 >buffer_size_kb
+		echo 1 >events/vmalloc/enable; echo 1 >tracing_on"
 }
 
 # show NAME [OPTION]... - what the buffer "plain" has, printed with these options, into /out/$printed.
@@ -124,7 +127,7 @@ in_buffer stacks sh -c 'echo stacktrace >trace_options'
 in_buffer plain sh -c 'echo record-tgid >trace_options'
 expect "trace-cmd and perf record the load with stacks" chroot /machine bash /mnt/out/record
 for buffer in stacks $CLOCKS plain; do
-	in_buffer "$buffer" sh -c 'echo 0 >events/vmalloc/enable'
+	in_buffer "$buffer" sh -c 'echo 0 >tracing_on'
 done
 for buffer in stacks $CLOCKS; do
 	in_buffer "$buffer" cat trace >"/out/printed/tracefs.$buffer"
@@ -139,18 +142,19 @@ done
 show latency-verbose latency-format verbose
 show latency-noirq latency-format noirq-info
 
-# Among function graphs, which only the kernel's own buffer can have, events are comments.
+# Among function graphs, which only the kernel's own buffer can have, events are comments.  The plain one is
+# another buffer, again the first on and the last off.
 set_up graph local
-in_buffer .. sh -c 'echo alloc_vmap_area >set_ftrace_filter
+in_buffer .. sh -c 'echo 0 >tracing_on
+	echo alloc_vmap_area >set_ftrace_filter
 	echo function_graph >current_tracer
 	echo 1 >events/vmalloc/enable
-	echo 1 >tracing_on
 	: >trace
-	: >instances/graph/trace'
+	echo 1 >tracing_on'
 chroot /machine sh -c 'for i in 1 2 3 4 5 6; do sleep 0.1 & done; wait'
+in_buffer .. sh -c 'echo 0 >tracing_on'
 in_buffer graph sh -c 'echo 0 >tracing_on; cat trace >/out/printed/graph.plain'
-in_buffer .. sh -c 'echo 0 >tracing_on
-	cat trace >/out/printed/graph.no-time
+in_buffer .. sh -c 'cat trace >/out/printed/graph.no-time
 	echo funcgraph-abstime >trace_options
 	cat trace >/out/printed/graph.time'
 

@@ -9,7 +9,7 @@
 #
 #   everywhere   slab caches, debugfs folders, kernel threads, work queues, CPU hotplug states, shrinkers,
 #                reservations in the vmalloc area.  Needs slab_nomerge, or a cache has another's name.
-#   the tracer   per-CPU memory that the modules' code allocated and nobody freed
+#   the tracer   per-CPU memory whose allocation passed through the modules' code, and which nobody freed
 #   page owner   pages whose allocation passed through the modules' code.  Needs page_owner=on.
 #   kmemleak     slab objects and vmalloc areas that nothing leads to any more; addresses of per-CPU memory
 #                are small numbers, of which there are always some that look like one
@@ -61,25 +61,33 @@ has_pages() {
 	page_stacks | awk '$1 == "nr_base_pages:" { n += $2 } END { print n + 0; exit !n }'
 }
 
-# watch_percpu - from now on, follow per-CPU memory.
+# watch_percpu - from now on, follow per-CPU memory, with the addresses of all callers: the nearest may be
+# a function of the kernel's (6.1, arm64), and not every kernel says which module a function is of.
 watch_percpu() {
 	[ -d /sys/kernel/tracing/instances ] || mount -t tracefs tracefs /sys/kernel/tracing
 	[ -d "$PERCPU" ] || mkdir "$PERCPU"
-	echo nohash-ptr >"$PERCPU/trace_options"
+	for option in nohash-ptr stacktrace sym-addr; do
+		echo "$option" >"$PERCPU/trace_options"
+	done
 	echo 1 >"$PERCPU/events/percpu/enable"
 	: >"$PERCPU/trace"
 }
 
-# percpu_of_ours - what was allocated by the modules' code and not freed.
+# percpu_of_ours - what was allocated by way of the modules' code and not freed, and what the tracer lost.
+# A stack follows its event, but events of other CPUs may come between the two.
 percpu_of_ours() {
-	awk '{
-		for (i = 1; i <= NF; i++)
-			if ($i ~ /^ptr=/) address = $i
-		if (/percpu_alloc_percpu: /) line[address] = $0
-		if (/percpu_free_percpu: /) delete line[address]
-	}
-	END { for (address in line) print line[address] "\n" }' "$PERCPU/trace" >/tmp/percpu
-	of_ours /tmp/percpu | sed -n 's/.*percpu_alloc/percpu_alloc/p'
+	awk '
+		match($0, /\[[0-9]+\]/) { cpu = substr($0, RSTART, RLENGTH) }
+		/: percpu_(alloc|free)_percpu: / {
+			for (i = 1; i <= NF; i++)
+				if ($i ~ /^ptr=/) last[cpu] = $i
+			delete line[last[cpu]]
+			if (/: percpu_alloc/) line[last[cpu]] = $0
+		}
+		$1 == "=>" && last[cpu] in line { sub("<", "0x"); line[last[cpu]] = line[last[cpu]] "\n" $0 }
+		END { for (address in line) print line[address] "\n" }' "$PERCPU/trace" >/tmp/percpu
+	of_ours /tmp/percpu | sed 's/.*: percpu_alloc/percpu_alloc/'
+	grep -H '^overrun: [^0]' "$PERCPU"/per_cpu/cpu*/stats
 }
 
 # areas_of_ours - reservations in the vmalloc area that the modules asked for.
@@ -99,14 +107,19 @@ traces() {
 	percpu_of_ours
 }
 
-# no_traces RESERVED - none of these, and no more than so many reservations.
+# no_traces RESERVED - none of these, and no more than so many reservations.  What is freed after a grace
+# period may take a moment.
 no_traces() {
-	traces >/tmp/traces
-	if [ -s /tmp/traces ] || [ "$(reservations)" -gt "$1" ]; then
-		cat /tmp/traces
-		echo "$(reservations) reservations in the vmalloc area, $1 before"
-		return 1
-	fi
+	halves=0
+	while traces >/tmp/traces && [ -s /tmp/traces ] || [ "$(reservations)" -gt "$1" ]; do
+		halves=$((halves + 1))
+		if [ "$halves" -gt 60 ]; then
+			cat /tmp/traces
+			echo "$(reservations) reservations in the vmalloc area, $1 before"
+			return 1
+		fi
+		sleep 0.5
+	done
 }
 
 # no_pages - what was allocated with kvmalloc() and freed where nobody may wait a worker gives back, when

@@ -24,11 +24,12 @@ reserved=$(reservations)
 watch_percpu
 expect "nothing is there before the first load" no_traces "$reserved"
 insmod vmap_arena.ko
+note_code vmap_arena
 for what in '\[vmap_arena\]' '^vmap_extent' '/vmap_arena$' 'mm/vmap_arena' '^percpu_alloc'; do
 	expect "with the modules loaded, $what is seen" seen "$what" traces
 done
 insmod test_vmalloc.ko test_loop_count=1000000000 run_test_mask=1 nr_threads=2
-note_code vmap_arena test_vmalloc
+note_code test_vmalloc
 expect "with a run going on, its threads are seen" seen '/comm$' traces
 [ -z "$2" ] || expect "pages of theirs are seen" has_pages
 expect_fail "vmap_arena.ko cannot be unloaded while a module uses it" rmmod vmap_arena
