@@ -309,48 +309,59 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 	return extent;
 }
 
+/* What is to become of an extent that nobody holds any more. */
+enum store_where { NOT_STORED, IN_MAGAZINE, IN_DEPOT };
+
+/* Where is room for @extent?  Sets the @magazine of this CPU.  Under the arena's lock. */
+static enum store_where where_to_store(const struct vmap_arena *arena,
+				       const struct vmap_extent *extent, unsigned int class,
+				       struct magazine **magazine)
+{
+	lockdep_assert_held(&arena->lock);
+	if (!arena->caching)
+		return NOT_STORED;
+	if (magazine_has_room(arena->cpu, extent, class, magazine))
+		return IN_MAGAZINE;
+	return depot_has_room(arena, max((*magazine)->capacity, 1U) * class) ? IN_DEPOT :
+									       NOT_STORED;
+}
+
 /* Keep an extent in this CPU's magazine or in the depot.  Under the arena's lock. */
 static bool store(struct vmap_arena *arena, struct vmap_extent *extent, unsigned int class)
 {
 	struct magazine *magazine;
+	enum store_where where = where_to_store(arena, extent, class, &magazine);
 
-	lockdep_assert_held(&arena->lock);
-	if (!arena->caching)
-		return false;
-	if (magazine_has_room(arena->cpu, extent, class, &magazine)) {
+	if (where == IN_MAGAZINE) {
 		magazine_push(arena->cpu, magazine, extent);
-		return true;
+	} else if (where == IN_DEPOT) {
+		if (magazine->count && !place_is_far(extent))
+			unload(arena, magazine);
+		WRITE_ONCE(extent->state, VMAP_CACHED);
+		depot_push(arena, class, extent);
+		count_stored(arena->cpu);
 	}
-	if (!depot_has_room(arena, max(magazine->capacity, 1U) * class))
-		return false;
-	if (magazine->count && !place_is_far(extent))
-		unload(arena, magazine);
-	WRITE_ONCE(extent->state, VMAP_CACHED);
-	depot_push(arena, class, extent);
-	count_stored(arena->cpu);
-	return true;
+	return where != NOT_STORED;
 }
 
 /**
  * cache_has_room() - is there room for one more extent, on this CPU or in the depot?
  * @arena: the arena
- * @class: quanta, at most CACHE_CLASSES, guard not counted
+ * @extent: the extent, busy
+ * @class: its size in quanta, at most CACHE_CLASSES, guard not counted
  *
  * Context: any.
  * Return: what is so now; others may take the room.
  */
-bool cache_has_room(struct vmap_arena *arena, unsigned long class)
+bool cache_has_room(struct vmap_arena *arena, const struct vmap_extent *extent,
+		    unsigned long class)
 {
-	const struct magazine *magazine;
-	struct arena_cpu *cpu;
+	struct magazine *magazine;
 	unsigned long flags;
 	bool room;
 
 	flags = arena_lock(arena);
-	cpu = this_cpu_ptr(arena->cpu);
-	magazine = cpu->magazine[class];
-	room = magazine->count < magazine->capacity ||
-	       (arena->caching && depot_has_room(arena, max(magazine->capacity, 1U) * class));
+	room = where_to_store(arena, extent, class, &magazine) != NOT_STORED;
 	arena_unlock(arena, flags);
 	return room;
 }
@@ -542,13 +553,8 @@ void cache_drain_all(struct vmap_arena *arena)
 	cpus_read_unlock();
 }
 
-/**
- * cache_drain_here() - free what is cached in the depot and on this CPU
- * @arena: a range arena: in a memory arena it would not become free before a flush
- *
- * Context: any.
- */
-void cache_drain_here(struct vmap_arena *arena)
+/* Free what this CPU has cached. */
+static void drain_this_cpu(struct vmap_arena *arena)
 {
 	unsigned long flags;
 
@@ -556,7 +562,37 @@ void cache_drain_here(struct vmap_arena *arena)
 	detach_all_here(arena);
 	local_irq_restore(flags);
 	empty_detached(arena);
-	empty_depots(arena);
+}
+
+/**
+ * cache_drain_here() - free some of what is cached on this CPU and in the depot
+ * @arena: a range arena: in a memory arena it would not become free before a flush
+ * @drained: what the caller's calls before have freed; nothing at first
+ *
+ * The first call frees what the CPU has, each later one a batch of the depot's, until all that was
+ * there at first is free.  While others fill the depot it ends, too, when as much was freed as the
+ * depot may hold.
+ *
+ * Context: any.
+ * Return: false if there was nothing left.
+ */
+bool cache_drain_here(struct vmap_arena *arena, struct cache_drained *drained)
+{
+	unsigned long pages = 0;
+	unsigned int got = 0;
+
+	if (!drained->class) {
+		drained->class = 1;
+		drain_this_cpu(arena);
+		return true;
+	}
+	while (!got && drained->class <= CACHE_CLASSES && drained->quanta < depot_limit) {
+		got = empty_depot(arena, 0, drained->class, DRAIN_BATCH, &pages);
+		drained->quanta += (unsigned long)got * drained->class;
+		if (got < DRAIN_BATCH)
+			drained->class++;
+	}
+	return got;
 }
 
 /* Turn the cache on or off.  Context: process, may sleep. */

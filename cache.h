@@ -140,7 +140,8 @@ static inline bool cache_wants(const struct vmap_arena *arena, unsigned long cla
 
 struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,
 				    unsigned long align, gfp_t gfp, int node);
-bool cache_has_room(struct vmap_arena *arena, unsigned long class);
+bool cache_has_room(struct vmap_arena *arena, const struct vmap_extent *extent,
+		    unsigned long class);
 bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long class);
 
 /**
@@ -157,6 +158,16 @@ struct cache_sums {
 	unsigned long misses;
 };
 
+/**
+ * struct cache_drained - what a call that may not sleep has freed of the cache so far
+ * @class: of the depot's classes, the one to go on with; 0: nothing was freed yet
+ * @quanta: of the depot's
+ */
+struct cache_drained {
+	unsigned int class;
+	unsigned long quanta;
+};
+
 void cache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta);
 int cache_init_module(void);
 void cache_exit_module(void);
@@ -165,7 +176,7 @@ bool cache_add_nodes(struct vmap_arena *arena);
 void cache_switch(struct vmap_arena *arena, bool on);
 void cache_drain(struct vmap_arena *arena);
 void cache_drain_all(struct vmap_arena *arena);
-void cache_drain_here(struct vmap_arena *arena);
+bool cache_drain_here(struct vmap_arena *arena, struct cache_drained *drained);
 void cache_work(struct work_struct *work);
 void cache_sum(struct vmap_arena *arena, struct cache_sums *sums);
 

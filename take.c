@@ -10,7 +10,8 @@
  * a look at a time, and where none is lazy deferred frees are done; then a span is imported; then
  * all that is cached is given up, and in an arena with a limit the spans that are idle, so that a
  * larger one may come; only then the allocation fails.  A caller who may not sleep gets what is
- * free or flushed already, and so does, in a memory arena, a task that was killed.
+ * free or flushed already, and so does, in a memory arena, a task that was killed; in a range arena
+ * such a caller gives up what is cached on the CPU, then a batch and a look at a time of the depot.
  *
  * A memory request with __GFP_NOFAIL does not fail then: if others may give back what it needs, it
  * waits a tick and begins anew.
@@ -156,12 +157,14 @@ static bool import_size(const struct free_search *search, unsigned long *size)
  * @imports: spans that it tried to import
  * @seen: arena->imports before the last look
  * @drained: the cache was emptied, and idle spans given up if they stand in the way
+ * @drained_here: of the cache, where the caller may not sleep
  */
 struct effort {
 	unsigned int merges;
 	unsigned int imports;
 	unsigned long seen;
 	bool drained;
+	struct cache_drained drained_here;
 };
 
 /* Is there a batch to be merged, and has this call not merged enough? */
@@ -195,24 +198,30 @@ static int import_for_room(struct vmap_arena *arena, const struct free_search *s
 	return span_import(arena, size, effort->seen, gfp);
 }
 
-/* Give up all that is cached, as far as that is possible here. */
-static bool drain_for_room(struct vmap_arena *arena, struct effort *effort, bool may_sleep)
+/* Give up all that is cached. */
+static bool drain_for_room(struct vmap_arena *arena, struct effort *effort)
 {
-	if (arena->memory && !may_sleep)
-		WRITE_ONCE(arena->starved, true);
-	if (effort->drained || (arena->memory && !may_sleep))
+	if (effort->drained)
 		return false;
 	effort->drained = true;
-	if (!may_sleep) {
-		cache_drain_here(arena);
-	} else {
-		cache_drain(arena);
-		if (arena->memory)
-			purge_all(arena);
-		if (arena->limit)
-			span_return_idle(arena, 0);
-	}
+	cache_drain(arena);
+	if (arena->memory)
+		purge_all(arena);
+	if (arena->limit)
+		span_return_idle(arena, 0);
 	return true;
+}
+
+/*
+ * The same where the caller may not sleep: a batch at a time of what is cached here and in the
+ * depot.  In a memory arena that would be free only after a flush, so others are told.
+ */
+static bool drain_at_once(struct vmap_arena *arena, struct effort *effort)
+{
+	if (!arena->memory)
+		return cache_drain_here(arena, &effort->drained_here);
+	WRITE_ONCE(arena->starved, true);
+	return false;
 }
 
 /* Nothing fits.  Do what costs least; return 0 if it is worth another try, else why not. */
@@ -225,9 +234,10 @@ static int make_room(struct vmap_arena *arena, struct free_search *search, gfp_t
 	search->reach = 0;
 	if (merge_for_room(arena, effort, may_sleep))
 		return 0;
-	if (may_sleep)
-		err = import_for_room(arena, search, gfp, effort);
-	return err && drain_for_room(arena, effort, may_sleep) ? 0 : err;
+	if (!may_sleep)
+		return drain_at_once(arena, effort) ? 0 : err;
+	err = import_for_room(arena, search, gfp, effort);
+	return err && drain_for_room(arena, effort) ? 0 : err;
 }
 
 /* Is it a matter of time until there is room for what must not fail?  Then let some pass. */

@@ -558,7 +558,7 @@ static bool keep(struct vmap_arena *arena, struct vmap_extent *extent)
 	if (unlikely(!span) || !is_fresh(span, extent, class))
 		return false;
 	if (want_init_on_free()) {
-		if (!cache_has_room(arena, class))
+		if (!cache_has_room(arena, extent, class))
 			return false;
 		clear_area(extent->start, extent->start + (class << PAGE_SHIFT));
 	}
@@ -926,7 +926,9 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
  * @gfp: how to get memory for the bookkeeping.  It says nothing about room: with __GFP_NOFAIL
  *	 memory is waited for, but -ENOSPC and -EINVAL are returned all the same, with a warning
  *
- * Context: any that @gfp allows; takes the arena's lock for O(log n) steps.  With PREEMPT_RT, where
+ * Context: any that @gfp allows; takes the arena's lock for O(log n) steps at a time.  Where nothing
+ * fits and the caller may not sleep, it frees what the CPU has cached, then batches of what all have,
+ * until there is room: as much as the parameters cache_cpu and cache_depot allow.  With PREEMPT_RT, where
  * preemption or interrupts are off, there is no memory to be had: it is -ENOMEM if the bookkeeping
  * got ahead of need, which a worker sees to, is used up.
  * Return: the lowest extent that fits, or an ERR_PTR: -EINVAL for size 0, a bad alignment or a

@@ -19,6 +19,9 @@
 #define SPACE		(1UL << 16)
 #define MANY		600U
 
+/* A size that is cached. */
+#define CACHED		10U
+
 /* More misses than make a magazine worth it. */
 #define MISSES		16
 
@@ -198,6 +201,38 @@ static const char *test_drain(void)
 	return what_is_wrong(100, wrong);
 }
 
+/*
+ * All room is cached, most of it in the depot.  A call with bounds, which the cache does not serve,
+ * takes a batch there when there is no room elsewhere, and leaves the rest.
+ */
+static const char *test_drain_a_batch(void)
+{
+	unsigned long before, most = 0, space = MANY * CACHED;
+	struct vmap_extent *extent[MANY];
+	unsigned int got, i;
+
+	play_open(&arena, space, true);
+	pairs(MISSES, CACHED);
+	for (i = 0; i < MANY; i++)
+		extent[i] = vmap_extent_alloc(&arena, CACHED, 1, GFP_KERNEL);
+	for (i = 0; i < MANY; i++)
+		vmap_extent_free(&arena, extent[i]);
+	raw(true);
+	for (got = 0; got < MANY; got++) {
+		before = arena.depot_quanta;
+		extent[got] = vmap_extent_alloc_range(&arena, CACHED, 1, 0, space, GFP_NOWAIT);
+		if (IS_ERR(extent[got]))
+			break;
+		most = max(most, before - arena.depot_quanta);
+	}
+	raw(false);
+	for (i = 0; i < got; i++)
+		vmap_extent_free(&arena, extent[i]);
+	return what_is_wrong(space, got < MANY ? "not all room was found" :
+			     !most ? "the depot had nothing, so this shows nothing" :
+			     most > space / 10 ? "one call gave up what many need" : NULL);
+}
+
 static const char *test_memory(void)
 {
 	const char *wrong = NULL;
@@ -224,6 +259,7 @@ static const struct {
 	{ "demand makes no magazine where the slab may not be asked", test_demand },
 	{ "an extent is cut with the spares that are there, or not at all", test_spares },
 	{ "what is cached is given up without the slab", test_drain },
+	{ "one call gives up a batch of what is cached, and what it needs", test_drain_a_batch },
 	{ "memory that is not cached is refused before pages are asked for", test_memory },
 };
 
