@@ -41,6 +41,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/bench-plan.sh
 . "$ROOT/scripts/bench-plan.sh"
+# shellcheck source=scripts/bench-measure.sh
+. "$ROOT/scripts/bench-measure.sh"
 
 PARTS=(ranges memory cleared caught latency locks native lists stress)
 OUT=$BUILD/bench
@@ -54,102 +56,6 @@ check_options() {
 	done
 	((quick + report + (${#load[@]} > 0) + (${#part[@]} > 0) <= 1)) ||
 		die "--quick, --part, --report and --load exclude each other"
-}
-
-# plan PART - its loads.
-plan() {
-	case $1 in
-	loads)
-		plan_nothing
-		printf '%s\n' "${load[@]}"
-		;;
-	latency) plan_latency "$calls" ;;
-	*) "plan_$1" ;;
-	esac
-}
-
-# gather PART DIR INIT - PART.json: what the guest left in the directory of the part.
-gather() {
-	jq -s --arg part "$1" --argjson init "$3" --argjson clock "$(<"$2/clock")" \
-		'map(. + {part: $part, init_on_alloc: $init, ticks_per_million_instructions: $clock})' \
-		"$2/results" >"$2.json"
-}
-
-# measure PART - in the kernel in use; sets status to 1 if anything in it failed.
-measure() {
-	local out=$dir/$1 mem=3072 init=0 arguments=()
-
-	case $1 in
-	cleared) init=1 ;;
-	latency) mem=5120 ;;
-	locks | caught) arguments=(-- "$1") ;;
-	esac
-	rm -rf "$out" "$out.json"
-	mkdir -p "$out"
-	plan "$1" >"$out/loads"
-	say "measuring $1: $(wc -l <"$out/loads") loads in $KERNEL_RELEASE"
-	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem "$mem" --timeout "$timeout" \
-		--append "init_on_alloc=$init" --kernel-module drm --file "$out/loads" \
-		--module "$MODULES/vmap_arena.ko" --module "$MODULES/bench/vmap_bench.ko" \
-		--script "$ROOT/scripts/guest/bench.sh" --out "$out" --log "$out/console.log" \
-		"${arguments[@]}" >"$out/vm.log" 2>&1 || {
-		say "failed: see $out/vm.log"
-		status=1
-	}
-	gather "$1" "$out" "$init" || status=1
-}
-
-# measure_lists - the time of the 4.18 algorithm and of ours, with few areas and with many.
-measure_lists() {
-	local live out
-
-	rm -f "$dir/lists.json"
-	for live in 1000 15000; do
-		out=$dir/lists/$live
-		mkdir -p "$out"
-		say "measuring lists: $live areas in $KERNEL_RELEASE"
-		"$ROOT/scripts/replay.sh" --guest --kernel "$KERNEL_NAME" --index busy_list,tree \
-			--workload long_busy_list --n "$live" --ops 2000 --timeout "$timeout" \
-			--out "$out" >"$out.log" 2>&1 || {
-			say "failed: see $out.log"
-			status=1
-			return
-		}
-	done
-	for live in 1000 15000; do
-		jq --argjson live "$live" '{live: $live, results}' "$dir/lists/$live/guest/results.json"
-	done | jq -s '.' >"$dir/lists.json"
-}
-
-# measure_native - cache misses and contention count here, which instructions do not tell.
-measure_native() {
-	need_packages make gcc libc6-dev linux-source-6.12 xz-utils
-	say "measuring native"
-	make -s -C "$ROOT/user" BUILD="$BUILD/user" bench >"$dir/native" 2>"$dir/native.log" || {
-		say "failed: see $dir/native.log"
-		status=1
-	}
-	jq -Rn -f "$ROOT/scripts/bench-native.jq" "$dir/native" >"$dir/native.json"
-}
-
-# stress - on each kernel, with and without pages being cleared.  The tests run in a fixed order on one
-# CPU with a fixed seed, and long enough that the work which one leaves for later, and which the
-# kernel does in the next one's time, weighs little.
-stress() {
-	local init out
-
-	for init in 0 1; do
-		out=$OUT/stress/init-$init
-		rm -rf "$out"
-		mkdir -p "$out"
-		say "running the stress suite with init_on_alloc=$init"
-		"$ROOT/scripts/run.sh" --icount --append "init_on_alloc=$init" \
-			--loops "$loops" --threads 1 --timeout "$timeout" --results "$out" \
-			-- touch=0 seed=1 sequential_test_order=1 >"$out/log" 2>&1 || {
-			say "failed: see $out/log"
-			status=1
-		}
-	done
 }
 
 # suite - all results of the stress suite that there are, as one JSON document.
