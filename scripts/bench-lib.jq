@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench-lib.jq - what the filters on bench.json share.
+# bench-lib.jq - what the filters on results share.
 
 def left($n): . + " " * ([$n - length, 0] | max);
 def right($n): " " * ([$n - length, 0] | max) + .;
 def row: (.[0] | left(16)) + (.[1:] | map(right(10)) | join(""));
-def two_digits: . * 100 | round | "\(. / 100 | floor).\(. % 100 + 100 | tostring[1:])";
+def two_digits:
+	(if . < 0 then "-" else "" end) + (fabs * 100 | round | "\(. / 100 | floor).\(. % 100 + 100 | tostring[1:])");
 def whole: round | tostring;
 
 def done: .state == "done";
@@ -28,15 +29,19 @@ def locks:
 	| map(sort_by(.ops) | select(length == 2)
 	      | .[1] + {locks: ((.[1].locks - .[0].locks) / (.[1].ops - .[0].ops) / 2)});
 
-# [{test, arena, kernel, ratio}] of one run of the stress suite.
+# [{test, arena, kernel}] of one run of the stress suite, in its order; and [{test, ratio}] where both passed.
+def tests:
+	reduce .results[] as $cell ([];
+		((map(.test) | index($cell.test)) // length) as $at | .[$at] += {test: $cell.test, ($cell.target): $cell});
 def ratios:
-	.results | group_by(.test) | map((map({(.target): .}) | add) + {test: .[0].test})
-	| map(select(.arena.status == "passed" and .kernel.status == "passed" and .arena.avg_nsec > 0)
-	      | {test, ratio: (.kernel.avg_nsec / .arena.avg_nsec)});
+	tests | map(select(.arena.status == "passed" and .kernel.status == "passed" and .arena.avg_nsec > 0)
+		    | {test, ratio: (.kernel.avg_nsec / .arena.avg_nsec)});
 def geometric_mean: map(.ratio | log) | add / length | exp;
 
-# Per cent of its time that the list of 4.18 saves by becoming our tree.
-def saved:
-	def total: .alloc.mean * (.alloc.count + .alloc.disturbed) +
-		   .free.mean * (.free.count + .free.disturbed);
-	(.results | map({(.index): total}) | add) | 100 * (1 - .tree / .busy_list);
+# {index: what it took for all operations of a load} of what the lab replayed, and, of such, the per cent of its
+# time that the list of 4.18 saves by becoming our tree.
+def totals:
+	.results | map({(.index): (.alloc.mean * (.alloc.count + .alloc.disturbed) +
+		.free.mean * (.free.count + .free.disturbed))}) | add;
+def saved_of: if .busy_list > 0 then 100 * (1 - .tree / .busy_list) else 0 end;
+def saved: totals | saved_of;

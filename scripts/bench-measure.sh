@@ -55,20 +55,18 @@ measure() {
 
 # measure_lists - the time of the 4.18 algorithm and of ours, with few areas and with many.
 measure_lists() {
-	local live out
+	local live
 
 	rm -f "$dir/lists.json"
+	say "measuring lists"
 	for live in 1000 15000; do
-		out=$dir/lists/$live
-		mkdir -p "$out"
-		say "measuring lists: $live areas in $KERNEL_RELEASE"
-		try "$out.log" "$ROOT/scripts/replay.sh" --guest --kernel "$KERNEL_NAME" --index busy_list,tree \
-			--workload long_busy_list --n "$live" --ops 2000 --timeout "$timeout" \
-			--out "$out" || return 0
-	done
-	for live in 1000 15000; do
-		jq --argjson live "$live" '{live: $live, results}' "$dir/lists/$live/guest/results.json"
-	done | jq -s '.' >"$dir/lists.json"
+		echo "index=busy_list,tree workload=long_busy_list n=$live ops=2000"
+	done | (lab_in_guest "$dir/lists") || {
+		status=1
+		return
+	}
+	jq -s 'to_entries | map({live: [1000, 15000][.key], results: .value.results})' \
+		"$dir/lists"/{1,2}/results.json >"$dir/lists.json"
 }
 
 # measure_native - cache misses and contention count here, which instructions do not tell.

@@ -18,7 +18,7 @@
 #                  locks     how often an allocation or a free takes a lock
 #                  native    our free tree, and two threads that share a range arena, as user
 #                            programs, in nanoseconds (make -C user bench)
-#                  lists     our index against the busy list of Linux 4.18 (scripts/replay.sh)
+#                  lists     our index against the busy list of Linux 4.18 (lab/)
 #                  stress    the stress suite, arena and kernel (scripts/run.sh): on 6.1 and 6.12,
 #                            with init_on_alloc=0 and 1
 #   --report       measure nothing, show what was measured before
@@ -41,6 +41,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/bench-plan.sh
 . "$ROOT/scripts/bench-plan.sh"
+# shellcheck source=scripts/lab-lib.sh
+. "$ROOT/scripts/lab-lib.sh"
 # shellcheck source=scripts/bench-measure.sh
 . "$ROOT/scripts/bench-measure.sh"
 

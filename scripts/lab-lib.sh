@@ -16,22 +16,23 @@ build_lab() {
 	} 9>"$BUILD/lab/lock"
 }
 
-# lab_in_guest OUT PARAMETER... - replay in the kernel in use on one CPU whose clock counts
-# instructions; OUT gets what the module has in debugfs.  FILES are put into the guest's /.
-# shellcheck disable=SC2153,SC2154 # the caller sets FILES and timeout
+# lab_in_guest OUT [FILE]... - replay the loads on standard input, a line of parameters each, in the kernel in
+# use, on one CPU whose clock counts instructions; OUT/1/, OUT/2/, ... get what the module has in debugfs.  The
+# files are put into the guest's /.
+# shellcheck disable=SC2154 # the caller's options
 lab_in_guest() {
-	local out=$1 file options=()
+	local out=$1
 
+	shift
 	build_modules >"$BUILD/lab/modules.log" 2>&1 ||
 		die "cannot build vmap_lab.ko: see $BUILD/lab/modules.log"
-	for file in "${FILES[@]}"; do
-		options+=(--file "$file")
-	done
 	mkdir -p "$out"
+	cat >"$out/loads"
+	say "replaying $(wc -l <"$out/loads") loads in Linux $KERNEL_RELEASE"
 	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem 2048 --timeout "$timeout" \
-		--kernel-module drm --module "$MODULES/lab/vmap_lab.ko" "${options[@]}" \
-		--script "$ROOT/scripts/guest/lab.sh" --out "$out" --log "$out/console.log" \
-		-- "${@:2}" >"$out/vm.log" 2>&1 || {
+		--kernel-module drm --module "$MODULES/lab/vmap_lab.ko" \
+		--file "$out/loads" "${@/#/--file=}" --script "$ROOT/scripts/guest/lab.sh" \
+		--out "$out" --log "$out/console.log" >"$out/vm.log" 2>&1 || {
 		grep -h 'vmap_lab: ' "$out/console.log" | tail -n 3 >&2
 		die "the replay in the guest failed: see $out/vm.log"
 	}

@@ -76,19 +76,18 @@ run_native() {
 }
 
 run_guest() {
-	local plain='' load=("workload=$workload" "n=$n" "ops=$ops" "seed=$seed")
+	local what="workload=$workload n=$n ops=$ops seed=$seed" file=()
 
-	FILES=()
 	if [[ $trace ]]; then
-		plain=$out/$label.trace
-		zcat -f "$trace" >"$plain"
-		FILES=("$plain")
-		load=("trace=/${plain##*/}")
+		file=("$out/$label.trace")
+		zcat -f "$trace" >"${file[0]}"
+		what=trace=/$label.trace
 	fi
 	kernel_use "$kernel"
-	say "replaying in Linux $KERNEL_RELEASE"
-	lab_in_guest "$out/guest" "index=$index" "${load[@]}"
-	[[ ! $plain ]] || rm -f "$plain"
+	lab_in_guest "$out/guest" "${file[@]}" <<<"index=$index $what"
+	((!${#file[@]})) || rm -f "${file[0]}"
+	mv "$out/guest/1"/* "$out/guest/"
+	rm -rf "$out/guest/1" "$out/guest/loads"
 	mv "$out/guest/results" "$out/guest/results.txt"
 	printf '\nLinux %s, in instructions:\n' "$KERNEL_RELEASE"
 	cat "$out/guest/results.txt"

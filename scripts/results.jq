@@ -5,27 +5,15 @@
 # usec is the time of one pass, on average; the ratio says how many times as long the kernel's own
 # vmalloc takes; passes are passed/failed.
 
-def left($n): . + " " * ($n - length);
-def right($n): " " * ($n - length) + .;
-def row: (.[0] | left(32)) + (.[1:] | map(right(15)) | join(""));
-def two_digits: . * 100 | round | "\(. / 100 | floor).\(. % 100 + 100 | tostring[1:])";
+include "bench-lib";
 
-def usec: if .status == "passed" then .avg_nsec / 1000 | round | tostring else .status // "-" end;
+def wide: (.[0] | left(32)) + (.[1:] | map(right(15)) | join(""));
+def usec: if .status == "passed" then .avg_nsec / 1000 | whole else .status // "-" end;
 def passes: if .status and .status != "skipped" and .status != "xfailed" then "\(.passed)/\(.failed)" else "-" end;
-def ratio:
-	if .arena.status == "passed" and .kernel.status == "passed" and .arena.avg_nsec > 0
-	then .kernel.avg_nsec / .arena.avg_nsec else empty end;
-def test_row:
-	[.test, (.arena | usec), (.kernel | usec), ((ratio | two_digits) // "-"),
-	 (.arena | passes), (.kernel | passes)] | row;
-def mean_row:
-	map(ratio | log) | if . == [] then empty else
-	["geometric mean", "", "", (add / length | exp | two_digits)] | row end;
-def notes: .[] | (.arena, .kernel) | select((.note // "") != "") |
-	"\(.test), \(.target): \(.status): \(.note)";
 
-[.results[] | {test, (.target): .}] | reduce .[] as $cell
-	([]; (map(.test) | index($cell.test)) as $at |
-	     if $at then .[$at] += $cell else . + [$cell] end)
-| (["test", "arena usec", "kernel usec", "ratio", "arena passes", "kernel passes"] | row),
-  (.[] | test_row), mean_row, notes
+(ratios | map({(.test): .ratio}) | add // {}) as $ratio
+| (["test", "arena usec", "kernel usec", "ratio", "arena passes", "kernel passes"] | wide),
+  (tests[] | [.test, (.arena | usec), (.kernel | usec), ($ratio[.test] // null | if . then two_digits else "-" end),
+	      (.arena | passes), (.kernel | passes)] | wide),
+  ($ratio | select(. != {}) | [.[] | {ratio: .}] | ["geometric mean", "", "", (geometric_mean | two_digits)] | wide),
+  (tests[] | .test as $test | (.arena, .kernel) | select((.note // "") != "") | "\($test), \(.target): \(.status): \(.note)")

@@ -57,7 +57,7 @@ report() {
 
 	for dir in "${@/#/$results/}"; do
 		printf '\nLinux %s: %s\n' "${dir##*/}" "$dir"
-		jq -r -f "$ROOT/scripts/results.jq" "$dir/results.json" ||
+		jq -r -L "$ROOT/scripts" -f "$ROOT/scripts/results.jq" "$dir/results.json" ||
 			echo "no results: see $dir/console.log"
 	done
 }

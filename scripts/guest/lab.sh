@@ -1,8 +1,15 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab.sh PARAMETER... - load the lab module with these parameters and hand back what it found.
+# lab.sh - load the lab module with the parameters in each line of /loads, and hand back what it found:
+# /out/1/ has what it showed in debugfs for the first line, /out/2/ for the second, and so on.
 
-insmod vmap_lab.ko "$@" || exit
-cp /sys/kernel/debug/vmap_lab/* /out/
-rmmod vmap_lab
+number=0
+while read -r load; do
+	number=$((number + 1))
+	mkdir "/out/$number"
+	# shellcheck disable=SC2086 # it is to be split
+	insmod vmap_lab.ko $load || exit
+	cp /sys/kernel/debug/vmap_lab/* "/out/$number/"
+	rmmod vmap_lab || exit
+done </loads
