@@ -24,9 +24,9 @@ lab_in_guest() {
 	local out=$1
 
 	shift
+	mkdir -p "$BUILD/lab" "$out"
 	build_modules >"$BUILD/lab/modules.log" 2>&1 ||
 		die "cannot build vmap_lab.ko: see $BUILD/lab/modules.log"
-	mkdir -p "$out"
 	cat >"$out/loads"
 	say "replaying $(wc -l <"$out/loads") loads in Linux $KERNEL_RELEASE"
 	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem 2048 --timeout "$timeout" \
