@@ -185,24 +185,14 @@ run_checks() {
 	[[ -s $SUMMARY ]] || die "--only: no check is called ${only[*]}: see --list"
 }
 
-# show_kernels - a line for each kernel, and the totals; fails if a test did.
-show_kernels() {
-	awk -F '\t' -f "$ROOT/scripts/check.awk" "$SUMMARY"
-}
-
-main() {
-	parse_options "$@"
-	export QUICK=$quick DEEP=$deep
-	if ((list)); then
-		list_checks
-		exit
-	fi
-	trap end_all EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	run_checks
-	show_kernels
+parse_options "$@"
+export QUICK=$quick DEEP=$deep
+if ((list)); then
+	list_checks
 	exit
-}
-
-main "$@"
+fi
+trap end_all EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+run_checks
+awk -F '\t' -f "$ROOT/scripts/check.awk" "$SUMMARY"

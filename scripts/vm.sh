@@ -33,14 +33,14 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# What no healthy kernel prints.  It is looked for in the kernel's own lines only, which begin with
-# a time stamp, so a script may print any of these words.
-SPLAT='BUG: |BUG at |WARNING: |Oops|Kernel panic|general protection fault|invalid opcode|Call [Tt]race'
-SPLAT+='|INFO: task .* blocked|rcu.*(stall|self-detected)|soft lockup|hard LOCKUP|KASAN|KCSAN|UBSAN'
-SPLAT+='|Unable to handle kernel|Bad page|bad: scheduling|sleeping function called|DEADLOCK'
-SPLAT+='|inconsistent lock state|possible (recursive|circular|irq) lock|suspicious RCU|refcount_t:'
-SPLAT+='|list_(add|del) corruption|Objects remaining|unreferenced object|kmemleak: .*new suspected'
-SPLAT+='|Out of memory|nobody cared|Voluntary context switch'
+# shellcheck source=scripts/initramfs.sh
+. "$ROOT/scripts/initramfs.sh"
+# shellcheck source=scripts/guest/lib.sh
+. "$ROOT/scripts/guest/lib.sh"
+
+# Complaints are looked for in the kernel's own lines only, which begin with a time stamp, so a script may print
+# any of these words.
+SPLAT="$COMPLAINTS|Call [Tt]race|unreferenced object|kmemleak: .*new suspected|Out of memory|nobody cared"
 
 kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 low_mem='' cpu='' append='' icount=0 accel=auto timeout=600
 module=() kernel_module=() file=() arguments=()
@@ -56,45 +56,6 @@ check_options() {
 	if ((icount)); then
 		cpus=1 accel=tcg
 	fi
-}
-
-# copy_kernel_modules DIR - the kernel's own modules that were asked for, with a list in load order.
-copy_kernel_modules() {
-	local name file
-
-	mkdir "$1"
-	: >"$1/order"
-	((${#kernel_module[@]})) || return 0
-	[[ -s $KERNEL_ROOT/lib/modules/$KERNEL_RELEASE/modules.dep ]] ||
-		depmod -b "$KERNEL_ROOT/" "$KERNEL_RELEASE"
-	for name in "${kernel_module[@]}"; do
-		modprobe -d "$KERNEL_ROOT/" -S "$KERNEL_RELEASE" --show-depends "$name" ||
-			die "--kernel-module: $KERNEL_RELEASE has no module '$name'"
-	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$work/wanted"
-	while read -r file; do
-		name=$(basename "${file%.xz}")
-		if [[ $file == *.xz ]]; then xz -dc "$file"; else cat "$file"; fi >"$1/$name"
-		echo "$name" >>"$1/order"
-	done <"$work/wanted"
-}
-
-# make_initramfs DIR - DIR.cpio: busybox, init, and all that was asked for.
-make_initramfs() {
-	local busybox=/bin/busybox
-
-	[[ $KERNEL_ARCH == amd64 ]] || busybox=$KERNEL_ROOT/usr/bin/busybox
-	# Before Debian 13 its package had it outside /usr.
-	[[ -e $busybox ]] || busybox=$KERNEL_ROOT/bin/busybox
-	mkdir -p "$1/bin" "$1/modules"
-	cp "$busybox" "$1/bin/"
-	cp "$ROOT"/scripts/guest/{init,*lib.sh} "$1/"
-	cp "$script" "$1/script"
-	((${#module[@]} == 0)) || cp "${module[@]}" "$1/modules/"
-	((${#file[@]} == 0)) || cp "${file[@]}" "$1/"
-	: >"$1/arguments"
-	((${#arguments[@]} == 0)) || printf '%s\n' "${arguments[@]}" >"$1/arguments"
-	copy_kernel_modules "$1/kernel-modules"
-	(cd "$1" && find . | cpio -o -H newc --quiet) >"$1.cpio"
 }
 
 # qemu_command DIR - sets command; the console is its standard output, what the guest hands back

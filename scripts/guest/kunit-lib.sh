@@ -6,11 +6,6 @@
 # shellcheck disable=SC2034 # for the scripts that source this file
 KUNIT=/sys/kernel/debug/kunit
 
-# What a kernel says that found something wrong, for those who look into its log themselves.
-COMPLAINTS='BUG: |WARNING: |Oops|KASAN|UBSAN|INFO: task|sleeping function|possible recursive|suspicious RCU'
-COMPLAINTS="$COMPLAINTS"'|Voluntary context|list_(add|del) corruption|Invalid wait context|stall|lockup'
-COMPLAINTS="$COMPLAINTS"'|inconsistent lock state|Objects remaining|kmemleak: Cannot insert|Bad page|page dumped because'
-
 # allow_faults - injected faults may hit allocations that can sleep, and single pages; tests say when,
 # or that all pages are to fail for them.
 allow_faults() {
