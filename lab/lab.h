@@ -7,8 +7,8 @@
  * An *index* answers one question: where in an address space is there room?  Each structure in the
  * lab is one struct lab_index in one file.  A *load* is a list of operations, made up (workload.c)
  * or taken from a running kernel (trace.c).  replay.c runs a load on an index, times each
- * operation and measures what the address space looks like meanwhile.  model.c checks an index
- * against a bitmap.
+ * operation and measures what the address space looks like meanwhile.  check.c checks an index
+ * against a model.
  *
  * Words:
  *   unit       what sizes and addresses are counted in: a page
@@ -41,7 +41,7 @@
 #define LAB_MAX_SPACE	BIT(40)
 #define LAB_PAGE_SHIFT	12
 
-/* What an index promises; model.c holds it to that. */
+/* What an index promises; check.c holds it to that. */
 #define LAB_LOWEST	BIT(0)	/* the lowest address that fits */
 #define LAB_ROUNDS	BIT(1)	/* rounds sizes up to a power of two and aligns to it */
 #define LAB_NO_RANGE	BIT(2)	/* takes no [lo, hi) */
@@ -357,7 +357,7 @@ struct lab_live {
 	bool lazy;
 };
 
-/* model.c */
+/* check.c */
 struct lab_out;
 int lab_model_test(const struct lab_index *index, u64 seed, unsigned long rounds,
 		   struct lab_out *out);

@@ -13,7 +13,7 @@
  *   vmap_lab/results.json  the same for programs
  *   vmap_lab/INDEX.samples, .latency, .map   for plots
  *
- * With check= the structures are checked against a bitmap instead (model.c), and loading fails if
+ * With check= the structures are checked against a model instead (check.c), and loading fails if
  * one is wrong.
  *
  * A trace is read line by line; it is plain text here, since a kernel does not unpack gzip files
@@ -64,7 +64,7 @@ MODULE_PARM_DESC(space, "pages to allocate from, 4096..2^40 (default 2^24)");
 module_param(seed, ulong, 0444);
 MODULE_PARM_DESC(seed, "seed of every random choice (default 1)");
 module_param(check, ulong, 0444);
-MODULE_PARM_DESC(check, "check the structures against a bitmap, so many rounds, 0..100000 (default 0: replay)");
+MODULE_PARM_DESC(check, "check the structures against a model, so many rounds, 0..100000 (default 0: replay)");
 
 /* Where printed text goes: to a debugfs file, or line by line to the kernel log. */
 struct lab_out {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * extent_kunit.c - range arenas: errors, fits, corners, and the lowest address against a bitmap
+ * extent_kunit.c - range arenas: errors, fits, corners, and the lowest address against a model
  *
- * The model is a bitmap with a bit for each unit: the lowest fit is found in it by trying every
- * start in turn.  An arena must agree with it on each answer, also on "nothing fits".  Only an
+ * An arena must agree with the model (user/model.c) on each answer, also on "nothing fits".  Only an
  * uncached allocation promises the lowest address, so caching is switched off where that is tested.
  */
-#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 
 #include "vmap_kunit.h"
+#include "../user/model.c"
 
 #define UNITS	512
 #define SLOTS	64
@@ -183,109 +182,103 @@ static void bounds_off_the_quantum_are_kept(struct kunit *test)
 	expect_error(test, vmap_extent_alloc_range(arena, 8, 1, 3, 15, GFP_KERNEL), -ENOSPC);
 }
 
-struct model {
-	DECLARE_BITMAP(busy, UNITS);
+/**
+ * struct drill - random requests of an arena and of the model
+ * @model: the one span of the arena
+ * @units: of @model
+ * @start: the first of them
+ * @slot: what is allocated
+ * @rnd: where chance comes from
+ */
+struct drill {
+	struct model model;
+	struct model_unit units[UNITS];
+	unsigned long start;
 	struct vmap_extent *slot[SLOTS];
 	struct rnd_state rnd;
 };
 
-struct request {
-	unsigned long size, align, lo, hi;
-};
-
-static unsigned long pick(struct model *model, unsigned long below)
+static unsigned long pick(struct drill *drill, unsigned long below)
 {
-	return prandom_u32_state(&model->rnd) % below;
+	return prandom_u32_state(&drill->rnd) % below;
 }
 
-static unsigned long base_of(const struct vmap_arena *arena)
+static struct free_search random_request(struct drill *drill)
 {
-	return list_first_entry(&arena->spans, struct vmap_span, link)->start;
-}
+	struct free_search want = {
+		.size = 1 + pick(drill, 24),
+		.align = 1UL << pick(drill, 7),
+		.lo = drill->start,
+		.hi = drill->start + UNITS,
+	};
 
-/* UNITS if nothing fits. */
-static unsigned long model_lowest(const struct model *model, const struct request *want)
-{
-	unsigned long start;
-
-	for (start = ALIGN(want->lo, want->align); start + want->size <= min(want->hi, UNITS);
-	     start += want->align)
-		if (find_next_bit(model->busy, start + want->size, start) >= start + want->size)
-			return start;
-	return UNITS;
-}
-
-static struct request random_request(struct model *model)
-{
-	struct request want = { .size = 1 + pick(model, 24), .align = 1UL << pick(model, 7) };
-
-	want.hi = UNITS;
-	if (pick(model, 2)) {
-		want.lo = pick(model, UNITS - 1);
-		want.hi = want.lo + 1 + pick(model, UNITS);
+	if (pick(drill, 2)) {
+		want.lo += pick(drill, UNITS - 1);
+		want.hi = want.lo + 1 + pick(drill, UNITS);
 	}
 	return want;
 }
 
-static void model_alloc(struct kunit *test, struct vmap_arena *arena, struct model *model,
+static void drill_alloc(struct kunit *test, struct vmap_arena *arena, struct drill *drill,
 			struct vmap_extent **slot)
 {
-	struct request want = random_request(model);
-	unsigned long lowest = model_lowest(model, &want), base = base_of(arena);
+	struct free_search want = random_request(drill);
 	struct vmap_extent *extent;
+	unsigned long lowest;
 
-	extent = vmap_extent_alloc_range(arena, want.size, want.align, base + want.lo,
-					 base + want.hi, GFP_KERNEL);
-	if (lowest == UNITS) {
+	extent = vmap_extent_alloc_range(arena, want.size, want.align, want.lo, want.hi,
+					 GFP_KERNEL);
+	if (!model_lowest(&drill->model, &want, MODEL_NOW, &lowest)) {
 		expect_error(test, extent, -ENOSPC);
 		return;
 	}
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
-	KUNIT_ASSERT_EQ(test, vmap_extent_start(extent), base + lowest);
-	bitmap_set(model->busy, lowest, want.size);
+	KUNIT_ASSERT_EQ(test, vmap_extent_start(extent), lowest);
+	model_set(&drill->model, lowest, want.size, 1);
 	*slot = extent;
 }
 
-static void model_free(struct vmap_arena *arena, struct model *model, struct vmap_extent **slot)
+static void drill_free(struct vmap_arena *arena, struct drill *drill, struct vmap_extent **slot)
 {
-	bitmap_clear(model->busy, vmap_extent_start(*slot) - base_of(arena),
-		     vmap_extent_size(*slot));
+	model_set(&drill->model, vmap_extent_start(*slot), vmap_extent_size(*slot), 0);
 	vmap_extent_free(arena, *slot);
 	*slot = NULL;
 }
 
-static void run_model(struct kunit *test, struct vmap_arena *arena)
+static void run_drill(struct kunit *test, unsigned long start)
 {
-	struct model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
+	struct vmap_arena *arena = exact_range(test, start, start + UNITS, 1);
+	struct drill *drill = kunit_kzalloc(test, sizeof(*drill), GFP_KERNEL);
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, model);
-	kt_seed_random(test, &model->rnd);
+	KUNIT_ASSERT_NOT_NULL(test, drill);
+	drill->start = start;
+	model_open(&drill->model, start, UNITS, drill->units);
+	kt_seed_random(test, &drill->rnd);
 	for (i = 0; i < kt_loops; i++) {
-		struct vmap_extent **slot = &model->slot[pick(model, SLOTS)];
+		struct vmap_extent **slot = &drill->slot[pick(drill, SLOTS)];
 
 		if (*slot)
-			model_free(arena, model, slot);
+			drill_free(arena, drill, slot);
 		else
-			model_alloc(test, arena, model, slot);
+			drill_alloc(test, arena, drill, slot);
 		kt_verify(test, arena);
-		KUNIT_EXPECT_EQ(test, kt_stats(arena).free,
-				UNITS - bitmap_weight(model->busy, UNITS));
+		KUNIT_EXPECT_EQ(test, kt_stats(arena).free, model_survey(&drill->model).units);
 		cond_resched();
 	}
 	for (i = 0; i < SLOTS; i++)
-		vmap_extent_free(arena, model->slot[i]);
+		vmap_extent_free(arena, drill->slot[i]);
 }
 
 static void the_lowest_fit_against_a_model(struct kunit *test)
 {
-	run_model(test, exact_range(test, 1UL << 32, (1UL << 32) + UNITS, 1));
+	run_drill(test, 1UL << 32);
 }
 
 /* The topmost unit stays outside: one past it has no number. */
 static void the_lowest_fit_at_the_top(struct kunit *test)
 {
-	run_model(test, exact_range(test, ULONG_MAX - 2 * UNITS + 1, ULONG_MAX - UNITS + 1, 1));
+	run_drill(test, ULONG_MAX - 2 * UNITS + 1);
 }
 
 #define PLACE	16

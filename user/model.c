@@ -12,12 +12,14 @@
  *
  * Addresses are unsigned long and a span may end at the largest of them; sums are avoided where
  * they could wrap.
+ *
+ * Programs and kernel modules are built with this file, so the memory of the units is the caller's.
  */
-#include <stdlib.h>
-
 #include "model.h"
 
-unsigned int model_open(struct model *model, unsigned long start, unsigned long count)
+/* Adds a span, all of it free; @units are @count zeroed units.  Returns its index. */
+unsigned int model_open(struct model *model, unsigned long start, unsigned long count,
+			struct model_unit *units)
 {
 	unsigned int index = model->count++, i;
 
@@ -26,21 +28,22 @@ unsigned int model_open(struct model *model, unsigned long start, unsigned long 
 	model->spans[index] = (struct model_span){
 		.start = start,
 		.count = count,
-		.units = calloc(count, sizeof(struct model_unit)),
+		.units = units,
 	};
-	if (!model->spans[index].units)
-		abort();
 	model->clock++;
 	for (i = 0; i < count; i++)
-		model->spans[index].units[i].freed = model->clock;
+		units[i].freed = model->clock;
 	return index;
 }
 
-void model_close(struct model *model, unsigned int index)
+/* Takes a span out.  Returns its units. */
+struct model_unit *model_close(struct model *model, unsigned int index)
 {
-	free(model->spans[index].units);
+	struct model_unit *units = model->spans[index].units;
+
 	for (model->count--; index < model->count; index++)
 		model->spans[index] = model->spans[index + 1];
+	return units;
 }
 
 /* The span that holds the unit at @start. */
@@ -83,6 +86,13 @@ static unsigned long open_units(const struct model_span *span, unsigned long at,
 	       span->units[at + n].freed <= since)
 		n++;
 	return n;
+}
+
+bool model_is_free(struct model *model, unsigned long start, unsigned long size)
+{
+	const struct model_span *span = model_span_of(model, start);
+
+	return span && open_units(span, start - span->start, size, MODEL_NOW) == size;
 }
 
 static bool lowest_in(const struct model_span *span, const struct free_search *request,

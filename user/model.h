@@ -61,9 +61,11 @@ struct model_run {
 	unsigned long end;
 };
 
-unsigned int model_open(struct model *model, unsigned long start, unsigned long count);
-void model_close(struct model *model, unsigned int index);
+unsigned int model_open(struct model *model, unsigned long start, unsigned long count,
+			struct model_unit *units);
+struct model_unit *model_close(struct model *model, unsigned int index);
 struct model_span *model_span_of(struct model *model, unsigned long start);
+bool model_is_free(struct model *model, unsigned long start, unsigned long size);
 void model_set(struct model *model, unsigned long start, unsigned long size, unsigned long owner);
 bool model_lowest(const struct model *model, const struct free_search *request,
 		  unsigned long since, unsigned long *start);

@@ -108,7 +108,7 @@ void twin_fini(struct twin *twin)
 
 		if (whole)
 			drop_ring(twin, twin->edges[last]);
-		model_close(&twin->model, last);
+		free(model_close(&twin->model, last));
 	}
 	if (whole && twin->tiles)
 		twin_fail(twin, "%lu extents were lost", twin->tiles);
@@ -118,19 +118,21 @@ void twin_fini(struct twin *twin)
 void twin_open(struct twin *twin, unsigned long start, unsigned long count)
 {
 	struct vmap_extent *edge;
+	struct model_unit *units;
 	struct extent_pool pool = { 0 };
 	unsigned int index, i;
 
 	if (!twin_ok(twin))
 		return;
 	edge = malloc(sizeof(*edge));
-	if (!edge)
+	units = calloc(count, sizeof(*units));
+	if (!edge || !units)
 		abort();
 	memset(edge, JUNK, sizeof(*edge));
 	fill_pool(twin, &pool, 1);
 	free_tree_open(&twin->tree, edge, extent_pool_pop(&pool), start, start + count);
 	twin->changes++;
-	index = model_open(&twin->model, start, count);
+	index = model_open(&twin->model, start, count, units);
 	for (i = twin->model.count - 1; i > index; i--)
 		twin->edges[i] = twin->edges[i - 1];
 	twin->edges[index] = edge;
@@ -157,7 +159,7 @@ bool twin_close(struct twin *twin, unsigned int index)
 		twin_fail(twin, "a closed span has tiles left");
 	drop_extent(twin, whole);
 	free(edge);
-	model_close(&twin->model, index);
+	free(model_close(&twin->model, index));
 	for (; index < twin->model.count; index++)
 		twin->edges[index] = twin->edges[index + 1];
 	twin->operations++;

@@ -43,7 +43,7 @@ static const char usage_text[] =
 	"  --trace FILE     replay this trace instead, plain or gzip\n"
 	"  --out DIR        leave the samples, the latencies and the maps there\n"
 	"  --json           print JSON instead of the table\n"
-	"  --check N        check each structure against a bitmap, N rounds, 1 to 100000\n"
+	"  --check N        check each structure against a model, N rounds, 1 to 100000\n"
 	"  --convert FILE   turn what a tracer printed into a trace on standard output\n"
 	"  --list           name the structures and the workloads\n"
 	"  --help           print this text\n";

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * check.c - checks an index against the model
+ *
+ * Theory
+ *
+ * The model (user/model.c) knows of each unit of a small space whether it is allocated.  Random
+ * requests are made of an index; after each:
+ *
+ *   - what was given has the size, alignment and bounds asked for, and every unit of it was free;
+ *   - an index that promises the lowest address gave the lowest;
+ *   - if nothing was given, then no place in the model would have done;
+ *   - now and then, the free ranges that the index walks are exactly the free units of the model,
+ *     none of them twice.
+ *
+ * At the end everything is freed and the index must use as many bytes as an empty one.  For an
+ * index that rounds, sizes and alignments are rounded in the model as well.  Spaces and mixes of
+ * sizes are drawn anew for each round, from a seed that is printed if a check fails.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/string.h>
+
+#include "../user/model.h"
+#include "lab.h"
+
+#define UNITS_MAX	600U
+#define STEPS		2000U
+#define WALK_EVERY	50U
+
+struct trial {
+	const struct lab_index *index;
+	void *self;
+	struct lab_space space;
+	struct lab_random random;
+	struct lab_area areas[UNITS_MAX];
+	unsigned int nr_areas;
+	struct model model;	/* what the index gave */
+	struct model seen;	/* what it walked */
+	struct model_unit units[UNITS_MAX];
+	struct model_unit seen_units[UNITS_MAX];
+	const char *wrong;
+};
+
+static unsigned long roll(struct trial *trial, unsigned long bound)
+{
+	return lab_random_below(&trial->random, bound);
+}
+
+static unsigned long rounded(const struct trial *trial, unsigned long size)
+{
+	return trial->index->flags & LAB_ROUNDS ? roundup_pow_of_two(size) : size;
+}
+
+static void mark(struct trial *trial, const struct lab_area *area, bool busy)
+{
+	model_set(&trial->model, area->start, rounded(trial, area->size), busy);
+}
+
+/* The lowest place that would do; the end of the space if there is none. */
+static unsigned long lowest(const struct trial *trial, const struct lab_request *request)
+{
+	unsigned long size = rounded(trial, request->size), start;
+	struct free_search search = {
+		.size = size,
+		.align = trial->index->flags & LAB_ROUNDS ? max(request->align, size)
+							  : request->align,
+		.lo = request->lo,
+		.hi = min(request->hi + size - request->size, trial->space.end),
+	};
+
+	return model_lowest(&trial->model, &search, MODEL_NOW, &start) ? start : trial->space.end;
+}
+
+static void draw(struct trial *trial, struct lab_request *request)
+{
+	unsigned long units = trial->space.end - trial->space.start, cut;
+
+	*request = (struct lab_request){
+		.size = 1 + roll(trial, roll(trial, 8) ? 12 : units / 2),
+		.align = 1,
+		.lo = trial->space.start,
+		.hi = trial->space.end,
+	};
+	if (!(trial->index->flags & LAB_NO_ALIGN) && !roll(trial, 3))
+		request->align = 1UL << roll(trial, 7);
+	if (trial->index->flags & LAB_NO_RANGE || roll(trial, 4))
+		return;
+	cut = units - request->size;
+	request->lo += roll(trial, cut + 1);
+	request->hi -= roll(trial, request->hi - request->lo - request->size + 1);
+}
+
+static const char *check_given(struct trial *trial, const struct lab_request *request,
+			       const struct lab_area *area)
+{
+	if (area->size != request->size)
+		return "the area has another size than asked for";
+	if (area->start < request->lo || area->start + area->size > request->hi)
+		return "the area is out of bounds";
+	if (area->start % request->align)
+		return "the area is not aligned";
+	if (!model_is_free(&trial->model, area->start, rounded(trial, area->size)))
+		return "the area was not free";
+	if (trial->index->flags & LAB_LOWEST && area->start != lowest(trial, request))
+		return "the area is not at the lowest address that fits";
+	return NULL;
+}
+
+static void step_alloc(struct trial *trial)
+{
+	struct lab_area *area = &trial->areas[trial->nr_areas];
+	struct lab_request request;
+	int err;
+
+	draw(trial, &request);
+	err = trial->index->alloc(trial->self, &request, area);
+	if (!err) {
+		trial->wrong = check_given(trial, &request, area);
+		if (trial->wrong)
+			return;
+		mark(trial, area, true);
+		trial->nr_areas++;
+	} else if (err != -ENOSPC) {
+		trial->wrong = "an allocation failed for another reason than room";
+	} else if (lowest(trial, &request) < trial->space.end) {
+		trial->wrong = "an allocation failed although there was room";
+	}
+}
+
+static void step_free(struct trial *trial)
+{
+	unsigned int which = roll(trial, trial->nr_areas);
+	struct lab_area area = trial->areas[which];
+
+	trial->areas[which] = trial->areas[--trial->nr_areas];
+	trial->index->free(trial->self, &area);
+	mark(trial, &area, false);
+}
+
+static void visit(void *data, unsigned long start, unsigned long end)
+{
+	struct trial *trial = data;
+
+	if (start >= end || start < trial->space.start || end > trial->space.end) {
+		trial->wrong = "a free range is empty or out of the space";
+		return;
+	}
+	if (!model_is_free(&trial->seen, start, end - start))
+		trial->wrong = "a unit is in two free ranges";
+	model_set(&trial->seen, start, end - start, 1);
+}
+
+static void check_walk(struct trial *trial)
+{
+	unsigned long i, units = trial->space.end - trial->space.start;
+
+	model_set(&trial->seen, trial->space.start, units, 0);
+	trial->index->walk(trial->self, visit, trial);
+	for (i = 0; i < units && !trial->wrong; i++)
+		if (trial->seen_units[i].owner == trial->units[i].owner)
+			trial->wrong = trial->units[i].owner ? "a busy unit is in a free range"
+						      : "a free unit is in no free range";
+}
+
+static void run_steps(struct trial *trial)
+{
+	unsigned long empty = trial->index->bytes(trial->self);
+	unsigned int i, bias = 2 + roll(trial, 3);
+
+	for (i = 0; i < STEPS && !trial->wrong; i++) {
+		if (!trial->nr_areas || (roll(trial, 4) < bias && trial->nr_areas < UNITS_MAX))
+			step_alloc(trial);
+		else
+			step_free(trial);
+		if (!trial->wrong && i % WALK_EVERY == 0)
+			check_walk(trial);
+	}
+	while (trial->nr_areas && !trial->wrong)
+		step_free(trial);
+	if (!trial->wrong)
+		check_walk(trial);
+	if (!trial->wrong && trial->index->bytes(trial->self) != empty)
+		trial->wrong = "an empty index uses more bytes than at first";
+}
+
+static const char *run_round(struct trial *trial, const struct lab_index *index, u64 seed)
+{
+	memset(trial, 0, sizeof(*trial));
+	trial->index = index;
+	lab_random_seed(&trial->random, seed);
+	trial->space.start = 1 + roll(trial, 1000);
+	trial->space.end = trial->space.start + 20 + roll(trial, UNITS_MAX - 20);
+	trial->space.areas = UNITS_MAX;
+	model_open(&trial->model, trial->space.start, trial->space.end - trial->space.start,
+		   trial->units);
+	model_open(&trial->seen, trial->space.start, trial->space.end - trial->space.start,
+		   trial->seen_units);
+	trial->self = index->create(&trial->space);
+	if (IS_ERR(trial->self))
+		return "the index cannot be created";
+	run_steps(trial);
+	index->destroy(trial->self);
+	return trial->wrong;
+}
+
+/**
+ * lab_model_test() - check an index
+ * @index: the structure
+ * @seed: of every random choice
+ * @rounds: how many spaces to try
+ * @out: where to say what was found
+ *
+ * Return: 0; -EIO if it did something wrong; -ENOMEM.
+ */
+int lab_model_test(const struct lab_index *index, u64 seed, unsigned long rounds,
+		   struct lab_out *out)
+{
+	struct trial *trial = lab_zalloc(sizeof(*trial));
+	const char *wrong = NULL;
+	unsigned long round;
+
+	if (!trial)
+		return -ENOMEM;
+	for (round = 0; round < rounds && !wrong; round++) {
+		wrong = run_round(trial, index, seed + round);
+		lab_breathe();
+	}
+	lab_release(trial);
+	if (wrong)
+		lab_print(out, "not ok %s: %s (seed %llu)\n", index->name, wrong,
+			  (unsigned long long)(seed + round - 1));
+	else
+		lab_print(out, "ok %s: %lu rounds of %u steps from seed %llu\n", index->name,
+			  rounds, STEPS, (unsigned long long)seed);
+	return wrong ? -EIO : 0;
+}
