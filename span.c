@@ -230,8 +230,6 @@ static struct vmap_span *get_span(struct vmap_arena *arena, unsigned long size)
 		err = map_span(span);
 		if (!err)
 			return span;
-		/* Somebody may have found the part that was known. */
-		synchronize_rcu();
 		if (err != -EBUSY) {
 			span_free(span);
 			return NULL;

@@ -8,8 +8,7 @@
  * not given back shows as memory that no pointer leads to: run kmemleak afterwards.
  *
  * In the guest, failslab and fail_page_alloc must be told to fail allocations that may sleep, and
- * single pages; and fail_page_alloc to fail each of a task that asks for it: see
- * scripts/guest/kunit-lib.sh.
+ * single pages; and to fail each of a task that asks for it: see scripts/guest/kunit-lib.sh.
  */
 #include <linux/fault-inject.h>
 #include <linux/mm.h>
@@ -18,6 +17,13 @@
 #include "vmap_kunit.h"
 
 #define MOST_FAULTS	5000
+
+/* What is so aligned needs a span that several nodes of an xarray map. */
+#define FAR_ALIGN	(128 * PMD_SIZE)
+/* Of all allocations in the import of such a span, the map of spans makes some of the last ones. */
+#define LAST_FAULTS	20U
+/* An import may allocate so many more than another. */
+#define MORE_FAULTS	5U
 
 /* Faults to be met while pages are mapped, and in how many calls at the most. */
 #define MAP_FAULTS	20
@@ -55,7 +61,13 @@ static bool injected(void)
 	return happened;
 }
 
-/* Let no allocation of pages by this task succeed, or let them all. */
+/* How many more allocations will succeed before the fault? */
+static unsigned int still_to_come(void)
+{
+	return current->fail_nth;
+}
+
+/* Let no allocation by this task succeed, once the fault that is to come has; or let them all. */
 static void starve(bool on)
 {
 	current->make_it_fail = on;
@@ -63,6 +75,11 @@ static void starve(bool on)
 #else
 static void inject(unsigned int nth)
 {
+}
+
+static unsigned int still_to_come(void)
+{
+	return 0;
 }
 
 static void starve(bool on)
@@ -250,6 +267,56 @@ static void importing_a_span(struct kunit *test)
 	vmap_free(base);
 }
 
+/*
+ * Import a large span, where all allocations from the @nth on fail: after a single fault the map of
+ * spans would ask again.  Return how often the task slept.
+ */
+static unsigned long sleeps_in_import(struct vmap_arena *arena, unsigned int nth,
+				      unsigned int *left)
+{
+	unsigned long before;
+	void *addr;
+
+	starve(true);
+	inject(nth);
+	before = current->nvcsw;
+	addr = vmap_arena_alloc(arena, PAGE_SIZE, FAR_ALIGN, GFP_KERNEL, NUMA_NO_NODE);
+	before = current->nvcsw - before;
+	*left = still_to_come();
+	injected();
+	starve(false);
+	vmap_free(addr);
+	vmap_arena_purge(arena);
+	return before;
+}
+
+/*
+ * The map of spans needs several nodes for so large a span, and allocates them one by one, after
+ * all else that an import allocates.  When the last one cannot be had the span can be found already
+ * by what was mapped before, so whoever did must be waited for.  Nothing else in an import sleeps.
+ * How much an import allocates depends on what the slab and the kernel's page tables have already.
+ */
+static void a_span_mapped_in_part_waits_for_readers(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	unsigned int all = 1U << 30, least = all, left, i;
+	unsigned long sleeps = 0;
+
+	if (FAR_ALIGN >> PAGE_SHIFT > totalram_pages() / 4)
+		kunit_skip(test, "this takes a guest with more memory");
+	WRITE_ONCE(arena->limit, 0);
+	for (i = 0; i < 3; i++) {
+		KUNIT_ASSERT_EQ(test, sleeps_in_import(arena, all, &left), 0);
+		least = min(least, all - left);
+	}
+	KUNIT_ASSERT_GT(test, least, LAST_FAULTS);
+	for (i = 0; i < LAST_FAULTS && !sleeps; i++)
+		sleeps = sleeps_in_import(arena, least + MORE_FAULTS - i, &left);
+	kt_verify(test, arena);
+	KUNIT_EXPECT_GT(test, sleeps, 0);
+	kunit_info(test, "%u allocations, slept at the %uth attempt", least, i);
+}
+
 /* The spares are drunk up by the extents kept here, so that each attempt has to get new ones. */
 static void splitting_extents(struct kunit *test)
 {
@@ -325,6 +392,7 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(allocating_without_pages),
 	KUNIT_CASE(allocating_what_must_not_fail),
 	KUNIT_CASE(importing_a_span),
+	KUNIT_CASE(a_span_mapped_in_part_waits_for_readers),
 	KUNIT_CASE(splitting_extents),
 	KUNIT_CASE(mapping_pages),
 	{}

@@ -7,19 +7,19 @@
 KUNIT=/sys/kernel/debug/kunit
 
 # allow_faults - injected faults may hit allocations that can sleep, and single pages; tests say when,
-# or that all pages are to fail for them.
+# or that all are to fail for them.
 allow_faults() {
 	for fault in failslab fail_page_alloc; do
 		fault=/sys/kernel/debug/$fault
 		[ -d "$fault" ] || return 0
 		echo 0 >"$fault/verbose"
 		echo N >"$fault/ignore-gfp-wait"
+		echo Y >"$fault/task-filter"
+		echo -1 >"$fault/times"
+		echo 100 >"$fault/probability"
 	done
 	echo N >"$fault/ignore-gfp-highmem"
 	echo 0 >"$fault/min-order"
-	echo Y >"$fault/task-filter"
-	echo -1 >"$fault/times"
-	echo 100 >"$fault/probability"
 }
 
 # make_group - a control group to which memory can be charged; where that cannot be, tests say so.
