@@ -141,20 +141,11 @@ void no_such_call(void)
 	fail("the arena did what a range arena never does, or refused a free");
 }
 
-/* No interrupt reaches a thread, so this one takes the part of each in turn when they are gone. */
 void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
 		      void *argument, bool wait)
 {
-	unsigned long here = this_cpu.offset;
-	unsigned int cpu;
-
 	expect(!running, "the cache was drained while threads use it: is the space full?");
-	for_each_possible_cpu(cpu) {
-		this_cpu.offset = cpu * PERCPU_SIZE;
-		if (asked(cpu, argument))
-			function(argument);
-	}
-	this_cpu.offset = here;
+	play_each_cpu(asked, function, argument);
 }
 
 /* The seed is a player's own; the high bits are the random ones. */

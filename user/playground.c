@@ -29,6 +29,20 @@ void span_note_used(struct vmap_arena *of, struct vmap_extent *whole)
 {
 }
 
+void play_each_cpu(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
+		   void *argument)
+{
+	unsigned long here = this_cpu.offset;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		this_cpu.offset = cpu * PERCPU_SIZE;
+		if (asked(cpu, argument))
+			function(argument);
+	}
+	this_cpu.offset = here;
+}
+
 void play_open(struct vmap_arena *arena, unsigned long end, bool cached)
 {
 	cache_set_limits(PLAY_CACHE_LIMIT, PLAY_CACHE_LIMIT);

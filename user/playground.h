@@ -11,6 +11,10 @@
 /* The extents that a CPU, and the depot, may keep. */
 #define PLAY_CACHE_LIMIT	16384UL
 
+/* No interrupt reaches a CPU that is played here: the caller takes the part of each in turn. */
+void play_each_cpu(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
+		   void *argument);
+
 /* Let @arena, whose life has ended or not begun, hold all below @end. */
 void play_open(struct vmap_arena *arena, unsigned long end, bool cached);
 

@@ -7,6 +7,8 @@
  * its preemption off, calls, and whatever the arena then asks of mm is counted.  Work that is
  * queued there is done later, as a worker would do it.
  *
+ * When mm is asked is looked at, too: not for the sake of an arena that may be gone.
+ *
  * No page is ever had here, so of memory only what is refused is looked at.
  */
 #include <stdio.h>
@@ -31,6 +33,9 @@ static struct vmap_arena arena;
 static struct vmap_span span;
 static struct work_struct *queued;
 static unsigned int calls;
+/* How many frees there are with the one that is under way; and calls of mm after that was counted. */
+static unsigned long begun;
+static unsigned int late;
 
 /* What never happens here. */
 void no_such_call(void);
@@ -40,9 +45,20 @@ void no_such_call(void)
 	abort();
 }
 
+static unsigned long frees(void)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += per_cpu_ptr(arena.cpu, cpu)->stored + per_cpu_ptr(arena.cpu, cpu)->frees;
+	return sum;
+}
+
 void call_mm(void)
 {
 	calls += this_cpu.raw;
+	late += begun && frees() >= begun;
 }
 
 void play_work(struct work_struct *work)
@@ -57,8 +73,7 @@ void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(v
 		      void *argument, bool wait)
 {
 	calls += this_cpu.raw;
-	if (asked(0, argument))
-		function(argument);
+	play_each_cpu(asked, function, argument);
 }
 
 bool span_is_low(const struct vmap_arena *of)
@@ -233,6 +248,33 @@ static const char *test_drain_a_batch(void)
 			     most > space / 10 ? "one call gave up what many need" : NULL);
 }
 
+/*
+ * A CPU that only frees wants a magazine in the middle of a free.  Once that is counted it may have
+ * been the last, and the arena gone.
+ */
+static const char *test_last_free(void)
+{
+	struct vmap_extent *extent[MISSES];
+	bool made;
+	unsigned int i;
+
+	play_open(&arena, SPACE, true);
+	pairs(MISSES, CACHED);
+	for (i = 0; i < MISSES; i++)
+		extent[i] = vmap_extent_alloc(&arena, CACHED, 1, GFP_KERNEL);
+	late = 0;
+	this_cpu.offset = PERCPU_SIZE;
+	for (i = 0; i < MISSES; i++) {
+		begun = frees() + 1;
+		vmap_extent_free(&arena, extent[i]);
+	}
+	begun = 0;
+	made = has_magazine(CACHED);
+	this_cpu.offset = 0;
+	return what_is_wrong(SPACE, !made ? "no magazine was made, so this shows nothing" :
+			     late ? "mm was called after the free was counted" : NULL);
+}
+
 static const char *test_memory(void)
 {
 	const char *wrong = NULL;
@@ -260,6 +302,7 @@ static const struct {
 	{ "an extent is cut with the spares that are there, or not at all", test_spares },
 	{ "what is cached is given up without the slab", test_drain },
 	{ "one call gives up a batch of what is cached, and what it needs", test_drain_a_batch },
+	{ "a magazine for a free is made before that is counted", test_last_free },
 	{ "memory that is not cached is refused before pages are asked for", test_memory },
 };
 
