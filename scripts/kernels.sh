@@ -39,7 +39,7 @@ KERNEL_TABLE='6.1 linux-image-amd64 linux-headers-amd64
 7.2-arm64 linux-image-arm64:arm64 linux-headers-arm64:arm64 sid
 6.12-arm64-16k linux-image-arm64-16k:arm64 linux-headers-arm64-16k:arm64 trixie
 7.2-arm64-16k linux-image-arm64-16k:arm64 linux-headers-arm64-16k:arm64 sid'
-mapfile -t KERNEL_NAMES < <(cut -d ' ' -f 1 <<<"$KERNEL_TABLE")
+KERNEL_NAMES=$(cut -d ' ' -f 1 <<<"$KERNEL_TABLE" | paste -s -d ' ')
 
 # kernel_packages NAME - its meta packages and suite.
 kernel_packages() {
@@ -115,7 +115,7 @@ kernel_use() {
 	elif [[ -f $1 ]]; then
 		kernel_use_image "$1"
 	else
-		die "--kernel: '$1' is none of ${KERNEL_NAMES[*]}, nor the path of an image"
+		die "--kernel: '$1' is none of $KERNEL_NAMES, nor the path of an image"
 	fi
 }
 

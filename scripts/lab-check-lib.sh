@@ -88,7 +88,7 @@ build_mutant() {
 	rm -rf "$dir"
 	mkdir -p "$dir/user"
 	cp -r "$ROOT/lab" "$ROOT"/*.[ch] "$dir/"
-	cp -r "$ROOT"/user/{include,model.[ch]} "$dir/user/"
+	cp -r "$ROOT"/user/{include,*.[ch]} "$dir/user/"
 	sed -i "$2" "$dir/lab/$1"
 	MUTANT=$dir/vmap_lab
 	if cmp -s "$dir/lab/$1" "$ROOT/lab/$1"; then

@@ -83,7 +83,8 @@ set_option() {
 take_option() {
 	local option=${1%%=*} value=1 kind text name
 
-	read -r kind text < <(declared "$option") || die "unknown option '$option': see --help"
+	read -r kind text <<<"$(declared "$option")"
+	[[ $kind ]] || die "unknown option '$option': see --help"
 	name=${option#--}
 	name=${name//-/_}
 	taken=1

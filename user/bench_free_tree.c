@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "../free_tree.h"
+#include "options.h"
 
 #define BATCH		64
 #define LARGEST_SIZE	16
@@ -155,38 +156,16 @@ static void run(unsigned long n, unsigned long count)
 	free(bench.live);
 }
 
-/* A whole number from @least on, or the end. */
-static unsigned long parse_number(const char *option, const char *text, unsigned long least)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(text ? text : "", &end, 10);
-	if (text && *text >= '0' && *text <= '9' && !*end && !errno && value >= least &&
-	    value <= MOST)
-		return value;
-	fprintf(stderr, "%s: '%s' is not a whole number from %lu to %lu\n", option,
-		text ? text : "", least, MOST);
-	exit(2);
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long count = DEFAULT_COUNT, largest = DEFAULT_LARGEST, n;
-	int arg;
+	const struct program_option options[] = {
+		{ .name = "--operations", .number = &count, .min = 1, .max = MOST },
+		{ .name = "--largest", .number = &largest, .min = SMALLEST, .max = MOST },
+		{ }
+	};
 
-	for (arg = 1; arg < argc; arg += 2) {
-		if (!strcmp(argv[arg], "--operations")) {
-			count = parse_number(argv[arg], argv[arg + 1], 1);
-		} else if (!strcmp(argv[arg], "--largest")) {
-			largest = parse_number(argv[arg], argv[arg + 1], SMALLEST);
-		} else {
-			fprintf(stderr,
-				"usage: bench_free_tree [--operations N] [--largest N]\n");
-			return 2;
-		}
-	}
+	read_options(argc, argv, "usage: bench_free_tree [--operations N] [--largest N]\n", options);
 	printf("%9s %10s %10s %14s\n", "live", "alloc, ns", "free, ns", "free extents");
 	for (n = SMALLEST; n <= largest; n *= 10)
 		run(n, count);

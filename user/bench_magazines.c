@@ -32,6 +32,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "options.h"
 #include "playground.h"
 
 #define SPACE			(1UL << 18)
@@ -405,33 +406,17 @@ static int find_cpus(void)
 	return found;
 }
 
-static unsigned long parse_number(const char *text)
-{
-	char *end;
-	unsigned long value = strtoul(text ? text : "", &end, 10);
-
-	if (text && *text >= '0' && *text <= '9' && !*end && value >= 2 * BATCH && value <= MOST)
-		return ALIGN(value, 2 * BATCH);
-	fprintf(stderr, "--operations: '%s' is not a whole number from %u to %lu\n",
-		text ? text : "", 2 * BATCH, MOST);
-	exit(2);
-}
-
 int main(int argc, char **argv)
 {
 	bool all_checked = false, two;
-	int arg;
+	const struct program_option options[] = {
+		{ .name = "--operations", .number = &operations, .min = 2 * BATCH, .max = MOST },
+		{ .name = "--check", .flag = &all_checked },
+		{ }
+	};
 
-	for (arg = 1; arg < argc; arg++) {
-		if (!strcmp(argv[arg], "--operations")) {
-			operations = parse_number(argv[++arg]);
-		} else if (!strcmp(argv[arg], "--check")) {
-			all_checked = true;
-		} else {
-			fprintf(stderr, "usage: bench_magazines [--operations N] [--check]\n");
-			return 2;
-		}
-	}
+	read_options(argc, argv, "usage: bench_magazines [--operations N] [--check]\n", options);
+	operations = ALIGN(operations, 2 * BATCH);
 	/* What two threads do wrong shows on one CPU, too; what it costs does not. */
 	two = find_cpus() == PLAYERS || all_checked;
 	printf("\n%16s %33s\n%8s %7s %s\n", "one thread", two ? "two threads" : "", "ns", "locks",

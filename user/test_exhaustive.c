@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "tap.h"
 #include "twin.h"
 
@@ -257,15 +258,13 @@ static void test_states(const struct place *place)
 
 int main(int argc, char **argv)
 {
-	unsigned int length = DEFAULT_LENGTH, i;
+	unsigned long length = DEFAULT_LENGTH, i;
+	const struct program_option options[] = {
+		{ .name = "--length", .number = &length, .min = 1, .max = MAX_LENGTH },
+		{ }
+	};
 
-	if (argc == 3 && !strcmp(argv[1], "--length"))
-		length = strtoul(argv[2], NULL, 10);
-	if ((argc != 1 && argc != 3) || !length || length > MAX_LENGTH) {
-		fprintf(stderr, "usage: test_exhaustive [--length N], N from 1 to %d\n",
-			MAX_LENGTH);
-		return 2;
-	}
+	read_options(argc, argv, "usage: test_exhaustive [--length N]\n", options);
 	for (i = 0; i < ARRAY_SIZE(places); i++)
 		test_sequences(&places[i], length);
 	for (i = 0; i < ARRAY_SIZE(places); i++) {

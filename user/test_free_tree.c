@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "options.h"
 #include "stream.h"
 #include "tap.h"
 
@@ -599,39 +600,21 @@ static void test_random(unsigned long seed, unsigned long steps)
 	printf("# %lu steps, %lu cuts, %lu merges\n", done, cuts, stream.twin.merges);
 }
 
-/* A whole number, or the end. */
-static unsigned long parse_number(const char *option, const char *text)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(text ? text : "", &end, 0);
-	if (text && *text >= '0' && *text <= '9' && !*end && !errno)
-		return value;
-	fprintf(stderr, "%s: '%s' is not a whole number from 0 to %lu\n", option,
-		text ? text : "", TOP);
-	exit(2);
-}
-
 int main(int argc, char **argv)
 {
-	unsigned long seed = time(NULL), steps = DEFAULT_STEPS, i;
-	unsigned long streams = RANDOM_STREAMS;
+	unsigned long seed = TOP, steps = DEFAULT_STEPS, streams = RANDOM_STREAMS, i;
+	const struct program_option options[] = {
+		{ .name = "--seed", .number = &seed, .max = TOP - 1 },
+		{ .name = "--steps", .number = &steps, .max = TOP },
+		{ }
+	};
 	const char *wrong;
-	int arg;
 
-	for (arg = 1; arg < argc; arg += 2) {
-		if (!strcmp(argv[arg], "--seed")) {
-			seed = parse_number(argv[arg], argv[arg + 1]);
-			streams = 1;
-		} else if (!strcmp(argv[arg], "--steps")) {
-			steps = parse_number(argv[arg], argv[arg + 1]);
-		} else {
-			fprintf(stderr, "usage: test_free_tree [--seed N] [--steps N]\n");
-			return 2;
-		}
-	}
+	read_options(argc, argv, "usage: test_free_tree [--seed N] [--steps N]\n", options);
+	if (seed != TOP)
+		streams = 1;
+	else
+		seed = time(NULL);
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		wrong = tests[i].run();
 		tap(!wrong, tests[i].name, wrong);

@@ -9,7 +9,6 @@
  * the kernel are in vmap_lab.ko only.  Exit status: 0; 1 if a check failed; 2 for bad input.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <linux/kernel.h>
 #include <stdarg.h>
@@ -17,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../user/options.h"
 #include "user.h"
 
 #define INDEXES_MAX	32
@@ -29,6 +29,7 @@ struct options {
 	const char *out;
 	unsigned long check;
 	bool json;
+	bool list;
 };
 
 static const char usage_text[] =
@@ -60,19 +61,6 @@ void die(const char *format, ...)
 	exit(2);
 }
 
-static unsigned long read_number(const char *option, const char *text, unsigned long min,
-				 unsigned long max)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 0);
-	if (*text < '0' || *text > '9' || *end || errno || value < min || value > max)
-		die("--%s: '%s' is not a whole number from %lu to %lu", option, text, min, max);
-	return value;
-}
-
 static void list(void)
 {
 	const struct lab_index *const *index;
@@ -87,83 +75,28 @@ static void list(void)
 	exit(0);
 }
 
-enum { OPT_N = 1, OPT_OPS, OPT_SPACE, OPT_SEED, OPT_CHECK };
-
-static const struct option long_options[] = {
-	{ "index", required_argument, NULL, 'i' },
-	{ "workload", required_argument, NULL, 'w' },
-	{ "n", required_argument, NULL, OPT_N },
-	{ "ops", required_argument, NULL, OPT_OPS },
-	{ "space", required_argument, NULL, OPT_SPACE },
-	{ "seed", required_argument, NULL, OPT_SEED },
-	{ "trace", required_argument, NULL, 't' },
-	{ "out", required_argument, NULL, 'o' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "check", required_argument, NULL, OPT_CHECK },
-	{ "convert", required_argument, NULL, 'c' },
-	{ "list", no_argument, NULL, 'l' },
-	{ "help", no_argument, NULL, 'h' },
-	{ }
-};
-
-static void set_number(struct options *options, int option, const char *text)
-{
-	struct lab_shape *shape = &options->shape;
-
-	if (option == OPT_N)
-		shape->n = read_number("n", text, 1, LAB_MAX_LIVE);
-	else if (option == OPT_OPS)
-		shape->ops = read_number("ops", text, 1, LAB_MAX_OPS / 4);
-	else if (option == OPT_SPACE)
-		shape->space = read_number("space", text, 4096, LAB_MAX_SPACE);
-	else if (option == OPT_SEED)
-		shape->seed = read_number("seed", text, 0, ULONG_MAX);
-	else
-		options->check = read_number("check", text, 1, 100000);
-}
-
-static void set_option(struct options *options, int option, const char *text)
-{
-	switch (option) {
-	case 'i':
-		options->indexes = text;
-		break;
-	case 'w':
-		options->shape.workload = text;
-		break;
-	case 't':
-		options->trace = text;
-		break;
-	case 'o':
-		options->out = text;
-		break;
-	case 'c':
-		options->convert = text;
-		break;
-	case 'j':
-		options->json = true;
-		break;
-	case 'l':
-		list();
-		break;
-	case 'h':
-		fputs(usage_text, stdout);
-		exit(0);
-	case '?':
-		die("see --help");
-	default:
-		set_number(options, option, text);
-	}
-}
-
 static void parse(struct options *options, int argc, char **argv)
 {
-	int option;
+	struct lab_shape *shape = &options->shape;
+	unsigned long seed = shape->seed;
+	const struct program_option table[] = {
+		{ .name = "--index", .text = &options->indexes },
+		{ .name = "--workload", .text = &shape->workload },
+		{ .name = "--n", .number = &shape->n, .min = 1, .max = LAB_MAX_LIVE },
+		{ .name = "--ops", .number = &shape->ops, .min = 1, .max = LAB_MAX_OPS / 4 },
+		{ .name = "--space", .number = &shape->space, .min = 4096, .max = LAB_MAX_SPACE },
+		{ .name = "--seed", .number = &seed, .max = ULONG_MAX },
+		{ .name = "--trace", .text = &options->trace },
+		{ .name = "--out", .text = &options->out },
+		{ .name = "--json", .flag = &options->json },
+		{ .name = "--check", .number = &options->check, .min = 1, .max = 100000 },
+		{ .name = "--convert", .text = &options->convert },
+		{ .name = "--list", .flag = &options->list },
+		{ }
+	};
 
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		set_option(options, option, optarg);
-	if (optind < argc)
-		die("'%s' is not an option: see --help", argv[optind]);
+	read_options(argc, argv, usage_text, table);
+	shape->seed = seed;
 }
 
 /* Fills in the structures asked for; how many. */
@@ -300,6 +233,8 @@ int main(int argc, char **argv)
 	unsigned int count;
 
 	parse(&options, argc, argv);
+	if (options.list)
+		list();
 	if (options.convert) {
 		convert(options.convert, stdout);
 		return 0;
