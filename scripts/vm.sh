@@ -42,8 +42,8 @@
 # any of these words.
 SPLAT="$COMPLAINTS|Call [Tt]race|unreferenced object|kmemleak: .*new suspected|Out of memory|nobody cared"
 
-kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 low_mem='' cpu='' append='' icount=0 accel=auto timeout=600
-module=() kernel_module=() file=() arguments=()
+kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 low_mem='' cpu='' icount=0 accel=auto timeout=600
+module=() kernel_module=() file=() append=() arguments=()
 
 check_options() {
 	local needed
@@ -85,7 +85,7 @@ qemu_command() {
 		-pidfile "$1.pid" -nodefaults -display none -no-reboot
 		-chardev "stdio,id=console,signal=off" -serial chardev:console
 		-chardev "file,id=results,path=$1.tar"
-		-kernel "$KERNEL_IMAGE" -initrd "$1.cpio" -append "$words$append")
+		-kernel "$KERNEL_IMAGE" -initrd "$1.cpio" -append "$words ${append[*]}")
 	[[ ! $share ]] || command+=(-virtfs
 		"local,path=$share,mount_tag=share,security_model=none,readonly=on,multidevs=remap")
 }
@@ -114,7 +114,7 @@ script_status() {
 # shellcheck disable=SC2030,SC2031 # the options are meant for this subshell only
 probe_kvm() (
 	[[ -r /dev/kvm && -w /dev/kvm ]] || return
-	accel=kvm script=/dev/null timeout=20 append='' cpu='' module=() kernel_module=() file=()
+	accel=kvm script=/dev/null timeout=20 append=() cpu='' module=() kernel_module=() file=()
 	boot "$work/probe" >/dev/null
 	[[ $(script_status "$work/probe") == 0 ]]
 ) 2>/dev/null
