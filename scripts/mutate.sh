@@ -32,6 +32,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/litmus-lib.sh
 . "$ROOT/scripts/litmus-lib.sh"
+# shellcheck source=scripts/mutate-lib.sh
+. "$ROOT/scripts/mutate-lib.sh"
 # shellcheck source=scripts/mutate-kunit.sh
 . "$ROOT/scripts/mutate-kunit.sh"
 
@@ -92,11 +94,6 @@ copy_tree() {
 		--exclude='*.mod' --exclude='*.mod.c' --exclude='.*.cmd' . | tar -C "$TREE" -x
 }
 
-# apply NAME [PATCH-OPTION]... - put a bug in.
-apply() {
-	patch -d "$TREE" -p1 -F3 -s --no-backup-if-mismatch "${@:2}" <"$ROOT/mutations/$1.patch"
-}
-
 # broken NAME WHY - a patch that is of no use.
 broken() {
 	printf '%-7s %-28s %s\n' broken "$1" "$2"
@@ -119,10 +116,10 @@ verdict() {
 
 # with_bug NAME COMMAND... - run it on a tree with that bug; fails if the bug cannot be put in.
 with_bug() {
-	apply "$1" --dry-run >"$WORK/$1.log" 2>&1 || return
-	apply "$1" >/dev/null
+	put_bug "$TREE" "$1" --dry-run >"$WORK/$1.log" 2>&1 || return
+	put_bug "$TREE" "$1" >/dev/null
 	"${@:2}" "$1"
-	apply "$1" -R >/dev/null
+	put_bug "$TREE" "$1" -R >/dev/null
 }
 
 # user_tests NAME - a warning is no verdict: what the bug leaves unused may stay so.

@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: the tests and bugs that Documentation/ and mutations/ name are there, and none is left out
+# about: the tests and bugs that Documentation/ and mutations/ name are there, none is left out, and each bug fits
 # kernels: -
 # quick: -
+
+# shellcheck source=scripts/mutate-lib.sh
+. "$ROOT/scripts/mutate-lib.sh"
 
 TABLE=$ROOT/Documentation/testing.rst
 VMALLOC=$ROOT/Documentation/vmalloc.rst
@@ -95,6 +98,32 @@ bugs() {
 	done | sort
 }
 
+# in_and_out TREE NAME - put a bug in, and take it out again.
+in_and_out() {
+	put_bug "$1" "$2" && ! diff -rq "$CHECK_DIR/sound" "$1" >/dev/null &&
+		put_bug "$1" "$2" -R && diff -r "$CHECK_DIR/sound" "$1"
+}
+
+# bad_patches - the bugs that do not go in and out of the sources without a trace, as mutate.sh wants
+# them to; fails if there is any.
+bad_patches() {
+	local name files bad=0
+
+	mapfile -t files < <(sed -n 's|^--- a/||p' "$ROOT"/mutations/*.patch | sort -u)
+	mkdir "$CHECK_DIR/sound"
+	(cd "$ROOT" && cp --parents -t "$CHECK_DIR/sound" "${files[@]}")
+	cp -r "$CHECK_DIR/sound" "$CHECK_DIR/tree"
+	while read -r name; do
+		in_and_out "$CHECK_DIR/tree" "$name" >"$CHECK_DIR/patch.log" 2>&1 && continue
+		echo "$name"
+		bad=1
+		rm -r "$CHECK_DIR/tree"
+		cp -r "$CHECK_DIR/sound" "$CHECK_DIR/tree"
+	done < <(bugs)
+	return "$bad"
+}
+
+need_packages patch
 expect "each KUnit case that testing.rst names exists" cases_in "$TABLE"
 expect "each KUnit case that vmalloc.rst names exists" cases_in "$VMALLOC"
 expect "each check that vmalloc.rst names exists" named_checks
@@ -102,3 +131,4 @@ expect "each row of vmalloc.rst names a test" rows_without_a_test
 expect "each KUnit case that a bug names exists" cases_in_bugs
 expect "the table names each litmus test, and no other" diff <(litmus_in_table) <(litmus)
 expect "the table names each bug, and no other" diff <(bugs_in_table) <(bugs)
+expect "each bug goes into the sources, and out of them again, without a trace" bad_patches
