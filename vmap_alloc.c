@@ -602,8 +602,9 @@ static noinline void free_slow(const void *addr, const void *caller)
  * the start of a live allocation is reported with the caller, and nothing is changed; only two CPUs
  * that free the same address in the same instant may both succeed.
  *
- * Context: any but NMI.  Waits only where it may sleep.  With PREEMPT_RT, where preemption or
- * interrupts are off, what is not kept for reuse is left to the worker.
+ * Context: any but NMI; takes the arena's lock, if at all, for a batch at a time.  Waits only where
+ * it may sleep.  With PREEMPT_RT, where preemption or interrupts are off, what is not kept for reuse
+ * is left to the worker.
  */
 void vmap_free(const void *addr)
 {
@@ -646,7 +647,7 @@ void arena_free_rcu_for(const void *addr, const void *caller)
  * @addr: the address; NULL is fine
  *
  * Needs no memory and no room in the caller's structure.  The purge worker frees what is more than
- * 2 MiB.
+ * 2 MiB.  A bad address is reported at once, as vmap_free() does, and nothing is changed.
  *
  * Context: any but NMI, also with PREEMPT_RT.
  */
@@ -672,8 +673,8 @@ static noinline void free_for(const void *addr, const void *caller)
  * would free it under all who have memory there.  An address within a span that is not the start of
  * a live allocation is reported as vmap_free() does, and nothing is changed.
  *
- * Context: for memory of an arena's any but NMI; else as kvfree(): preemptible task context or an
- * interrupt, but not NMI.
+ * Context: for memory of an arena's as vmap_free(), also with PREEMPT_RT; else as kvfree(): not
+ * NMI, and with PREEMPT_RT not where preemption or interrupts are off.
  */
 void vmap_kvfree(const void *addr)
 {
@@ -692,10 +693,11 @@ EXPORT_SYMBOL_GPL(vmap_kvfree);
  * vmap_kvfree_rcu() - vmap_kvfree() after an RCU grace period
  * @addr: the address; NULL is fine
  *
- * Needs no room in the caller's structure.
+ * Needs no room in the caller's structure.  An address within a span is treated as vmap_kvfree()
+ * does.
  *
- * Context: for memory of an arena's any but NMI; else as kvfree_rcu_mightsleep(): process, may
- * sleep.
+ * Context: for memory of an arena's any but NMI, also with PREEMPT_RT; else as
+ * kvfree_rcu_mightsleep(): process, may sleep.
  */
 void vmap_kvfree_rcu(const void *addr)
 {
@@ -726,7 +728,8 @@ static unsigned int map_foreign(struct vmap_window *window, unsigned long addr,
 
 	for (;;) {
 		some = min_t(unsigned long, count - done, UNMAP_BATCH >> PAGE_SHIFT);
-		good = window_map_foreign(window, addr + done * PAGE_SIZE, pages + done, some, prot);
+		good = window_map_foreign(window, addr + done * PAGE_SIZE, pages + done, some,
+					  prot);
 		done += good;
 		if (likely(done == count) || good < some)
 			return done;
@@ -815,10 +818,11 @@ void arena_unmap_for(const void *addr, const void *caller)
  * vmap_unmap_pages() - undo vmap_map_pages()
  * @addr: what it returned; NULL is fine
  *
- * Where it may not sleep, the purge worker unmaps what is more than 2 MiB.
+ * Where it may not sleep, the purge worker unmaps what is more than 2 MiB.  An address that is not
+ * the start of what vmap_map_pages() made is reported with the caller, and nothing is changed.
  *
- * Context: any but NMI.  With PREEMPT_RT, where preemption or interrupts are off, it is left to the
- * worker.
+ * Context: any but NMI; takes the arena's lock for a batch at a time.  With PREEMPT_RT, where
+ * preemption or interrupts are off, it is left to the worker.
  */
 void vmap_unmap_pages(const void *addr)
 {
@@ -926,11 +930,11 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_arena *arena,
  * @gfp: how to get memory for the bookkeeping.  It says nothing about room: with __GFP_NOFAIL
  *	 memory is waited for, but -ENOSPC and -EINVAL are returned all the same, with a warning
  *
- * Context: any that @gfp allows; takes the arena's lock for O(log n) steps at a time.  Where nothing
- * fits and the caller may not sleep, it frees what the CPU has cached, then batches of what all have,
- * until there is room: as much as the parameters cache_cpu and cache_depot allow.  With PREEMPT_RT, where
- * preemption or interrupts are off, there is no memory to be had: it is -ENOMEM if the bookkeeping
- * got ahead of need, which a worker sees to, is used up.
+ * Context: any that @gfp allows; takes the arena's lock for O(log n) steps at a time.  Where
+ * nothing fits and the caller may not sleep, it frees what the CPU has cached, then batches of what
+ * all have, until there is room: as much as the parameters cache_cpu and cache_depot allow.  With
+ * PREEMPT_RT, where preemption or interrupts are off, there is no memory to be had: it is -ENOMEM
+ * if the bookkeeping got ahead of need, which a worker sees to, is used up.
  * Return: the lowest extent that fits, or an ERR_PTR: -EINVAL for size 0, a bad alignment or a
  * memory arena; -ENOSPC if nothing fits; -ENOMEM.
  */
