@@ -73,7 +73,7 @@ steps=20000 length=5 limit=8 operations=10000
 ((QUICK == 0)) || steps=5000 length=4 limit=4 operations=2000
 
 build gcc build
-for program in test_free_tree test_steps test_throttle test_raw; do
+for program in test_free_tree test_steps test_throttle test_raw test_lookup; do
 	results gcc "$program"
 done
 results gcc test_exhaustive --length "$length"
@@ -86,6 +86,7 @@ build sanitize build replay magazines
 results sanitize test_free_tree --steps $((steps / 10))
 results sanitize test_exhaustive --length 3
 results sanitize test_raw
+results sanitize test_lookup
 expect "sanitize: two threads share magazines" threads sanitize
 expect "sanitize: the corpus" "$USER_BUILD/sanitize/replay" "$ROOT"/user/corpus/*
 
