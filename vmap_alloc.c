@@ -603,8 +603,8 @@ static noinline void free_slow(const void *addr, const void *caller)
  * that free the same address in the same instant may both succeed.
  *
  * Context: any but NMI; takes the arena's lock, if at all, for a batch at a time.  Waits only where
- * it may sleep.  With PREEMPT_RT, where preemption or interrupts are off, what is not kept for reuse
- * is left to the worker.
+ * it may sleep.  With PREEMPT_RT, where preemption or interrupts are off, what is not kept for
+ * reuse is left to the worker.
  */
 void vmap_free(const void *addr)
 {
