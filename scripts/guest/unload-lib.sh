@@ -38,7 +38,7 @@ note_code() {
 # of_ours FILE - the records in the file, parted by empty lines, with an address in the modules' code.
 # Addresses of one length compare as words do as numbers.
 of_ours() {
-	awk -v RS= '
+	awk -v RS= -v n=0 '
 		FILENAME == "/tmp/code" { for (i = 1; i < NF; i += 2) { low[n] = $i; high[n++] = $(i + 1) } next }
 		/\[(vmap_arena|test_vmalloc|vmap_kunit)\]/ { print $0 "\n"; next }
 		{
@@ -107,15 +107,21 @@ traces() {
 	percpu_of_ours
 }
 
-# no_traces RESERVED - none of these, and no more than so many reservations.  What is freed after a grace
-# period may take a moment.
+# left RESERVED - prints what there is of these, or that there are more than so many reservations; fails if
+# there is nothing.
+left() {
+	traces >/tmp/traces
+	[ "$(reservations)" -le "$1" ] || echo "$(reservations) reservations in the vmalloc area, $1 before" >>/tmp/traces
+	grep . /tmp/traces
+}
+
+# no_traces RESERVED - nothing is left.  What is freed after a grace period may take a moment.
 no_traces() {
 	halves=0
-	while traces >/tmp/traces && [ -s /tmp/traces ] || [ "$(reservations)" -gt "$1" ]; do
+	while left "$1" >/tmp/left; do
 		halves=$((halves + 1))
-		if [ "$halves" -gt 60 ]; then
-			cat /tmp/traces
-			echo "$(reservations) reservations in the vmalloc area, $1 before"
+		if [ "$halves" -gt 10 ]; then
+			cat /tmp/left
 			return 1
 		fi
 		sleep 0.5
