@@ -60,7 +60,7 @@ finish() {
 
 # What a kernel says that found something wrong, and no healthy one does.
 # shellcheck disable=SC2034 # for the scripts that source this file
-COMPLAINTS='BUG: |BUG at |WARNING: |Oops|Kernel panic|general protection fault|invalid opcode|KASAN|KCSAN|UBSAN'
+COMPLAINTS='BUG: |BUG at |WARNING: |Oops|Kernel panic|general protection fault|invalid opcode|KASAN: |KCSAN: |UBSAN: '
 COMPLAINTS="$COMPLAINTS"'|INFO: task .* blocked|rcu.*(stall|self-detected)|soft lockup|hard LOCKUP|Unable to handle kernel|Bad page'
 COMPLAINTS="$COMPLAINTS"'|bad: scheduling|sleeping function called|DEADLOCK|inconsistent lock state|suspicious RCU|refcount_t:'
 COMPLAINTS="$COMPLAINTS"'|possible (recursive|circular|irq) lock|list_(add|del) corruption|Objects remaining|page dumped because'
