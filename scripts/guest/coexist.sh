@@ -34,6 +34,6 @@ STRESS=/sys/kernel/debug/test_vmalloc
 expect "test_vmalloc.ko of the tree loads beside it" insmod test_vmalloc.ko $FEW
 expect "and runs" stress_wait true
 expect "the kernel refuses its own then" refused_own
-expect "test_vmalloc.ko unloads" rmmod test_vmalloc
+unload test_vmalloc
 expect "the kernel takes its own then" run_own
 expect "all unload" rmmod vmap_stress vmap_arena

@@ -13,31 +13,16 @@ write_bytes() {
 	printf "$2" >"$1"
 }
 
-# refused FILE TEXT [WORD] - writing the text fails, and the kernel log then has the word.
-refused() {
-	dmesg -c >/dev/null
-	if write "$1" "$2" 2>/dev/null; then
-		not_ok "${1##*/} refuses '$2'"
-	elif [ $# = 3 ] && ! dmesg | grep -qF -- "$3"; then
-		not_ok "${1##*/} refuses '$2' and names $3" "$(dmesg)"
-	else
-		ok "${1##*/} refuses '$2'"
-	fi
+# refuses FILE TEXT WORD - writing the text fails, and the kernel log then has the word.
+refuses() {
+	refused "${1##*/} refuses '$2'" "$3" write "$1" "$2"
 }
 
-# said FILE WORD - the log has a line about the file, with the word.
-said() {
-	dmesg | grep -F " ${1##*/}: " | grep -F -- "$2"
-}
-
-# refused_bytes FILE FORMAT WORD - likewise, but what is written may have bytes 0 in it.
-refused_bytes() {
-	dmesg -c >/dev/null
-	if write_bytes "$1" "$2" 2>/dev/null; then
-		not_ok "${1##*/} refuses the bytes '$2'"
-	else
-		expect "${1##*/} refuses the bytes '$2' and says why" said "$1" "$3"
-	fi
+# refuses_bytes FILE FORMAT WORD - likewise, but what is written may have bytes 0 in it; the line with the word is
+# about the file.
+refuses_bytes() {
+	refused "${1##*/} refuses the bytes '$2' and says why" "$3" write_bytes "$1" "$2"
+	expect "and names ${1##*/}" sh -c "dmesg | grep -F ' ${1##*/}: ' | grep -qF -- '$3'"
 }
 
 # stress - run a test in which areas of one size come and go.
@@ -58,11 +43,10 @@ expect "then something is cached" grep "$cached" "$arena/stats"
 expect "cache takes 0" write "$arena/cache" 0
 expect_fail "which gives back what was cached" grep "$cached" "$arena/stats"
 for text in 2 -1 abc ' '; do
-	refused "$arena/cache" "$text" cache
+	refuses "$arena/cache" "$text" cache
 done
-refused_bytes "$arena/cache" '1\0x' '1\0x'
-expect "test_vmalloc.ko unloads" rmmod test_vmalloc
-expect "vmap_arena.ko unloads" rmmod vmap_arena
+refuses_bytes "$arena/cache" '1\0x' '1\0x'
+unload test_vmalloc vmap_arena
 
 expect "vmap_arena.ko loads" insmod vmap_arena.ko
 expect "test_vmalloc.ko loads" insmod test_vmalloc.ko test_loop_count=1 run_test_mask=1
@@ -81,42 +65,41 @@ done
 expect "purge takes 1" write "$arena/purge" 1
 expect "after a purge nothing is lazy" grep -qE '^lazy[^0-9]*0$' "$arena/stats"
 for text in 0 2 abc -1 ' '; do
-	refused "$arena/purge" "$text" purge
+	refuses "$arena/purge" "$text" purge
 done
 long=00000000000000000000000000000001
 for file in purge cache; do
 	expect "$file takes a 1 with 31 zeros before it" write "$arena/$file" "$long"
-	refused "$arena/$file" "${long}0" "$file: 33 bytes"
-	refused "$arena/$file" "$(printf '%023d' 1)x" '1x" is not a whole number'
-	refused "$arena/$file" '1 1' '1 1" is not a whole number'
-	refused_bytes "$arena/$file" '1\0' '1\0" is not a whole number'
-	refused_bytes "$arena/$file" '1\0junk' '1\0junk" is not a whole number'
-	refused_bytes "$arena/$file" '\0' '"\0" is not a whole number'
+	refuses "$arena/$file" "${long}0" "$file: 33 bytes"
+	refuses "$arena/$file" "$(printf '%023d' 1)x" '1x" is not a whole number'
+	refuses "$arena/$file" '1 1' '1 1" is not a whole number'
+	refuses_bytes "$arena/$file" '1\0' '1\0" is not a whole number'
+	refuses_bytes "$arena/$file" '1\0junk' '1\0junk" is not a whole number'
+	refuses_bytes "$arena/$file" '\0' '"\0" is not a whole number'
 done
 expect "lazy_threshold takes 1M" write "$arena/lazy_threshold" 1048576
 expect "and says so" grep -qx 1048576 "$arena/lazy_threshold"
 for text in 0 65535 68719476737 abc -1; do
-	refused "$arena/lazy_threshold" "$text" lazy_threshold
+	refuses "$arena/lazy_threshold" "$text" lazy_threshold
 done
-refused_bytes "$arena/lazy_threshold" '1048576\0x' '1048576\0x'
+refuses_bytes "$arena/lazy_threshold" '1048576\0x' '1048576\0x'
 expect "and still says what it took" grep -qx 1048576 "$arena/lazy_threshold"
-refused "$STRESS/run" nr_threads=9999 nr_threads
-refused "$STRESS/run" nonsense=1 nonsense
-refused "$STRESS/run" nonsense nonsense
-refused "$STRESS/run" 'test_loop_count=5 target=heap' target
-refused "$STRESS/run" "$(seq 1000)" 'run: 3892 bytes'
-refused "$STRESS/run" '1 stop' 'is not 1, stop'
-refused "$STRESS/run" 'touch=0junk' 'touch: "0junk"'
+refuses "$STRESS/run" nr_threads=9999 nr_threads
+refuses "$STRESS/run" nonsense=1 nonsense
+refuses "$STRESS/run" nonsense nonsense
+refuses "$STRESS/run" 'test_loop_count=5 target=heap' target
+refuses "$STRESS/run" "$(seq 1000)" 'run: 3892 bytes'
+refuses "$STRESS/run" '1 stop' 'is not 1, stop'
+refuses "$STRESS/run" 'touch=0junk' 'touch: "0junk"'
 for bytes in '1\0' '1\0stop' '\0' 'test_loop_count=1\0nonsense' 'test_loop_count=1 \0'; do
-	refused_bytes "$STRESS/run" "$bytes" 'byte 0'
+	refuses_bytes "$STRESS/run" "$bytes" 'byte 0'
 done
 expect "a refused write starts no run" [ "$(stress_state)" = "done" ]
 expect "run takes 1" write "$STRESS/run" 1
 stress_wait true
 expect "run takes pairs" write "$STRESS/run" 'test_loop_count=1000000000 run_test_mask=1 nr_threads=2'
-refused "$STRESS/run" 1 stop
+refuses "$STRESS/run" 1 stop
 expect "a run can be stopped" write "$STRESS/run" stop
 expect "it is stopped" [ "$(stress_state)" = stopped ]
 expect "arenas verify after a stop" verify_all
-expect "test_vmalloc.ko unloads" rmmod test_vmalloc
-expect "vmap_arena.ko unloads" rmmod vmap_arena
+unload test_vmalloc vmap_arena

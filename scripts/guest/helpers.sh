@@ -46,5 +46,4 @@ expect "vmallocinfo has a line for an area of the kernel's" line "$(area "the ke
 expect_fail "vmallocinfo has no line for an area of an arena's" line "$(area "an arena")"
 inside "$(area "an arena")" >/tmp/inside
 expect "vmallocinfo has it in its span's, which vmap_arena made" grep -q 'vmap_arena.* vmap' /tmp/inside
-expect "vmap_helpers.ko unloads" rmmod vmap_helpers
-expect "vmap_arena.ko unloads" rmmod vmap_arena
+unload vmap_helpers vmap_arena

@@ -51,6 +51,32 @@ expect_fail() {
 	fi
 }
 
+# refused NAME WORD COMMAND... - ok if the command fails, and the kernel log then has the word.
+refused() {
+	refused_word=$2
+	expect_name=$1
+	shift 2
+	dmesg -c >/dev/null
+	if "$@" 2>/tmp/refused; then
+		not_ok "$expect_name" "succeeded: $*"
+	elif ! dmesg | grep -qF -- "$refused_word"; then
+		not_ok "$expect_name" "the log does not say: $refused_word" "$(dmesg)"
+	else
+		ok "$expect_name"
+	fi
+}
+
+# within SECONDS COMMAND... - succeeds when the command does, at the latest after so many seconds.
+within() {
+	halves=$(($1 * 2))
+	shift
+	until "$@"; do
+		[ "$halves" -gt 0 ] || return
+		halves=$((halves - 1))
+		sleep 0.5
+	done
+}
+
 # finish - print the plan, and end with the exit status that the results in $KTAP deserve.
 finish() {
 	echo "1..$taps" | tee -a "$KTAP"
@@ -85,6 +111,13 @@ verify_all() {
 		verify_bad=1
 	done
 	[ "$VERIFIED" -gt 0 ] && [ "$verify_bad" = 0 ]
+}
+
+# unload MODULE... - each is a test.
+unload() {
+	for unload_name; do
+		expect "$unload_name.ko unloads" rmmod "$unload_name"
+	done
 }
 
 # reservations - how many parts of the vmalloc area are reserved as our spans are.  Who did it has no

@@ -45,4 +45,4 @@ kill -9 $!
 wait $! 2>/dev/null
 expect_fail "an insmod that is killed ends its run and leaves nothing" grep '^test_vmalloc' /proc/modules
 expect "arenas verify" verify_all
-expect "vmap_arena.ko unloads" rmmod vmap_arena
+unload vmap_arena

@@ -10,8 +10,8 @@ explained() {
 		grep -qE 'from [0-9]|[0-9]\.\.[0-9]|multiple of|is not (a|one of)|invalid for parameter'
 }
 
-# refused MODULE NAME VALUE
-refused() {
+# refuses MODULE NAME VALUE
+refuses() {
 	dmesg -c >/dev/null
 	if said=$(insmod "$1.ko" "$2=$3" 2>&1); then
 		not_ok "$1 refuses $2=$3" "it was loaded"
@@ -48,24 +48,24 @@ taken() {
 }
 
 for value in 0 -1 12 abc 3145728 68721573888 64Q 1.5M 18446744073709551616; do
-	refused vmap_arena span_size "$value"
+	refuses vmap_arena span_size "$value"
 done
 for value in -1 1 abc 33554432 18446744073709551616 16E; do
-	refused vmap_arena arena_limit "$value"
+	refuses vmap_arena arena_limit "$value"
 done
 for value in -1 1 abc 68719476737 18446744073709551616 16E; do
-	refused vmap_arena lazy_threshold "$value"
+	refuses vmap_arena lazy_threshold "$value"
 done
 for name in cache_cpu cache_depot; do
 	for value in -1 1 65535 abc 68719476737 18446744073709551616 16E; do
-		refused vmap_arena "$name" "$value"
+		refuses vmap_arena "$name" "$value"
 	done
 done
 for value in 2 -1 maybe 0x yellow 01; do
-	refused vmap_arena guard "$value"
-	refused vmap_arena cache "$value"
-	refused vmap_arena time_lock "$value"
-	refused vmap_arena catch_vfree "$value"
+	refuses vmap_arena guard "$value"
+	refuses vmap_arena cache "$value"
+	refuses vmap_arena time_lock "$value"
+	refuses vmap_arena catch_vfree "$value"
 done
 taken vmap_arena span_size 32M 33554432
 # Whatever a page table maps.
@@ -85,7 +85,7 @@ for value in n N no off; do
 	taken vmap_arena guard "$value" N
 done
 for value in "" none tlb AUTO invpcid,pge; do
-	refused vmap_arena flush "$value"
+	refuses vmap_arena flush "$value"
 done
 # What an emulated CPU has: of Intel's ways but the one, and with global pages no use for CR3.
 if [ "$(uname -m)" = x86_64 ]; then
@@ -96,7 +96,7 @@ if [ "$(uname -m)" = x86_64 ]; then
 else
 	taken vmap_arena flush auto tlbi
 	taken vmap_arena flush tlbi tlbi
-	refused vmap_arena flush pge
+	refuses vmap_arena flush pge
 fi
 
 insmod vmap_arena.ko || not_ok "vmap_arena.ko loads"
@@ -106,10 +106,10 @@ for pair in nr_threads=1025 nr_threads=-1 nr_threads=abc nr_threads=999999999999
 	nr_pages=16777216 run_test_mask=0 run_test_mask=8192 run_test_mask=524288 target=heap \
 	target=arenas seed=x seed=1x touch=maybe touch=yellow touch=0x use_huge=2 nr_pcpu_objects=-1 \
 	nr_pcpu_objects=16777216 once=2; do
-	refused test_vmalloc "${pair%=*}" "${pair#*=}"
+	refuses test_vmalloc "${pair%=*}" "${pair#*=}"
 done
 taken test_vmalloc target arena arena
 taken test_vmalloc nr_threads 3 3
 taken test_vmalloc nr_pcpu_objects 100 100
 taken test_vmalloc use_huge 1 1
-expect "vmap_arena.ko unloads" rmmod vmap_arena
+unload vmap_arena

@@ -14,5 +14,4 @@ while read -r line; do
 done </tmp/said
 expect "all of the tests ran" [ "$(grep -c 'ok ' /tmp/said)" -ge 18 ]
 expect "arenas verify afterwards" verify_all
-expect "vmap_raw.ko unloads" rmmod vmap_raw
-expect "vmap_arena.ko unloads" rmmod vmap_arena
+unload vmap_raw vmap_arena

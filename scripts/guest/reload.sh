@@ -20,21 +20,10 @@ read_slowly() {
 	done
 }
 
-# An open file may hold the module for a moment.
-unload() {
-	tries=0
-	until rmmod vmap_arena 2>/dev/null; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 2400 ] || return 1
-		sleep 0.05
-	done
-}
-
+# reload TIMES - an open file may hold the module for a moment.
 reload() {
-	i=0
-	while [ "$i" -lt "$1" ]; do
-		insmod vmap_arena.ko span_size=2M && verify_all && unload || return 1
-		i=$((i + 1))
+	for _ in $(seq "$1"); do
+		insmod vmap_arena.ko span_size=2M && verify_all && within 120 rmmod vmap_arena || return 1
 	done
 }
 

@@ -40,5 +40,4 @@ expect "arenas verify at the end" verify_all
 	cat "$ARENAS/default/stats"
 } >/out/figures
 dmesg >/out/dmesg
-expect "test_vmalloc.ko unloads" rmmod test_vmalloc
-expect "vmap_arena.ko unloads" rmmod vmap_arena
+unload test_vmalloc vmap_arena

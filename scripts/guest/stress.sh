@@ -61,6 +61,6 @@ expect "a line of the summary is what the kernel's own module prints, after the 
 expect "the kernel log has a summary line for each result" \
 	[ "$(dmesg | grep -c 'test_vmalloc: [a-z]*: Summary: ')" = "$(grep -cE '_test +(arena|kernel) ' "$STRESS/results")" ]
 expect "results.json says done" grep '"state": "done"' "$STRESS/results.json"
-expect "test_vmalloc.ko unloads" rmmod test_vmalloc
+unload test_vmalloc
 expect "arenas verify after the unload" verify_all
-expect "vmap_arena.ko unloads" rmmod vmap_arena
+unload vmap_arena

@@ -128,16 +128,16 @@ no_traces() {
 	done
 }
 
+no_pages_now() {
+	page_stacks >/tmp/pages
+	[ ! -s /tmp/pages ]
+}
+
 # no_pages - what was allocated with kvmalloc() and freed where nobody may wait a worker gives back, when
 # it comes to run.
 no_pages() {
-	[ -e "$PAGE_STACKS" ] || return 0
-	halves=0
-	while page_stacks >/tmp/pages && [ -s /tmp/pages ] && [ "$halves" -lt 60 ]; do
-		sleep 0.5
-		halves=$((halves + 1))
-	done
-	[ -s /tmp/pages ] || return 0
-	cat /tmp/pages
-	return 1
+	[ ! -e "$PAGE_STACKS" ] || within 30 no_pages_now || {
+		cat /tmp/pages
+		return 1
+	}
 }

@@ -37,10 +37,8 @@ expect "and works on" verify_all
 expect "test_vmalloc.ko can be unloaded in the middle of a run" rmmod test_vmalloc
 expect "vmap_arena.ko can then be unloaded" rmmod vmap_arena
 expect "nothing is left after that" no_traces "$reserved"
-i=1
-while [ "$i" -le "$1" ]; do
+for i in $(seq "$1"); do
 	expect "load, run and unload, round $i of $1: nothing is left" cycle
-	i=$((i + 1))
 done
 if [ "$2" ]; then
 	expect "page owner knows of no page that is left" no_pages
