@@ -44,6 +44,12 @@ in_guest() {
 	fi
 }
 
+# skip_all WHY - end a check of which nothing can run.
+skip_all() {
+	say "$*"
+	exit 77
+}
+
 # find_kernel NAME - make it the one in use; where one of another kind than the machine's cannot be had,
 # what was to run in it is skipped.
 find_kernel() {

@@ -9,11 +9,6 @@ TREE=$CHECK_DIR/tree
 VERSION=$(sed -n 's/^#define VMAP_ARENA_VERSION[[:space:]]*"\(.*\)".*/\1/p' "$ROOT/vmap_alloc.h")
 UNSUPPORTED=5.10.0-1-amd64
 
-skip_all() {
-	say "$*"
-	exit 77
-}
-
 make_base() {
 	rm -rf "$BASE.new"
 	mmdebstrap --mode=root --variant=apt --include=dkms,linux-headers-amd64 \
@@ -102,13 +97,7 @@ newer_dkms() {
 
 # module FILE KERNEL - FILE.ko as it was installed, unpacked if it was compressed, in $MODULES.
 module() {
-	local file=$TREE/lib/modules/$2/updates/dkms/$1.ko
-
-	if [[ -e $file.xz ]]; then
-		xz -dc "$file.xz" >"$MODULES/$1.ko"
-	else
-		cp "$file" "$MODULES/$1.ko"
-	fi
+	xz -dcf "$TREE/lib/modules/$2/updates/dkms/$1.ko"* >"$MODULES/$1.ko"
 }
 
 build_example() {
