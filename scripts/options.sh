@@ -60,45 +60,45 @@ is_array() {
 	[[ $(declare -p "$1" 2>/dev/null) == "declare -a"* ]]
 }
 
-# set_option NAME VALUE TEXT - check the value against the text of the option, and take it.
+# set_option NAME VALUE TEXT - check the value against the text of the option, and take it.  No variable here may
+# have the name of one of the script's.
 set_option() {
-	local -n array=$1
-	local option=--${1//_/-} value=$2 choices
+	local -n opt_array=$1
+	local opt_name=--${1//_/-} opt_value=$2 opt_choices
 
 	if [[ $3 =~ ^(N|MB|S)\ (.*\ )?([0-9]+)\ to\ ([0-9]+) ]]; then
-		need_number "$option" "$value" "${BASH_REMATCH[3]}" "${BASH_REMATCH[4]}"
-		value=$((10#$value))
+		need_number "$opt_name" "$2" "${BASH_REMATCH[3]}" "${BASH_REMATCH[4]}"
+		opt_value=$((10#$2))
 	elif [[ $3 =~ \ one\ of\ ([^\;]*) ]]; then
-		read -ra choices <<<"${BASH_REMATCH[1]//,/ }"
-		need_one_of "$option" "$value" "${choices[@]}"
+		read -ra opt_choices <<<"${BASH_REMATCH[1]//,/ }"
+		need_one_of "$opt_name" "$2" "${opt_choices[@]}"
 	fi
 	if is_array "$1"; then
-		array+=("$value")
+		opt_array+=("$opt_value")
 	else
-		printf -v "$1" %s "$value"
+		printf -v "$1" %s "$opt_value"
 	fi
 }
 
 # take_option WORD [NEXT] - sets taken to how many words it was.
 take_option() {
-	local option=${1%%=*} value=1 kind text name
+	local opt=${1%%=*} opt_kind opt_text opt_value=1
 
-	read -r kind text <<<"$(declared "$option")"
-	[[ $kind ]] || die "unknown option '$option': see --help"
-	name=${option#--}
-	name=${name//-/_}
+	read -r opt_kind opt_text <<<"$(declared "$opt")"
+	[[ $opt_kind ]] || die "unknown option '$opt': see --help"
 	taken=1
-	case $kind:$1 in
-	none:*=*) die "$option takes no argument" ;;
-	none:*) text='' ;;
-	*:*=*) value=${1#*=} ;;
-	may:*) value=yes text='' ;;
+	case $opt_kind:$1 in
+	none:*=*) die "$opt takes no argument" ;;
+	none:*) opt_text='' ;;
+	*:*=*) opt_value=${1#*=} ;;
+	may:*) opt_value=yes opt_text='' ;;
 	must:*)
 		(($# > 1)) || die "$1 needs an argument"
-		value=$2 taken=2
+		opt_value=$2 taken=2
 		;;
 	esac
-	set_option "$name" "$value" "$text"
+	opt=${opt#--}
+	set_option "${opt//-/_}" "$opt_value" "$opt_text"
 }
 
 # parse_options WORD... - the script's own.
