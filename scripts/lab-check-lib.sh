@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # lab-check-lib.sh - what the checks of the lab share.  Sourced by them.
+# shellcheck disable=SC2034 # MUTANT and SANITIZED are for them
 
 # shellcheck source=scripts/lab-lib.sh
 . "$ROOT/scripts/lab-lib.sh"
@@ -86,16 +87,15 @@ build_mutant() {
 	local dir=$CHECK_DIR/mutant
 
 	rm -rf "$dir"
-	mkdir -p "$dir/user"
-	cp -r "$ROOT/lab" "$ROOT"/*.[ch] "$dir/"
-	cp -r "$ROOT"/user/{include,*.[ch]} "$dir/user/"
+	mkdir -p "$dir"
+	cp -r "$ROOT"/{lab,user,arch,Kbuild} "$ROOT"/*.[ch] "$dir/"
 	sed -i "$2" "$dir/lab/$1"
-	MUTANT=$dir/vmap_lab
+	MUTANT=$dir/build/gcc/vmap_lab
 	if cmp -s "$dir/lab/$1" "$ROOT/lab/$1"; then
 		not_ok "a fault in $1 can be made" "nothing matches: $2"
 		return 1
 	fi
-	make -C "$dir/lab/user" TOOLS="$BUILD/user/kernel/tools" OUT="$MUTANT" >"$dir/log" 2>&1 || {
+	make_lab "$dir/user" "$dir/build" >"$dir/log" 2>&1 || {
 		not_ok "the fault in $1 compiles" "$(tail -n 3 "$dir/log")"
 		return 1
 	}
@@ -103,8 +103,7 @@ build_mutant() {
 
 # build_sanitized - with ASan and UBSan; sets SANITIZED to the program.
 build_sanitized() {
-	SANITIZED=$CHECK_DIR/sanitized
-	make -C "$ROOT/lab/user" TOOLS="$BUILD/user/kernel/tools" OUT="$SANITIZED" \
-		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
-		>"$CHECK_DIR/sanitized.log" 2>&1
+	SANITIZED=$CHECK_DIR/sanitize/vmap_lab
+	need_packages clang libclang-rt-14-dev
+	make_lab "$ROOT/user" "$CHECK_DIR" VARIANT=sanitize >"$CHECK_DIR/sanitized.log" 2>&1
 }

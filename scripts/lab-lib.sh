@@ -3,15 +3,23 @@
 #
 # lab-lib.sh - what record.sh, replay.sh and rfc.sh share.  Sourced, after lib.sh.
 
-# build_lab - build the lab as a user program; sets LAB to it.
+# make_lab USER-FOLDER DIR [WORD]... - build the lab as a user program, in DIR, with these words for make.
+make_lab() {
+	local tools=$BUILD/user/kernel/tools
+
+	make -C "$ROOT/user" BUILD="$BUILD/user" "$tools/lib/rbtree.c" &&
+		make -C "$1" BUILD="$2" TOOLS="$tools" -j "$(nproc)" "${@:3}" lab
+}
+
+# build_lab - sets LAB to the program.
 build_lab() {
 	need_packages make gcc libc6-dev zlib1g-dev linux-source-6.12 xz-utils
 	# shellcheck disable=SC2034 # for the scripts that source this file
-	LAB=$BUILD/lab/vmap_lab
+	LAB=$BUILD/lab/gcc/vmap_lab
 	mkdir -p "$BUILD/lab"
 	{
 		flock 9
-		make -C "$ROOT/lab/user" BUILD="$BUILD" >"$BUILD/lab/build.log" 2>&1 ||
+		make_lab "$ROOT/user" "$BUILD/lab" >"$BUILD/lab/build.log" 2>&1 ||
 			die "cannot build the lab: see $BUILD/lab/build.log"
 	} 9>"$BUILD/lab/lock"
 }
