@@ -28,8 +28,7 @@ const struct lab_index *const lab_indexes[] = {
 	NULL
 };
 
-/* The structure whose name is the first @length characters of @name; NULL if there is none. */
-const struct lab_index *lab_index_find(const char *name, size_t length)
+static const struct lab_index *find(const char *name, size_t length)
 {
 	const struct lab_index *const *index;
 
@@ -37,4 +36,36 @@ const struct lab_index *lab_index_find(const char *name, size_t length)
 		if (strlen((*index)->name) == length && !strncmp((*index)->name, name, length))
 			return *index;
 	return NULL;
+}
+
+/**
+ * lab_indexes_choose() - find structures by their names
+ * @names: with commas between, or "all"; if one is of no structure, what begins with it
+ * @recorded: all are also those that a recorded trace is needed for
+ * @chosen: is filled in
+ *
+ * Return: how many there are; 0 if one of the names is that of no structure, or one too many.
+ */
+unsigned int lab_indexes_choose(const char **names, bool recorded,
+				const struct lab_index *chosen[LAB_MAX_INDEXES])
+{
+	const struct lab_index *const *index;
+	unsigned int count = 0;
+	size_t length;
+
+	if (!strcmp(*names, "all")) {
+		for (index = lab_indexes; *index; index++)
+			if (recorded || !((*index)->flags & LAB_RECORDED))
+				chosen[count++] = *index;
+		return count;
+	}
+	for (; count < LAB_MAX_INDEXES; *names += length + 1) {
+		length = strcspn(*names, ",");
+		chosen[count] = find(*names, length);
+		if (!chosen[count++])
+			return 0;
+		if (!(*names)[length])
+			return count;
+	}
+	return 0;
 }

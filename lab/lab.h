@@ -36,6 +36,7 @@
 #include <linux/types.h>
 
 #define LAB_MAX_SPANS	4
+#define LAB_MAX_INDEXES	16
 #define LAB_MAX_OPS	4000000UL
 #define LAB_MAX_LIVE	1000000UL
 #define LAB_MAX_SPACE	BIT(40)
@@ -117,7 +118,8 @@ struct lab_index {
 
 /* indexes.c */
 extern const struct lab_index *const lab_indexes[];
-const struct lab_index *lab_index_find(const char *name, size_t length);
+unsigned int lab_indexes_choose(const char **names, bool recorded,
+				const struct lab_index *chosen[LAB_MAX_INDEXES]);
 
 /* One file each. */
 extern const struct lab_index lab_tree;

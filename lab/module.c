@@ -36,7 +36,6 @@
 
 #include "lab.h"
 
-#define INDEXES_MAX	16
 #define LINE_BYTES	512
 
 static char *index_names = "all";
@@ -73,8 +72,8 @@ struct lab_out {
 	size_t length;
 };
 
-static const struct lab_index *chosen[INDEXES_MAX];
-static struct lab_result results[INDEXES_MAX];
+static const struct lab_index *chosen[LAB_MAX_INDEXES];
+static struct lab_result results[LAB_MAX_INDEXES];
 static unsigned int nr_chosen;
 static struct lab_load load;
 static struct dentry *folder;
@@ -149,35 +148,16 @@ static int check_numbers(void)
 	       check_number("check", check, 0, 100000);
 }
 
-static int choose_all(void)
+static int choose(void)
 {
-	const struct lab_index *const *index;
+	const char *names = index_names;
 
-	for (index = lab_indexes; *index; index++)
-		if ((*trace && !check) || !((*index)->flags & LAB_RECORDED))
-			chosen[nr_chosen++] = *index;
-	return 0;
-}
-
-static int choose(const char *names)
-{
-	size_t length;
-
-	if (!strcmp(names, "all"))
-		return choose_all();
-	for (;; names += length + 1) {
-		length = strcspn(names, ",");
-		if (nr_chosen < INDEXES_MAX)
-			chosen[nr_chosen] = lab_index_find(names, length);
-		if (nr_chosen == INDEXES_MAX || !chosen[nr_chosen]) {
-			pr_err("index: \"%.*s\" is not one of tree, busy_list, free_list, segregated, buddy, vmem, maple, maple_tree, iova, drm_mm, gen_pool, recorded, all\n",
-			       (int)length, names);
-			return -EINVAL;
-		}
-		nr_chosen++;
-		if (!names[length])
-			return 0;
-	}
+	nr_chosen = lab_indexes_choose(&names, *trace && !check, chosen);
+	if (nr_chosen)
+		return 0;
+	pr_err("index: \"%.*s\" is not one of tree, busy_list, free_list, segregated, buddy, vmem, maple, maple_tree, iova, drm_mm, gen_pool, recorded, all\n",
+	       (int)strcspn(names, ","), names);
+	return -EINVAL;
 }
 
 /**
@@ -403,7 +383,7 @@ static void show(void)
 static int __init lab_init(void)
 {
 	static struct lab_out log;
-	int err = check_numbers() ?: choose(index_names);
+	int err = check_numbers() ?: choose();
 
 	if (err)
 		return err;

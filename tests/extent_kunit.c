@@ -2,8 +2,9 @@
 /*
  * extent_kunit.c - range arenas: errors, fits, corners, and the lowest address against a model
  *
- * An arena must agree with the model (user/model.c) on each answer, also on "nothing fits".  Only an
- * uncached allocation promises the lowest address, so caching is switched off where that is tested.
+ * An arena must agree with the model (user/model.c) on each answer, also on "nothing fits".  Only
+ * an uncached allocation promises the lowest address, so caching is switched off where that is
+ * tested.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>

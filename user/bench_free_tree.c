@@ -165,7 +165,8 @@ int main(int argc, char **argv)
 		{ }
 	};
 
-	read_options(argc, argv, "usage: bench_free_tree [--operations N] [--largest N]\n", options);
+	read_options(argc, argv, "usage: bench_free_tree [--operations N] [--largest N]\n",
+		     options);
 	printf("%9s %10s %10s %14s\n", "live", "alloc, ns", "free, ns", "free extents");
 	for (n = SMALLEST; n <= largest; n *= 10)
 		run(n, count);

@@ -19,8 +19,6 @@
 #include "../../user/options.h"
 #include "user.h"
 
-#define INDEXES_MAX	32
-
 struct options {
 	struct lab_shape shape;
 	const char *indexes;
@@ -99,32 +97,6 @@ static void parse(struct options *options, int argc, char **argv)
 	shape->seed = seed;
 }
 
-/* Fills in the structures asked for; how many. */
-static unsigned int choose(const char *names, bool recorded, const struct lab_index **chosen)
-{
-	const struct lab_index *const *index;
-	unsigned int count = 0;
-	size_t length;
-
-	if (!strcmp(names, "all")) {
-		for (index = lab_indexes; *index; index++)
-			if (recorded || !((*index)->flags & LAB_RECORDED))
-				chosen[count++] = *index;
-		return count;
-	}
-	for (;; names += length + 1) {
-		length = strcspn(names, ",");
-		if (count == INDEXES_MAX)
-			die("--index: more than %d names", INDEXES_MAX);
-		chosen[count] = lab_index_find(names, length);
-		if (!chosen[count++])
-			die("--index: '%.*s' is not one of those that --list names", (int)length,
-			    names);
-		if (!names[length])
-			return count;
-	}
-}
-
 static void make_load(const struct options *options, struct lab_load *load)
 {
 	int err;
@@ -179,7 +151,7 @@ static void leave(const char *dir, const struct lab_result *result)
 static void replay(const struct options *options, const struct lab_index **chosen,
 		   unsigned int count)
 {
-	struct lab_result results[INDEXES_MAX];
+	struct lab_result results[LAB_MAX_INDEXES];
 	struct lab_out out = { stdout };
 	struct lab_load load;
 	unsigned int i;
@@ -229,7 +201,7 @@ int main(int argc, char **argv)
 		},
 		.indexes = "all",
 	};
-	const struct lab_index *chosen[INDEXES_MAX];
+	const struct lab_index *chosen[LAB_MAX_INDEXES];
 	unsigned int count;
 
 	parse(&options, argc, argv);
@@ -239,7 +211,10 @@ int main(int argc, char **argv)
 		convert(options.convert, stdout);
 		return 0;
 	}
-	count = choose(options.indexes, options.trace, chosen);
+	count = lab_indexes_choose(&options.indexes, options.trace, chosen);
+	if (!count)
+		die("--index: '%.*s' is not one of those that --list names, or one too many",
+		    (int)strcspn(options.indexes, ","), options.indexes);
 	if (options.check)
 		return check(&options, chosen, count);
 	if (options.out && mkdir(options.out, 0777) && errno != EEXIST)
