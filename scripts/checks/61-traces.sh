@@ -7,12 +7,23 @@
 # shellcheck source=scripts/lab-check-lib.sh
 . "$ROOT/scripts/lab-check-lib.sh"
 
+file=$CHECK_DIR/bad.trace
+
+# bad NAME EXPECTED [COMMAND]... - what it prints, or what is in the file, is refused as a trace.
+bad() {
+	(($# == 2)) || "${@:3}" >"$file"
+	expect "refused: $1" says 2 "$2" "$LAB" --index tree --trace "$file"
+}
+
 # bad_line NAME EXPECTED LINE - a trace with this line after its heading is refused at line 4.
 bad_line() {
-	local file=$CHECK_DIR/bad.trace
+	bad "$1" "$file:4: expected $2" printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x100000\n%s\n' "$3"
+}
 
-	printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x100000\n%s\n' "$3" >"$file"
-	expect "refused: $1" says 2 "$file:4: expected $2" "$LAB" --index tree --trace "$file"
+# odd NAME STATUS SAID COMMAND... - what the command makes of what tracefs printed is converted, or refused.
+odd() {
+	"${@:4}" <"$ROOT/lab/tracers/tracefs" >"$CHECK_DIR/odd"
+	expect "$1" says "$2" "odd:$3" "$LAB" --convert "$CHECK_DIR/odd"
 }
 
 # reader_mutant SED-SCRIPT - some of what tracers print is read wrongly with the fault that it makes.
@@ -24,7 +35,6 @@ reader_mutant() {
 
 need_packages jq
 build_lab
-file=$CHECK_DIR/whole.trace
 bad_line "a word that is no time" "a time in nanoseconds" "soon f 0x1000"
 bad_line "an unknown operation" "an operation after the time" "5 z 0x1000"
 bad_line "too few words" "TIME a ADDRESS SIZE ALIGN LO HI" "5 a 0x1000 4096"
@@ -42,32 +52,20 @@ bad_line "bounds too narrow" "two addresses" "5 a 0x1000 8192 4096 0x1000 0x2000
 bad_line "a number too large" "an address" "5 f 0x10000000000000000"
 bad_line "a purge upside down" "two addresses" "5 p 0x3000 0x1000"
 bad_line "a span inside another" "spans that do not overlap" "span 0x2000 0x3000"
-printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n6 f 0x1000\n5 f 0x1000\n' >"$file"
-expect "refused: time runs backwards" says 2 ":5: expected a time" "$LAB" --trace "$file"
-printf 'vmap-trace 2\n' >"$file"
-expect "refused: another format" says 2 ":1: expected vmap-trace 1" "$LAB" --trace "$file"
-printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n' >"$file"
-expect "refused: a trace without operations" says 2 ":4: expected at least one" \
-	"$LAB" --trace "$file"
-printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 f 0x1000' >"$file"
-expect "refused: a last line without end" says 2 ":4: expected the end" "$LAB" --trace "$file"
+heading='vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n'
+bad "time runs backwards" ":5: expected a time" printf "${heading}6 f 0x1000\n5 f 0x1000\n"
+bad "another format" ":1: expected vmap-trace 1" printf 'vmap-trace 2\n'
+bad "a trace without operations" ":4: expected at least one" printf "$heading"
+bad "a byte 0" ":4: expected the end" printf "${heading}5 f 0x1000\0\n"
+bad "an empty file" ":1: expected at least one" true
+bad "noise" ":1: expected" head -c 100000 /dev/urandom
+bad "an endless line" ":3: expected the end" sh -c "printf 'vmap-trace 1\npage 4096\n# '; head -c 100000 /dev/zero | tr '\0' x"
+bad "a last line without end" ":4: expected the end" printf "${heading}5 f 0x1000"
+gzip -c "$file" >"$file.gz"
+printf '\125' | dd of="$file.gz" bs=1 seek=$(($(stat -c %s "$file.gz") - 6)) conv=notrunc status=none
+expect "refused: a gzip file with a wrong checksum" says 2 "damaged" "$LAB" --trace "$file.gz"
 head -c 3000 "$ROOT/lab/traces/boot.trace.gz" >"$file.gz"
 expect "refused: a gzip file that breaks off" says 2 "expected" "$LAB" --trace "$file.gz"
-gzip -c "$file" >"$file.gz"
-printf '\125' | dd of="$file.gz" bs=1 seek=$(($(stat -c %s "$file.gz") - 6)) conv=notrunc \
-	status=none
-expect "refused: a gzip file with a wrong checksum" says 2 "damaged" "$LAB" --trace "$file.gz"
-: >"$file"
-expect "refused: an empty file" says 2 ":1: expected at least one" "$LAB" --trace "$file"
-head -c 100000 /dev/urandom >"$file"
-expect "refused: noise" says 2 ":1: expected" "$LAB" --trace "$file"
-{
-	printf 'vmap-trace 1\npage 4096\n# '
-	head -c 100000 /dev/zero | tr '\0' x
-} >"$file"
-expect "refused: an endless line" says 2 ":3: expected the end" "$LAB" --trace "$file"
-printf 'vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n5 f 0x1000\0\n' >"$file"
-expect "refused: a byte 0" says 2 ":4: expected the end" "$LAB" --trace "$file"
 expect "refused: a directory" says 2 "Is a directory" "$LAB" --trace "$CHECK_DIR"
 
 expect "refused: --n 0" says 2 "--n: '0' is not a whole number from 1" "$LAB" --n 0
@@ -85,46 +83,30 @@ expect "rfc.sh refuses --runs 0" says 2 "--runs: '0'" "$ROOT/scripts/rfc.sh" --r
 
 # In lab/tracers is what each of the three printed of the same 15 events, when labrecord.sh ran in
 # Linux 6.12 with two CPUs, and the trace that it is.
-raw=$ROOT/lab/tracers/tracefs
-odd=$CHECK_DIR/odd
 for tracer in tracefs trace-cmd perf; do
 	expect "what $tracer prints is converted" \
 		cmp <("$LAB" --convert "$ROOT/lab/tracers/$tracer") "$ROOT/lab/tracers/$tracer.trace"
 done
-sed 's/align=16384/align=4K/' "$raw" >"$odd"
-expect "an event with an odd field is left out, and named" \
-	says 0 "odd:13: not understood and left out" "$LAB" --convert "$odd"
-sed 's/va_start=0xffffce3d00480000/va_start=0xffffce3d00480001/' "$raw" >"$odd"
-expect "an event that cannot be is left out, and named" \
-	says 0 "odd:14: not understood and left out" "$LAB" --convert "$odd"
-{
-	cat "$raw"
-	echo "hello"
-} >"$odd"
-expect "a line that is no event is left out, and named" \
-	says 0 "odd:28: not understood and left out" "$LAB" --convert "$odd"
-echo "hello again" >>"$odd"
-expect "refused: more than a tenth of the lines are not understood" \
-	says 2 "odd:28: expected TIME: EVENT:" "$LAB" --convert "$odd"
-sed 's/alloc_vmap_area: va_start: [0-9]*/&x/' "$raw" >"$odd"
-expect "refused: more than a tenth of the events have odd fields" \
-	says 2 "odd:13: expected TIME: EVENT:" "$LAB" --convert "$odd"
-grep -v alloc_vmap_area "$raw" >"$odd"
-expect "refused: no allocation" says 2 "odd:21: expected at least one" \
-	"$LAB" --convert "$odd"
-head -c 1500 "$raw" >"$odd"
-expect "refused: what a tracer did not print to its end" \
-	says 2 "odd:20: expected the end of the line" "$LAB" --convert "$odd"
-gzip -c "$raw" | head -c 300 >"$odd.gz"
+odd "an event with an odd field is left out, and named" 0 "13: not understood and left out" \
+	sed 's/align=16384/align=4K/'
+odd "an event that cannot be is left out, and named" 0 "14: not understood and left out" \
+	sed 's/va_start=0xffffce3d00480000/va_start=0xffffce3d00480001/'
+odd "a line that is no event is left out, and named" 0 "28: not understood and left out" sed '$ a hello'
+odd "refused: more than a tenth of the lines are not understood" 2 "28: expected TIME: EVENT:" \
+	sed '$ a hello\nhello again'
+odd "refused: more than a tenth of the events have odd fields" 2 "13: expected TIME: EVENT:" \
+	sed 's/alloc_vmap_area: va_start: [0-9]*/&x/'
+odd "refused: no allocation" 2 "21: expected at least one" grep -v alloc_vmap_area
+odd "refused: what a tracer did not print to its end" 2 "20: expected the end of the line" head -c 1500
+gzip -c "$ROOT/lab/tracers/tracefs" | head -c 300 >"$CHECK_DIR/odd.gz"
 expect "refused: a gzip file that a tracer's output breaks off in" \
-	says 2 "odd.gz:13: expected" "$LAB" --convert "$odd.gz"
-{
-	sed 's|written: 89/89|written: 89/95|; s|^ *kworker/1:2.*|CPU:1 [LOST 3 EVENTS]\n&|' "$raw"
-	echo "CPU:0 [2 EVENTS DROPPED]"
-	echo "  sh-71 [000] d..2. 20.000001: sched_switch: prev_comm=sh"
-} >"$odd"
+	says 2 "odd.gz:13: expected" "$LAB" --convert "$CHECK_DIR/odd.gz"
+sed 's|written: 89/89|written: 89/95|; s|^ *kworker/1:2.*|CPU:1 [LOST 3 EVENTS]\n&|
+	$ a CPU:0 [2 EVENTS DROPPED]\n  sh-71 [000] d..2. 20.000001: sched_switch: prev_comm=sh' \
+	"$ROOT/lab/tracers/tracefs" >"$CHECK_DIR/odd"
 expect "losses that a tracer reports, and other events, are counted" \
-	says 0 "14 events; left out: 1 of other kinds, 0 lines of stacks; losses reported: 3" "$LAB" --convert "$odd"
+	says 0 "14 events; left out: 1 of other kinds, 0 lines of stacks; losses reported: 3" \
+	"$LAB" --convert "$CHECK_DIR/odd"
 
 # In lab/tracers/options is what they printed of a part of one load, with an option each: see
 # 62-recorders.sh.  In lab/tracers/refused are two forms that leave out the numbers.
