@@ -10,6 +10,7 @@ mapfile -t scripts < <(find scripts .ci -type f \( -name '*.sh' -o -name init -o
 scripts+=(dkms.conf packaging/postinst packaging/prerm)
 expect "shellcheck finds nothing in ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}"
 expect "shfmt would change nothing" shfmt -d "${scripts[@]}"
+expect_fail "none of them is longer than 200 lines" awk 'FNR > 200 { print FILENAME; bad = 1; nextfile } END { exit !bad }' "${scripts[@]}"
 
 # refuses SCRIPT - an option that it has not, and has not because its help does not name it.
 refuses() {
