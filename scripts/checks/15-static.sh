@@ -14,14 +14,10 @@
 #   UNNECESSARY_ELSE       only the middle branch of three returns, the first goes on
 IGNORED=CONSTANT_COMPARISON,LINUX_VERSION_CODE,BIT_MACRO,DATA_RACE
 IGNORED+=,UNCOMMENTED_DEFINITION,MACRO_ARG_PRECEDENCE,CAMELCASE,UNNECESSARY_ELSE
-# In $SHOWING, which prints where its areas are for a script to find them in /proc/vmallocinfo:
-#   VSPRINTF_SPECIFIER_PX  %p would print a hash of the address
-SHOWING=./tests/helpers.c
-IGNORED_IN_SHOWING=$IGNORED,VSPRINTF_SPECIFIER_PX
-# In $NAMING, which gives a macro of the kernel's the name of an operand in asm:
-#   SPACING                it takes the % of %[word] for an operator
-NAMING=./arch/x86.h
-IGNORED_IN_NAMING=$IGNORED,SPACING
+# Of single files also:
+#   VSPRINTF_SPECIFIER_PX  prints where its areas are for a script to find them in /proc/vmallocinfo
+#   SPACING                it takes the % of %[word], an operand in asm, for an operator
+declare -A ALSO=(["./tests/helpers.c"]=VSPRINTF_SPECIFIER_PX ["./arch/x86.h"]=SPACING)
 # In user/ and lab/user/, which are user-space programs:
 #   ARRAY_SIZE, PREFER_DEFINED_ATTRIBUTE_MACRO  these macros are the kernel's
 #   AVOID_EXTERNS                               the names are those of libFuzzer and zlib
@@ -65,13 +61,11 @@ compile() {
 	return "$status"
 }
 
-# checkpatch TYPES LIST - the files that the array LIST names, and all types of message but these.
+# checkpatch TYPES FILE... - all types of message but these.
 # It looks for names in include/, and leaves a list of them where it is run.
 checkpatch() {
-	local -n files=$2
-
 	cd "$CHECK_DIR/linked" || exit
-	printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P "$(nproc)" perl "$KERNEL_SOURCE/scripts/checkpatch.pl" \
+	printf '%s\0' "${@:2}" | xargs -0 -n 4 -P "$(nproc)" perl "$KERNEL_SOURCE/scripts/checkpatch.pl" \
 		--root "$CHECK_DIR" --no-tree --strict --max-line-length=100 --show-types --terse --no-summary --ignore "$1" --file
 }
 
@@ -103,16 +97,15 @@ kernel_use clang
 KERNEL_SOURCE=$(realpath "$KERNEL_HEADERS/source")
 mapfile -t user < <(sources -path '*user/*')
 mapfile -t kernel < <(sources ! -path '*user/*')
-mapfile -t discreet < <(sources ! -path '*user/*' ! -path "$SHOWING" ! -path "$NAMING")
-mapfile -t showing < <(sources -path "$SHOWING")
-mapfile -t naming < <(sources -path "$NAMING")
+mapfile -t plain < <(printf '%s\n' "${kernel[@]}" | grep -vxF "$(printf '%s\n' "${!ALSO[@]}")")
 mkdir "$CHECK_DIR/linked" "$CHECK_DIR/copy" "$CHECK_DIR/include"
 link_sources "$CHECK_DIR/linked"
 expect "clang with W=1 and sparse find nothing in the modules" quiet compile
-expect "checkpatch finds nothing in ${#discreet[@]} kernel files" quiet checkpatch "$IGNORED" discreet
-expect "checkpatch finds nothing in ${showing[*]}" quiet checkpatch "$IGNORED_IN_SHOWING" showing
-expect "checkpatch finds nothing in ${naming[*]}" quiet checkpatch "$IGNORED_IN_NAMING" naming
-expect "checkpatch finds nothing in ${#user[@]} user files" quiet checkpatch "$IGNORED_IN_USER" user
+expect "checkpatch finds nothing in ${#plain[@]} kernel files" quiet checkpatch "$IGNORED" "${plain[@]}"
+for file in "${!ALSO[@]}"; do
+	expect "checkpatch finds nothing in $file" quiet checkpatch "$IGNORED,${ALSO[$file]}" "$file"
+done
+expect "checkpatch finds nothing in ${#user[@]} user files" quiet checkpatch "$IGNORED_IN_USER" "${user[@]}"
 expect "kernel-doc finds nothing" quiet kernel_doc
 expect "only compat.h asks for the kernel's version" quiet version_tests
 ((QUICK)) || expect "coccinelle's kernel patches find nothing" quiet semantic_patches
