@@ -77,20 +77,15 @@ make_images() {
 
 # guest_options - what the workload needs in the guest, into options.
 guest_options() {
-	local module
-
 	case $workload in
 	boot | modules)
-		for module in "${STORM_MODULES[@]}"; do
-			options+=(--kernel-module "$module")
-		done
+		options=("${STORM_MODULES[@]/#/--kernel-module=}")
 		[[ $workload != boot ]] ||
 			options+=(--append "trace_event=$EVENTS trace_buf_size=16M")
 		;;
 	mount)
 		make_images
-		options=(--kernel-module loop --kernel-module ext4 --kernel-module squashfs
-			--file "$work/ext4.img" --file "$work/squashfs.img")
+		options=(--kernel-module={loop,ext4,squashfs} --file="$work"/{ext4,squashfs}.img)
 		;;
 	esac
 }
@@ -129,9 +124,7 @@ write_trace() {
 	esac
 }
 
-words=("$0" "$@")
-command_line="scripts/record.sh ${words[*]:1}"
-unset words
+command_line="scripts/record.sh $*"
 parse_options "$@"
 set_workload
 check_options
