@@ -33,7 +33,7 @@ static struct vmap_arena arena;
 static struct vmap_span span;
 static struct work_struct *queued;
 static unsigned int calls;
-/* How many frees there are with the one that is under way; and calls of mm after that was counted. */
+/* Frees, with the one that is under way; and calls of mm after that one was counted. */
 static unsigned long begun;
 static unsigned int late;
 
