@@ -28,7 +28,7 @@
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 
-#include "arena.h"
+#include "space.h"
 
 /* The extent with the nearest slot at or below @addr, as far as it may cover @addr. */
 static struct vmap_extent *nearest_below(const struct vmap_span *span, unsigned long addr)
@@ -37,19 +37,19 @@ static struct vmap_extent *nearest_below(const struct vmap_span *span, unsigned 
 	struct vmap_extent *extent;
 
 	for (at = addr & PAGE_MASK; at > boundary; at -= PAGE_SIZE) {
-		extent = READ_ONCE(*span_slot(span, at));
+		extent = READ_ONCE(*vspan_slot(span, at));
 		if (extent)
 			return extent;
 	}
-	extent = READ_ONCE(*span_slot(span, boundary));
+	extent = READ_ONCE(*vspan_slot(span, boundary));
 	if (extent)
 		return extent;
-	at = boundary - ((unsigned long)READ_ONCE(*span_behind(span, boundary)) << PAGE_SHIFT);
-	return READ_ONCE(*span_slot(span, at));
+	at = boundary - ((unsigned long)READ_ONCE(*vspan_behind(span, boundary)) << PAGE_SHIFT);
+	return READ_ONCE(*vspan_slot(span, at));
 }
 
 /**
- * area_covering() - the live extent that covers an address
+ * vbad_covering() - the live extent that covers an address
  * @span: the span of the address
  * @addr: the address
  *
@@ -57,7 +57,7 @@ static struct vmap_extent *nearest_below(const struct vmap_span *span, unsigned 
  * of WINDOW_GRAIN.
  * Return: the extent, guard included, or NULL.
  */
-struct vmap_extent *area_covering(const struct vmap_span *span, unsigned long addr)
+struct vmap_extent *vbad_covering(const struct vmap_span *span, unsigned long addr)
 {
 	struct vmap_extent *extent = nearest_below(span, addr);
 
@@ -73,7 +73,7 @@ static const char *what_is_wrong(const struct vmap_span *span, unsigned long add
 
 	if (!span)
 		return "not an address of ours";
-	extent = area_covering(span, addr);
+	extent = vbad_covering(span, addr);
 	if (!extent)
 		return "free already";
 	return addr == READ_ONCE(extent->start) ? "the wrong call for how it was mapped"
@@ -94,7 +94,7 @@ static struct vmap_extent *live_at(const struct vmap_span *span, unsigned long a
 
 	if (unlikely(!span || !PAGE_ALIGNED(addr)))
 		return NULL;
-	extent = READ_ONCE(*span_slot(span, addr));
+	extent = READ_ONCE(*vspan_slot(span, addr));
 	if (unlikely(!extent || READ_ONCE(extent->state) != VMAP_BUSY ||
 		     !(READ_ONCE(extent->flags) & VMAP_EXTENT_FOREIGN) != !foreign))
 		return NULL;
@@ -102,7 +102,7 @@ static struct vmap_extent *live_at(const struct vmap_span *span, unsigned long a
 }
 
 /**
- * area_claim() - take the live area that starts at an address from its holder
+ * vbad_claim() - take the live area that starts at an address from its holder
  * @ptr: the address
  * @foreign: of the kind whose pages are the caller's
  * @caller: to be told in a report
@@ -111,22 +111,22 @@ static struct vmap_extent *live_at(const struct vmap_span *span, unsigned long a
  * Return: its extent, which is the caller's now and which nobody finds any more; NULL, and a
  * report, if no such area starts there.
  */
-struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller)
+struct vmap_extent *vbad_claim(const void *ptr, bool foreign, const void *caller)
 {
 	unsigned long addr = (unsigned long)ptr;
 	struct vmap_extent *extent;
 	struct vmap_span *span;
 
 	rcu_read_lock();
-	span = span_of(addr);
+	span = vspan_of(addr);
 	extent = live_at(span, addr, foreign);
-	if (unlikely(span && !window_alive(span->window))) {
+	if (unlikely(span && !vwin_alive(span->window))) {
 		if (extent)
-			span_lost(span, caller);
+			vlost_note(span, caller);
 		span = NULL;
 		extent = NULL;
 	}
-	if (unlikely(!extent || cmpxchg(span_slot(span, addr), extent, NULL) != extent)) {
+	if (unlikely(!extent || cmpxchg(vspan_slot(span, addr), extent, NULL) != extent)) {
 		report_bad_free(span, addr, caller);
 		extent = NULL;
 	}
@@ -137,29 +137,29 @@ struct vmap_extent *area_claim(const void *ptr, bool foreign, const void *caller
 }
 
 /* Does @addr lie in a span that is there, so that only our own calls may free it? */
-bool area_is_ours(const void *addr)
+bool vbad_is_ours(const void *addr)
 {
 	bool ours;
 
 	rcu_read_lock();
-	ours = span_of_live((unsigned long)addr);
+	ours = vspan_of_live((unsigned long)addr);
 	rcu_read_unlock();
 	return ours;
 }
 
 /* Does a live area start at @addr that vmap_map_pages() made?  Context: any but NMI. */
-bool area_is_foreign(const void *addr)
+bool vbad_is_foreign(const void *addr)
 {
 	bool foreign;
 
 	rcu_read_lock();
-	foreign = live_at(span_of((unsigned long)addr), (unsigned long)addr, true);
+	foreign = live_at(vspan_of((unsigned long)addr), (unsigned long)addr, true);
 	rcu_read_unlock();
 	return foreign;
 }
 
 /**
- * area_refuse_nmi() - may a call be served here?
+ * vbad_refuse_nmi() - may a call be served here?
  * @caller: who called; told in a report if not
  *
  * An NMI may have interrupted a call that is half done, in this CPU's magazines or under an arena's
@@ -168,7 +168,7 @@ bool area_is_foreign(const void *addr)
  * Context: any.
  * Return: whether this is an NMI.
  */
-bool area_refuse_nmi(const void *caller)
+bool vbad_refuse_nmi(const void *caller)
 {
 	if (likely(!in_nmi()))
 		return false;
@@ -176,9 +176,9 @@ bool area_refuse_nmi(const void *caller)
 	return true;
 }
 
-void area_report_extent(const struct vmap_arena *arena, const struct vmap_extent *extent,
+void vbad_report_extent(const struct vmap_space *space, const struct vmap_extent *extent,
 			const void *caller)
 {
 	pr_err_ratelimited("vmap_arena: bad free of extent %p by %pS: not a live one of arena %s\n",
-			   extent, caller, arena->name);
+			   extent, caller, space->name);
 }

@@ -57,9 +57,9 @@
 #include <linux/cpu.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
-#include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/swap.h>
 
 #include "cache.h"
 
@@ -85,91 +85,90 @@
 
 static unsigned long cpu_limit;
 static unsigned long depot_limit;
-static enum cpuhp_state hotplug_state;
-struct magazine no_magazine;
-DEFINE_STATIC_KEY_FALSE(place_matters);
+struct vmap_magazine vcache_no_magazine;
+DEFINE_STATIC_KEY_FALSE(vplace_matters);
 
 /* Set before any arena exists. */
-void cache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta)
+void vcache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta)
 {
 	cpu_limit = cpu_quanta;
 	depot_limit = depot_quanta;
 }
 
-static unsigned int capacity_of(const struct vmap_arena *arena, unsigned int class)
+static unsigned int capacity_of(const struct vmap_cache *cache, unsigned int class)
 {
-	if (!arena->memory)
+	if (!cache->purge.space.memory)
 		return MAGAZINE_RANGES;
 	return clamp_t(unsigned int, MAGAZINE_QUANTA / class, MAGAZINE_MIN, MAGAZINE_MAX);
 }
 
-static bool has_magazine(const struct arena_cpu *cpu, unsigned int class)
+static bool has_magazine(const struct vmap_cache_cpu *cpu, unsigned int class)
 {
-	return cpu->magazine[class] != &no_magazine;
+	return cpu->magazine[class] != &vcache_no_magazine;
 }
 
 /* Have what is not used given back.  Under the arena's lock, and only while the arena caches. */
-static void queue_tick(struct vmap_arena *arena)
+static void queue_tick(struct vmap_cache *cache)
 {
-	lockdep_assert_held(&arena->lock);
-	queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
+	lockdep_assert_held(&cache->purge.space.lock);
+	queue_delayed_work(vspace_wq, &cache->cache_work, CACHE_TICK);
 }
 
 /* How many NUMA nodes have depots in an arena? */
-static unsigned int nr_places(const struct vmap_arena *arena)
+static unsigned int nr_places(const struct vmap_cache *cache)
 {
-	return arena->far ? nr_node_ids : 1;
+	return cache->far ? nr_node_ids : 1;
 }
 
 /* The node whose areas this CPU's magazines hold; 0 where that does not matter. */
-static unsigned int home_here(const struct vmap_arena *arena)
+static unsigned int home_here(const struct vmap_cache *cache)
 {
-	return arena->far ? place_here() : 0;
+	return cache->far ? vplace_here() : 0;
 }
 
-static struct depot *depot_of(struct vmap_arena *arena, unsigned int node, unsigned int class)
+static struct vmap_depot *depot_of(struct vmap_cache *cache, unsigned int node, unsigned int class)
 {
-	return node ? &arena->far[node - 1][class] : &arena->depot[class];
+	return node ? &cache->far[node - 1][class] : &cache->depot[class];
 }
 
-static void depot_push(struct vmap_arena *arena, unsigned int class, struct vmap_extent *extent)
+static void depot_push(struct vmap_cache *cache, unsigned int class, struct vmap_extent *extent)
 {
-	struct depot *depot = depot_of(arena, place_of(extent), class);
+	struct vmap_depot *depot = depot_of(cache, vplace_of(extent), class);
 
-	if (!arena->depot_quanta)
-		queue_tick(arena);
+	if (!cache->depot_quanta)
+		queue_tick(cache);
 	extent->under = depot->top;
 	depot->top = extent;
 	depot->count++;
-	arena->depot_quanta += class;
+	cache->depot_quanta += class;
 }
 
-static struct vmap_extent *depot_pop(struct vmap_arena *arena, unsigned int node,
+static struct vmap_extent *depot_pop(struct vmap_cache *cache, unsigned int node,
 				     unsigned int class)
 {
-	struct depot *depot = depot_of(arena, node, class);
+	struct vmap_depot *depot = depot_of(cache, node, class);
 	struct vmap_extent *extent = depot->top;
 
 	if (extent) {
 		depot->top = extent->under;
 		depot->count--;
 		depot->unused = min(depot->unused, depot->count);
-		arena->depot_quanta -= class;
-		extent->arena = arena;
+		cache->depot_quanta -= class;
+		extent->space = &cache->purge.space;
 	}
 	return extent;
 }
 
-static bool depot_has_room(const struct vmap_arena *arena, unsigned long quanta)
+static bool depot_has_room(const struct vmap_cache *cache, unsigned long quanta)
 {
-	return arena->depot_quanta + quanta <= depot_limit;
+	return cache->depot_quanta + quanta <= depot_limit;
 }
 
 /* Has this CPU seen enough misses of @class, and is there room for a magazine? */
-static bool wants_magazine(const struct vmap_arena *arena, struct arena_cpu *cpu,
+static bool wants_magazine(const struct vmap_cache *cache, struct vmap_cache_cpu *cpu,
 			   unsigned int class)
 {
-	if (has_magazine(cpu, class) || cpu->room < (long)(capacity_of(arena, class) * class))
+	if (has_magazine(cpu, class) || cpu->room < (long)(capacity_of(cache, class) * class))
 		return false;
 	if (cpu->demand[class] < DEMAND)
 		cpu->demand[class]++;
@@ -177,69 +176,69 @@ static bool wants_magazine(const struct vmap_arena *arena, struct arena_cpu *cpu
 }
 
 /* Give this CPU @magazine, unless it has one of that class by now. */
-static bool attach(struct vmap_arena *arena, struct magazine *magazine)
+static bool attach(struct vmap_cache *cache, struct vmap_magazine *magazine)
 {
 	unsigned int class = magazine->class;
-	struct arena_cpu *cpu;
+	struct vmap_cache_cpu *cpu;
 	unsigned long flags;
 	bool attached;
 
-	flags = arena_lock(arena);
-	cpu = this_cpu_ptr(arena->cpu);
-	attached = !has_magazine(cpu, class) && arena->caching;
+	flags = vspace_lock(&cache->purge.space);
+	cpu = this_cpu_ptr(cache->cpu);
+	attached = !has_magazine(cpu, class) && cache->caching;
 	if (attached) {
 		/* Pairs with the address dependency of who reads another CPU's magazines. */
 		smp_store_release(&cpu->magazine[class], magazine);
 		WRITE_ONCE(cpu->room, cpu->room - (long)(magazine->capacity * class));
 		cpu->demand[class] = 0;
-		atomic_inc(&arena->depot[class].magazines);
-		atomic_long_add(magazine->capacity * class, &arena->promised);
-		queue_tick(arena);
+		atomic_inc(&cache->depot[class].magazines);
+		atomic_long_add(magazine->capacity * class, &cache->promised);
+		queue_tick(cache);
 	}
-	arena_unlock(arena, flags);
+	vspace_unlock(&cache->purge.space, flags);
 	return attached;
 }
 
-static void add_magazine(struct vmap_arena *arena, unsigned int class, gfp_t gfp)
+static void add_magazine(struct vmap_cache *cache, unsigned int class, gfp_t gfp)
 {
 	gfp_t effort = gfpflags_allow_blocking(gfp) ? GFP_NOIO : GFP_NOWAIT;
-	unsigned int capacity = capacity_of(arena, class);
-	struct magazine *magazine;
+	unsigned int capacity = capacity_of(cache, class);
+	struct vmap_magazine *magazine;
 
 	magazine = kmalloc(struct_size(magazine, slot, capacity),
 			   effort | __GFP_NORETRY | __GFP_NOWARN);
 	if (!magazine)
 		return;
-	*magazine = (struct magazine){ .capacity = capacity, .class = class };
-	if (!attach(arena, magazine))
+	*magazine = (struct vmap_magazine){ .capacity = capacity, .class = class };
+	if (!attach(cache, magazine))
 		kfree(magazine);
 }
 
 /* Fill half of @magazine from the depot.  Under the arena's lock. */
-static void refill(struct vmap_arena *arena, struct magazine *magazine)
+static void exchange_empty(struct vmap_cache *cache, struct vmap_magazine *magazine)
 {
-	unsigned int home = home_here(arena);
+	unsigned int home = home_here(cache);
 	struct vmap_extent *extent;
 
-	lockdep_assert_held(&arena->lock);
+	lockdep_assert_held(&cache->purge.space.lock);
 	while (magazine->count < magazine->capacity / 2 &&
-	       (extent = depot_pop(arena, home, magazine->class)))
+	       (extent = depot_pop(cache, home, magazine->class)))
 		magazine->slot[magazine->count++] = extent;
 	if (magazine->count)
-		arena->refills++;
+		cache->refills++;
 }
 
 /* Empty half of @magazine into the depot.  Under the arena's lock. */
-static void unload(struct vmap_arena *arena, struct magazine *magazine)
+static void exchange_full(struct vmap_cache *cache, struct vmap_magazine *magazine)
 {
-	lockdep_assert_held(&arena->lock);
+	lockdep_assert_held(&cache->purge.space.lock);
 	while (magazine->count > magazine->capacity / 2)
-		depot_push(arena, magazine->class, magazine->slot[--magazine->count]);
-	arena->drains++;
+		depot_push(cache, magazine->class, magazine->slot[--magazine->count]);
+	cache->drains++;
 }
 
 /* Is what would be taken from @magazine next aligned? */
-static bool top_is_aligned(const struct magazine *magazine, unsigned long align)
+static bool top_is_aligned(const struct vmap_magazine *magazine, unsigned long align)
 {
 	return magazine->count && IS_ALIGNED(magazine->slot[magazine->count - 1]->start, align);
 }
@@ -248,31 +247,31 @@ static bool top_is_aligned(const struct magazine *magazine, unsigned long align)
  * Take an extent of @node for a CPU of another node, or without a magazine of @class.  Under the
  * arena's lock.
  */
-static struct vmap_extent *take_from_depot(struct vmap_arena *arena, struct arena_cpu *cpu,
+static struct vmap_extent *take_from_depot(struct vmap_cache *cache, struct vmap_cache_cpu *cpu,
 					   unsigned int node, unsigned int class,
 					   unsigned long align)
 {
-	const struct vmap_extent *top = depot_of(arena, node, class)->top;
+	const struct vmap_extent *top = depot_of(cache, node, class)->top;
 
-	lockdep_assert_held(&arena->lock);
+	lockdep_assert_held(&cache->purge.space.lock);
 	if (!top || !IS_ALIGNED(top->start, align))
 		return NULL;
 	WRITE_ONCE(cpu->hits, cpu->hits + 1);
-	return depot_pop(arena, node, class);
+	return depot_pop(cache, node, class);
 }
 
 /* Take an extent for a CPU by way of its @magazine.  Under the arena's lock. */
-static struct vmap_extent *take_by_magazine(struct vmap_arena *arena, struct magazine *magazine,
-					    unsigned long align)
+static struct vmap_extent *take_by_magazine(struct vmap_cache *cache,
+					    struct vmap_magazine *magazine, unsigned long align)
 {
 	if (!magazine->count)
-		refill(arena, magazine);
-	return top_is_aligned(magazine, align) ? magazine_pop(arena->cpu, magazine) : NULL;
+		exchange_empty(cache, magazine);
+	return top_is_aligned(magazine, align) ? vcache_pop(cache->cpu, magazine) : NULL;
 }
 
 /**
- * cache_take_slow() - take an extent from the cache when cache_take() could not
- * @arena: the arena
+ * vcache_take_slow() - take an extent from the cache when vcache_take() could not
+ * @cache: the arena
  * @class: quanta, guard not counted
  * @align: of its start; more than a quantum is met only by chance, as when the last free is reused
  * @gfp: of the allocation, for a new magazine
@@ -281,31 +280,31 @@ static struct vmap_extent *take_by_magazine(struct vmap_arena *arena, struct mag
  * Context: as the allocation.
  * Return: a cached extent, or NULL.
  */
-struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long class,
-				    unsigned long align, gfp_t gfp, int node)
+struct vmap_extent *vcache_take_slow(struct vmap_cache *cache, unsigned long class,
+				     unsigned long align, gfp_t gfp, int node)
 {
 	struct vmap_extent *extent;
-	struct arena_cpu *cpu;
+	struct vmap_cache_cpu *cpu;
 	unsigned int home;
 	unsigned long flags;
 	bool wants;
 
-	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(arena->caching))
+	if (class - 1 >= CACHE_CLASSES || !READ_ONCE(cache->caching))
 		return NULL;
-	flags = arena_lock(arena);
-	cpu = this_cpu_ptr(arena->cpu);
-	wants = wants_magazine(arena, cpu, class);
-	home = home_here(arena);
-	if (node == NUMA_NO_NODE || !arena->far)
+	flags = vspace_lock(&cache->purge.space);
+	cpu = this_cpu_ptr(cache->cpu);
+	wants = wants_magazine(cache, cpu, class);
+	home = home_here(cache);
+	if (node == NUMA_NO_NODE || !cache->far)
 		node = home;
 	extent = has_magazine(cpu, class) && node == home ?
-			 take_by_magazine(arena, cpu->magazine[class], align) :
-			 take_from_depot(arena, cpu, node, class, align);
+			 take_by_magazine(cache, cpu->magazine[class], align) :
+			 take_from_depot(cache, cpu, node, class, align);
 	if (!extent)
 		cpu->misses++;
-	arena_unlock(arena, flags);
-	if (wants && may_call_mm())
-		add_magazine(arena, class, gfp);
+	vspace_unlock(&cache->purge.space, flags);
+	if (wants && vctx_may_call_mm())
+		add_magazine(cache, class, gfp);
 	return extent;
 }
 
@@ -313,160 +312,183 @@ struct vmap_extent *cache_take_slow(struct vmap_arena *arena, unsigned long clas
 enum store_where { NOT_STORED, IN_MAGAZINE, IN_DEPOT };
 
 /* Where is room for @extent?  Sets the @magazine of this CPU.  Under the arena's lock. */
-static enum store_where where_to_store(const struct vmap_arena *arena,
+static enum store_where where_to_store(const struct vmap_cache *cache,
 				       const struct vmap_extent *extent, unsigned int class,
-				       struct magazine **magazine)
+				       struct vmap_magazine **magazine)
 {
-	lockdep_assert_held(&arena->lock);
-	if (!arena->caching)
+	lockdep_assert_held(&cache->purge.space.lock);
+	if (!cache->caching)
 		return NOT_STORED;
-	if (magazine_has_room(arena->cpu, extent, class, magazine))
+	if (vcache_magazine_has_room(cache->cpu, extent, class, magazine))
 		return IN_MAGAZINE;
-	return depot_has_room(arena, max((*magazine)->capacity, 1U) * class) ? IN_DEPOT :
+	return depot_has_room(cache, max((*magazine)->capacity, 1U) * class) ? IN_DEPOT :
 									       NOT_STORED;
 }
 
 /* Keep an extent in this CPU's magazine or in the depot.  Under the arena's lock. */
-static bool store(struct vmap_arena *arena, struct vmap_extent *extent, unsigned int class)
+static bool store(struct vmap_cache *cache, struct vmap_extent *extent, unsigned int class)
 {
-	struct magazine *magazine;
-	enum store_where where = where_to_store(arena, extent, class, &magazine);
+	struct vmap_magazine *magazine;
+	enum store_where where = where_to_store(cache, extent, class, &magazine);
 
 	if (where == IN_MAGAZINE) {
-		magazine_push(arena->cpu, magazine, extent);
+		vcache_push(cache->cpu, magazine, extent);
 	} else if (where == IN_DEPOT) {
-		if (magazine->count && !place_is_far(extent))
-			unload(arena, magazine);
+		if (magazine->count && !vplace_is_far(extent))
+			exchange_full(cache, magazine);
 		WRITE_ONCE(extent->state, VMAP_CACHED);
-		depot_push(arena, class, extent);
-		count_stored(arena->cpu);
+		depot_push(cache, class, extent);
+		vcache_count_stored(cache->cpu);
 	}
 	return where != NOT_STORED;
 }
 
 /**
- * cache_has_room() - is there room for one more extent, on this CPU or in the depot?
- * @arena: the arena
+ * vcache_has_room() - is there room for one more extent, on this CPU or in the depot?
+ * @cache: the arena
  * @extent: the extent, busy
  * @class: its size in quanta, at most CACHE_CLASSES, guard not counted
  *
  * Context: any.
  * Return: what is so now; others may take the room.
  */
-bool cache_has_room(struct vmap_arena *arena, const struct vmap_extent *extent,
-		    unsigned long class)
+bool vcache_has_room(struct vmap_cache *cache, const struct vmap_extent *extent,
+		     unsigned long class)
 {
-	struct magazine *magazine;
+	struct vmap_magazine *magazine;
 	unsigned long flags;
 	bool room;
 
-	flags = arena_lock(arena);
-	room = where_to_store(arena, extent, class, &magazine) != NOT_STORED;
-	arena_unlock(arena, flags);
+	flags = vspace_lock(&cache->purge.space);
+	room = where_to_store(cache, extent, class, &magazine) != NOT_STORED;
+	vspace_unlock(&cache->purge.space, flags);
 	return room;
 }
 
 /**
- * cache_store_slow() - keep an extent when this CPU's magazine had no room
- * @arena: the arena
+ * vcache_store_slow() - keep an extent when this CPU's magazine had no room
+ * @cache: the arena
  * @extent: an extent that nobody holds any more
  * @class: its size in quanta, guard not counted
  *
  * Context: any.
  * Return: whether it was kept.
  */
-bool cache_store_slow(struct vmap_arena *arena, struct vmap_extent *extent, unsigned long class)
+bool vcache_store_slow(struct vmap_cache *cache, struct vmap_extent *extent, unsigned long class)
 {
-	bool may_add = may_call_mm(), stored;
+	bool may_add = vctx_may_call_mm(), stored;
 	unsigned long flags;
 
-	if (!cache_wants(arena, class))
+	if (!vcache_wants(cache, class))
 		return false;
-	flags = arena_lock(arena);
-	if (wants_magazine(arena, this_cpu_ptr(arena->cpu), class) && may_add) {
+	flags = vspace_lock(&cache->purge.space);
+	if (wants_magazine(cache, this_cpu_ptr(cache->cpu), class) && may_add) {
 		/* Not afterwards: once the free is counted the arena may be gone. */
-		arena_unlock(arena, flags);
-		add_magazine(arena, class, GFP_NOWAIT);
-		flags = arena_lock(arena);
+		vspace_unlock(&cache->purge.space, flags);
+		add_magazine(cache, class, GFP_NOWAIT);
+		flags = vspace_lock(&cache->purge.space);
 	}
-	stored = store(arena, extent, class);
-	arena_unlock(arena, flags);
+	stored = store(cache, extent, class);
+	vspace_unlock(&cache->purge.space, flags);
 	return stored;
 }
 
 /* Take the magazine of @class from @cpu; the caller sees to it that @cpu does not use it now. */
-static void detach(struct vmap_arena *arena, struct arena_cpu *cpu, unsigned int class)
+static void detach(struct vmap_cache *cache, struct vmap_cache_cpu *cpu, unsigned int class)
 {
-	struct magazine *magazine = cpu->magazine[class];
+	struct vmap_magazine *magazine = cpu->magazine[class];
 
-	WRITE_ONCE(cpu->magazine[class], &no_magazine);
+	WRITE_ONCE(cpu->magazine[class], &vcache_no_magazine);
 	cpu->demand[class] = 0;
 	WRITE_ONCE(cpu->room, cpu->room + (long)(magazine->capacity * class));
-	atomic_dec(&arena->depot[class].magazines);
-	atomic_long_sub(magazine->capacity * class, &arena->promised);
-	llist_add(&magazine->node, &arena->detached);
+	atomic_dec(&cache->depot[class].magazines);
+	atomic_long_sub(magazine->capacity * class, &cache->promised);
+	llist_add(&magazine->node, &cache->detached);
 }
 
-static void detach_all(struct vmap_arena *arena, struct arena_cpu *cpu)
+static void detach_all(struct vmap_cache *cache, struct vmap_cache_cpu *cpu)
 {
 	unsigned int class;
 
 	for (class = 1; class <= CACHE_CLASSES; class++)
 		if (has_magazine(cpu, class))
-			detach(arena, cpu, class);
+			detach(cache, cpu, class);
 }
 
 /* On the CPU whose magazines they are, interrupts off. */
-static void detach_all_here(void *arena)
+static void detach_all_here(void *cache)
 {
-	detach_all(arena, this_cpu_ptr(((struct vmap_arena *)arena)->cpu));
+	detach_all(cache, this_cpu_ptr(((struct vmap_cache *)cache)->cpu));
 }
 
 /* The same with those that are due, as long as nobody has touched them since. */
 static void detach_due_here(void *data)
 {
-	struct vmap_arena *arena = data;
-	struct arena_cpu *cpu = this_cpu_ptr(arena->cpu);
+	struct vmap_cache *cache = data;
+	struct vmap_cache_cpu *cpu = this_cpu_ptr(cache->cpu);
 	unsigned int class;
 
 	for (class = 1; class <= CACHE_CLASSES; class++)
 		if (has_magazine(cpu, class) &&
 		    READ_ONCE(cpu->magazine[class]->idle) >= IDLE_TICKS)
-			detach(arena, cpu, class);
+			detach(cache, cpu, class);
 }
 
 /* Does this CPU, perhaps another one than ours, have magazines? */
-static bool has_magazines(const struct arena_cpu *cpu)
+static bool has_magazines(const struct vmap_cache_cpu *cpu)
 {
 	return READ_ONCE(cpu->room) != cpu_limit;
 }
 
-static bool has_magazines_there(int cpu, void *arena)
+static bool has_magazines_there(int cpu, void *cache)
 {
-	return has_magazines(per_cpu_ptr(((struct vmap_arena *)arena)->cpu, cpu));
+	return has_magazines(per_cpu_ptr(((struct vmap_cache *)cache)->cpu, cpu));
 }
 
-static bool is_due_there(int cpu, void *arena)
+static bool is_due_there(int cpu, void *cache)
 {
-	return per_cpu_ptr(((struct vmap_arena *)arena)->cpu, cpu)->due;
+	return per_cpu_ptr(((struct vmap_cache *)cache)->cpu, cpu)->due;
 }
 
 /* Interrupt the CPUs that have magazines, and only those, to take them all. */
-static void detach_all_online(struct vmap_arena *arena)
+static void detach_all_online(struct vmap_cache *cache)
 {
-	on_each_cpu_cond(has_magazines_there, detach_all_here, arena, 1);
+	on_each_cpu_cond(has_magazines_there, detach_all_here, cache, 1);
+}
+
+/*
+ * Make what was cached free: an extent that is in no magazine and no depot any more.  Return how
+ * many pages went back to the kernel.  If that is because the kernel reclaims memory, it is told:
+ * nobody else can know of them.  What a holder frees, the holder tells, as with vfree().
+ */
+static unsigned long uncache(struct vmap_cache *cache, struct vmap_extent *extent)
+{
+	unsigned long flags, pages = 0;
+
+	if (cache->purge.space.memory) {
+		WRITE_ONCE(*vspan_slot(vspan_of(extent->start), extent->start), NULL);
+		pages = vpurge_free(&cache->purge, extent);
+		mm_account_reclaimed_pages(pages);
+	} else {
+		flags = vspace_lock(&cache->purge.space);
+		vspace_put(&cache->purge.space, extent);
+		vspace_unlock(&cache->purge.space, flags);
+	}
+	if (vctx_may_wait())
+		cond_resched();
+	return pages;
 }
 
 /* Free what detached magazines hold, and them.  Return how many pages went back to the kernel. */
-static unsigned long empty_detached(struct vmap_arena *arena)
+static unsigned long empty_detached(struct vmap_cache *cache)
 {
-	struct llist_node *batch = llist_del_all(&arena->detached);
-	struct magazine *magazine, *following;
+	struct llist_node *batch = llist_del_all(&cache->detached);
+	struct vmap_magazine *magazine, *following;
 	unsigned long pages = 0;
 
 	llist_for_each_entry_safe(magazine, following, batch, node) {
 		while (magazine->count)
-			pages += arena_uncache(arena, magazine->slot[--magazine->count]);
+			pages += uncache(cache, magazine->slot[--magazine->count]);
 		kfree_rcu(magazine, rcu);
 	}
 	return pages;
@@ -476,97 +498,97 @@ static unsigned long empty_detached(struct vmap_arena *arena)
  * Free a batch of a depot's extents, @count at most.  Return how many; the pages that went back to
  * the kernel are added to @pages.
  */
-static unsigned int empty_depot(struct vmap_arena *arena, unsigned int node, unsigned int class,
+static unsigned int empty_depot(struct vmap_cache *cache, unsigned int node, unsigned int class,
 				unsigned int count, unsigned long *pages)
 {
 	struct vmap_extent *batch[DRAIN_BATCH];
 	unsigned int got, i;
 	unsigned long flags;
 
-	flags = arena_lock(arena);
+	flags = vspace_lock(&cache->purge.space);
 	for (got = 0; got < min_t(unsigned int, count, DRAIN_BATCH); got++) {
-		batch[got] = depot_pop(arena, node, class);
+		batch[got] = depot_pop(cache, node, class);
 		if (!batch[got])
 			break;
 	}
-	arena_unlock(arena, flags);
+	vspace_unlock(&cache->purge.space, flags);
 	for (i = 0; i < got; i++)
-		*pages += arena_uncache(arena, batch[i]);
+		*pages += uncache(cache, batch[i]);
 	return got;
 }
 
 /* Free all that is in depots.  Return how many pages went back to the kernel. */
-static unsigned long empty_depots(struct vmap_arena *arena)
+static unsigned long empty_depots(struct vmap_cache *cache)
 {
 	unsigned long pages = 0;
 	unsigned int node, class;
 
-	for (node = 0; node < nr_places(arena); node++)
+	for (node = 0; node < nr_places(cache); node++)
 		for (class = 1; class <= CACHE_CLASSES; class++)
-			while (empty_depot(arena, node, class, DRAIN_BATCH, &pages))
+			while (empty_depot(cache, node, class, DRAIN_BATCH, &pages))
 				;
 	return pages;
 }
 
 /**
- * cache_drain() - free what is cached, but not what a CPU has that is just going offline
- * @arena: the arena
+ * vcache_drain() - free what is cached, but not what a CPU has that is just going offline
+ * @cache: the arena
  *
  * Context: process, may sleep; interrupts the CPUs that have magazines.
  */
-void cache_drain(struct vmap_arena *arena)
+void vcache_drain(struct vmap_cache *cache)
 {
-	mutex_lock(&arena->drain_lock);
-	detach_all_online(arena);
-	empty_detached(arena);
-	empty_depots(arena);
-	mutex_unlock(&arena->drain_lock);
+	mutex_lock(&cache->drain_lock);
+	detach_all_online(cache);
+	empty_detached(cache);
+	empty_depots(cache);
+	mutex_unlock(&cache->drain_lock);
 }
 
 /*
  * CPUs that no interrupt reaches any more, though cpu_gone() was not called for them yet.  Under
  * cpus_read_lock().
  */
-static void detach_offline(struct vmap_arena *arena)
+static void detach_offline(struct vmap_cache *cache)
 {
 	int cpu;
 
-	mutex_lock(&arena->drain_lock);
+	mutex_lock(&cache->drain_lock);
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
-			detach_all(arena, per_cpu_ptr(arena->cpu, cpu));
-	mutex_unlock(&arena->drain_lock);
+			detach_all(cache, per_cpu_ptr(cache->cpu, cpu));
+	mutex_unlock(&cache->drain_lock);
 }
 
 /**
- * cache_drain_all() - free all that is cached
- * @arena: the arena
+ * vcache_drain_all() - free all that is cached
+ * @cache: the arena
  *
  * Context: process, may sleep; interrupts the CPUs that have magazines, and keeps all from coming
  * and going.
  */
-void cache_drain_all(struct vmap_arena *arena)
+void vcache_drain_all(struct vmap_cache *cache)
 {
 	cpus_read_lock();
-	detach_offline(arena);
-	cache_drain(arena);
+	detach_offline(cache);
+	vcache_drain(cache);
 	cpus_read_unlock();
 }
 
 /* Free what this CPU has cached. */
-static void drain_this_cpu(struct vmap_arena *arena)
+static void drain_this_cpu(struct vmap_cache *cache)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
-	detach_all_here(arena);
+	detach_all_here(cache);
 	local_irq_restore(flags);
-	empty_detached(arena);
+	empty_detached(cache);
 }
 
 /**
- * cache_drain_here() - free some of what is cached on this CPU and in the depot
- * @arena: a range arena: in a memory arena it would not become free before a flush
+ * vcache_drain_here() - free some of what is cached on this CPU and in the depot
+ * @cache: a range arena: in a memory arena it would not become free before a flush
  * @drained: what the caller's calls before have freed; nothing at first
  *
  * The first call frees what the CPU has, each later one a batch of the depot's, until all that was
@@ -576,18 +598,18 @@ static void drain_this_cpu(struct vmap_arena *arena)
  * Context: any.
  * Return: false if there was nothing left.
  */
-bool cache_drain_here(struct vmap_arena *arena, struct cache_drained *drained)
+bool vcache_drain_here(struct vmap_cache *cache, struct vmap_cache_drained *drained)
 {
 	unsigned long pages = 0;
 	unsigned int got = 0;
 
 	if (!drained->class) {
 		drained->class = 1;
-		drain_this_cpu(arena);
+		drain_this_cpu(cache);
 		return true;
 	}
 	while (!got && drained->class <= CACHE_CLASSES && drained->quanta < depot_limit) {
-		got = empty_depot(arena, 0, drained->class, DRAIN_BATCH, &pages);
+		got = empty_depot(cache, 0, drained->class, DRAIN_BATCH, &pages);
 		drained->quanta += (unsigned long)got * drained->class;
 		if (got < DRAIN_BATCH)
 			drained->class++;
@@ -596,28 +618,29 @@ bool cache_drain_here(struct vmap_arena *arena, struct cache_drained *drained)
 }
 
 /* Turn the cache on or off.  Context: process, may sleep. */
-void cache_switch(struct vmap_arena *arena, bool on)
+void vcache_switch(struct vmap_cache *cache, bool on)
 {
 	unsigned long flags;
 
-	flags = arena_lock(arena);
-	WRITE_ONCE(arena->caching, on);
-	WRITE_ONCE(arena->plain_align, on && !arena->memory ? arena->quantum : 0);
-	arena_unlock(arena, flags);
+	flags = vspace_lock(&cache->purge.space);
+	WRITE_ONCE(cache->caching, on);
+	WRITE_ONCE(cache->range_align,
+		   on && !cache->purge.space.memory ? cache->purge.space.quantum : 0);
+	vspace_unlock(&cache->purge.space, flags);
 	if (!on)
-		cache_drain_all(arena);
+		vcache_drain_all(cache);
 }
 
 /*
  * Add what is in the magazines of a CPU, which may be at work on them.  Under rcu_read_lock(), so
  * that a magazine found here stays.
  */
-static void sum_magazines(const struct arena_cpu *cpu, struct cache_sums *sums)
+static void sum_magazines(const struct vmap_cache_cpu *cpu, struct vmap_cache_sums *sums)
 {
 	unsigned int class;
 
 	for (class = 1; class <= CACHE_CLASSES; class++) {
-		const struct magazine *magazine = READ_ONCE(cpu->magazine[class]);
+		const struct vmap_magazine *magazine = READ_ONCE(cpu->magazine[class]);
 		unsigned int count = data_race(magazine->count);
 
 		sums->extents += count;
@@ -625,32 +648,32 @@ static void sum_magazines(const struct arena_cpu *cpu, struct cache_sums *sums)
 	}
 }
 
-static void sum_depots(struct vmap_arena *arena, struct cache_sums *sums)
+static void sum_depots(struct vmap_cache *cache, struct vmap_cache_sums *sums)
 {
 	unsigned int node, class;
 
-	for (node = 0; node < nr_places(arena); node++)
+	for (node = 0; node < nr_places(cache); node++)
 		for (class = 1; class <= CACHE_CLASSES; class++)
-			sums->extents += data_race(depot_of(arena, node, class)->count);
-	sums->quanta += data_race(arena->depot_quanta);
+			sums->extents += data_race(depot_of(cache, node, class)->count);
+	sums->quanta += data_race(cache->depot_quanta);
 }
 
 /**
- * cache_sum() - add up what is cached and what the cache did
- * @arena: the arena
+ * vcache_sum() - add up what is cached and what the cache did
+ * @cache: the arena
  * @sums: set
  *
  * Context: any but NMI.
  */
-void cache_sum(struct vmap_arena *arena, struct cache_sums *sums)
+void vcache_sum(struct vmap_cache *cache, struct vmap_cache_sums *sums)
 {
 	int cpu;
 
-	*sums = (struct cache_sums){};
-	sum_depots(arena, sums);
+	*sums = (struct vmap_cache_sums){};
+	sum_depots(cache, sums);
 	rcu_read_lock();
 	for_each_possible_cpu(cpu) {
-		const struct arena_cpu *of = per_cpu_ptr(arena->cpu, cpu);
+		const struct vmap_cache_cpu *of = per_cpu_ptr(cache->cpu, cpu);
 
 		sum_magazines(of, sums);
 		sums->hits += data_race(of->hits);
@@ -660,28 +683,28 @@ void cache_sum(struct vmap_arena *arena, struct cache_sums *sums)
 }
 
 /* How many extents of a depot nobody needed since the last tick? */
-static unsigned int unused_in_depot(struct vmap_arena *arena, struct depot *depot)
+static unsigned int unused_in_depot(struct vmap_cache *cache, struct vmap_depot *depot)
 {
 	unsigned long flags;
 	unsigned int unused;
 
-	flags = arena_lock(arena);
+	flags = vspace_lock(&cache->purge.space);
 	unused = depot->unused;
 	depot->unused = depot->count - unused;
-	arena_unlock(arena, flags);
+	vspace_unlock(&cache->purge.space, flags);
 	return unused;
 }
 
 /* Give those back, a batch now and then: there is no hurry. */
-static void age_depot(struct vmap_arena *arena, unsigned int node, unsigned int class)
+static void age_depot(struct vmap_cache *cache, unsigned int node, unsigned int class)
 {
-	unsigned int unused = unused_in_depot(arena, depot_of(arena, node, class)), got = 1;
+	unsigned int unused = unused_in_depot(cache, depot_of(cache, node, class)), got = 1;
 	unsigned long pages = 0;
 
-	for (; unused && got && READ_ONCE(arena->caching); unused -= got) {
-		mutex_lock(&arena->drain_lock);
-		got = empty_depot(arena, node, class, unused, &pages);
-		mutex_unlock(&arena->drain_lock);
+	for (; unused && got && READ_ONCE(cache->caching); unused -= got) {
+		mutex_lock(&cache->drain_lock);
+		got = empty_depot(cache, node, class, unused, &pages);
+		mutex_unlock(&cache->drain_lock);
 		schedule_timeout_idle(1);
 	}
 }
@@ -690,7 +713,7 @@ static void age_depot(struct vmap_arena *arena, unsigned int node, unsigned int 
  * Count a tick for @magazine, whose CPU may be at work on it.  If that CPU touches the magazine at
  * this moment, either the exchange fails or the CPU's 0 comes after it: no touch is lost.
  */
-static unsigned int age_magazine(struct magazine *magazine)
+static unsigned int age_magazine(struct vmap_magazine *magazine)
 {
 	u8 idle = READ_ONCE(magazine->idle);
 
@@ -700,9 +723,9 @@ static unsigned int age_magazine(struct magazine *magazine)
 }
 
 /* Count a tick for the magazines of a CPU, and note whether any is due. */
-static void age_magazines(struct arena_cpu *cpu)
+static void age_magazines(struct vmap_cache_cpu *cpu)
 {
-	struct magazine *magazine;
+	struct vmap_magazine *magazine;
 	unsigned int class;
 
 	cpu->due = false;
@@ -712,155 +735,128 @@ static void age_magazines(struct arena_cpu *cpu)
 	rcu_read_lock();
 	for (class = 1; class <= CACHE_CLASSES; class++) {
 		magazine = READ_ONCE(cpu->magazine[class]);
-		if (magazine != &no_magazine && age_magazine(magazine) >= IDLE_TICKS)
+		if (magazine != &vcache_no_magazine && age_magazine(magazine) >= IDLE_TICKS)
 			cpu->due = true;
 	}
 	rcu_read_unlock();
 }
 
-static void take_unused_magazines(struct vmap_arena *arena)
+static void take_unused_magazines(struct vmap_cache *cache)
 {
 	int cpu;
 
-	mutex_lock(&arena->drain_lock);
+	mutex_lock(&cache->drain_lock);
 	for_each_possible_cpu(cpu)
-		age_magazines(per_cpu_ptr(arena->cpu, cpu));
-	on_each_cpu_cond(is_due_there, detach_due_here, arena, 1);
-	empty_detached(arena);
-	mutex_unlock(&arena->drain_lock);
+		age_magazines(per_cpu_ptr(cache->cpu, cpu));
+	on_each_cpu_cond(is_due_there, detach_due_here, cache, 1);
+	empty_detached(cache);
+	mutex_unlock(&cache->drain_lock);
 }
 
 /* What may be cached: all that is in the depots, and all that the magazines may hold. */
-static unsigned long most_cached(const struct vmap_arena *arena)
+static unsigned long most_cached(const struct vmap_cache *cache)
 {
-	return data_race(arena->depot_quanta) + atomic_long_read(&arena->promised);
+	return data_race(cache->depot_quanta) + atomic_long_read(&cache->promised);
 }
 
-void cache_work(struct work_struct *work)
+static void cache_work(struct work_struct *work)
 {
-	struct vmap_arena *arena = container_of(work, struct vmap_arena, cache_work.work);
+	struct vmap_cache *cache = container_of(work, struct vmap_cache, cache_work.work);
 	unsigned int node, class;
 
-	take_unused_magazines(arena);
-	for (node = 0; node < nr_places(arena); node++)
+	take_unused_magazines(cache);
+	for (node = 0; node < nr_places(cache); node++)
 		for (class = 1; class <= CACHE_CLASSES; class++)
-			age_depot(arena, node, class);
-	if (most_cached(arena))
-		queue_delayed_work(arena_wq, &arena->cache_work, CACHE_TICK);
+			age_depot(cache, node, class);
+	if (most_cached(cache))
+		queue_delayed_work(vspace_wq, &cache->cache_work, CACHE_TICK);
 }
 
-void cache_init(struct vmap_arena *arena)
+static void init_cpus(struct vmap_cache *cache)
 {
 	unsigned int class;
 	int cpu;
 
-	mutex_init(&arena->drain_lock);
-	init_llist_head(&arena->detached);
-	INIT_DELAYED_WORK(&arena->cache_work, cache_work);
 	for_each_possible_cpu(cpu) {
-		struct arena_cpu *of = per_cpu_ptr(arena->cpu, cpu);
+		struct vmap_cache_cpu *of = per_cpu_ptr(cache->cpu, cpu);
 
 		of->room = cpu_limit;
 		for (class = 0; class <= CACHE_CLASSES; class++)
-			of->magazine[class] = &no_magazine;
+			of->magazine[class] = &vcache_no_magazine;
 	}
 }
 
-/* Give a memory arena depots for each NUMA node.  Before anything is cached.  False: no memory. */
-bool cache_add_nodes(struct vmap_arena *arena)
+/**
+ * vcache_init() - begin without anything cached, and without caching
+ * @cache: all zero but for the layers below, which have begun
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM; then vcache_exit() is still to be called.
+ */
+int vcache_init(struct vmap_cache *cache)
 {
-	if (!static_branch_unlikely(&place_matters))
-		return true;
-	arena->far = kvcalloc(nr_node_ids - 1, sizeof(*arena->far), gfp_may_fail(GFP_KERNEL));
-	return arena->far;
-}
+	bool memory = cache->purge.space.memory;
 
-/* A CPU is gone: nobody else touches its magazines. */
-static int cpu_gone(unsigned int cpu)
-{
-	struct vmap_arena *arena;
-
-	mutex_lock(&arena_list_lock);
-	list_for_each_entry(arena, &arena_list, link) {
-		mutex_lock(&arena->drain_lock);
-		detach_all(arena, per_cpu_ptr(arena->cpu, cpu));
-		empty_detached(arena);
-		mutex_unlock(&arena->drain_lock);
+	mutex_init(&cache->drain_lock);
+	init_llist_head(&cache->detached);
+	INIT_DELAYED_WORK(&cache->cache_work, cache_work);
+	cache->memory_align = memory ? PAGE_SIZE : 0;
+	cache->cpu = alloc_percpu(struct vmap_cache_cpu);
+	if (!cache->cpu)
+		return -ENOMEM;
+	init_cpus(cache);
+	if (memory && static_branch_unlikely(&vplace_matters)) {
+		cache->far =
+			kvcalloc(nr_node_ids - 1, sizeof(*cache->far), vgfp_may_fail(GFP_KERNEL));
+		return cache->far ? 0 : -ENOMEM;
 	}
-	mutex_unlock(&arena_list_lock);
 	return 0;
 }
 
-/* The list may be locked by somebody who waits for memory: then we have nothing to give. */
-static unsigned long count_warm(struct shrinker *shrinker, struct shrink_control *sc)
+/* End a cache that is switched off. */
+void vcache_exit(struct vmap_cache *cache)
 {
-	struct vmap_arena *arena;
-	unsigned long pages = 0;
-
-	if (!mutex_trylock(&arena_list_lock))
-		return 0;
-	list_for_each_entry(arena, &arena_list, link)
-		pages += arena->memory ? most_cached(arena) : 0;
-	mutex_unlock(&arena_list_lock);
-	return pages;
+	kvfree(cache->far);
+	free_percpu(cache->cpu);
 }
 
-/* Somebody who drains the cache may be waiting for memory: then it is being given back already. */
-static unsigned long shrink(struct vmap_arena *arena, unsigned long wanted)
+/* CPU @cpu is gone: nobody else touches its magazines.  Context: process, may sleep. */
+void vcache_cpu_gone(struct vmap_cache *cache, unsigned int cpu)
+{
+	mutex_lock(&cache->drain_lock);
+	detach_all(cache, per_cpu_ptr(cache->cpu, cpu));
+	empty_detached(cache);
+	mutex_unlock(&cache->drain_lock);
+}
+
+/* How many pages may be warm at most? */
+unsigned long vcache_most_warm(const struct vmap_cache *cache)
+{
+	return cache->purge.space.memory ? most_cached(cache) : 0;
+}
+
+/**
+ * vcache_shrink() - give warm memory back to the kernel
+ * @cache: the cache
+ * @wanted: pages; the magazines are taken only if the depots have fewer
+ *
+ * If drain_lock is held, its holder is giving memory back already, and may be waiting for some.
+ *
+ * Context: reclaim; interrupts the CPUs that have magazines.
+ * Return: how many pages went back.
+ */
+unsigned long vcache_shrink(struct vmap_cache *cache, unsigned long wanted)
 {
 	unsigned long pages;
 
-	if (!mutex_trylock(&arena->drain_lock))
+	if (!cache->purge.space.memory || !mutex_trylock(&cache->drain_lock))
 		return 0;
-	pages = empty_depots(arena);
+	pages = empty_depots(cache);
 	if (pages < wanted) {
-		detach_all_online(arena);
-		pages += empty_detached(arena);
+		detach_all_online(cache);
+		pages += empty_detached(cache);
 	}
-	mutex_unlock(&arena->drain_lock);
-	WRITE_ONCE(arena->shrinks, arena->shrinks + pages);
+	mutex_unlock(&cache->drain_lock);
+	WRITE_ONCE(cache->shrinks, cache->shrinks + pages);
 	return pages;
-}
-
-static unsigned long scan_warm(struct shrinker *shrinker, struct shrink_control *sc)
-{
-	struct vmap_arena *arena;
-	unsigned long pages = 0;
-
-	if (!mutex_trylock(&arena_list_lock))
-		return SHRINK_STOP;
-	list_for_each_entry(arena, &arena_list, link)
-		if (arena->memory && pages < sc->nr_to_scan)
-			pages += shrink(arena, sc->nr_to_scan - pages);
-	mutex_unlock(&arena_list_lock);
-	return pages ?: SHRINK_STOP;
-}
-
-static struct shrinker *shrinker;
-
-/* Register with what asks for memory back: the end of a CPU, and the lack of memory. */
-int cache_init_module(void)
-{
-	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "mm/vmap_arena:dead", NULL,
-					      cpu_gone);
-
-	if (state < 0)
-		return state;
-	hotplug_state = state;
-	shrinker = shrinker_alloc(0, "vmap_arena");
-	if (!shrinker) {
-		cpuhp_remove_state_nocalls(hotplug_state);
-		return -ENOMEM;
-	}
-	shrinker->count_objects = count_warm;
-	shrinker->scan_objects = scan_warm;
-	shrinker->seeks = DEFAULT_SEEKS;
-	shrinker_register(shrinker);
-	return 0;
-}
-
-void cache_exit_module(void)
-{
-	shrinker_free(shrinker);
-	cpuhp_remove_state_nocalls(hotplug_state);
 }

@@ -32,7 +32,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#include "arena.h"
+#include "module.h"
 
 #ifdef CONFIG_KPROBES
 
@@ -50,7 +50,7 @@ static void stub_free(const void *addr)
 	const void *caller = __builtin_return_address(0);
 
 	report("vfree() or kvfree()", addr, caller, "done by us instead");
-	arena_free_any(addr, caller);
+	valloc_free_any(addr, caller);
 	atomic_dec(&inside);
 }
 
@@ -60,7 +60,7 @@ static void stub_free_rcu(unsigned long head, unsigned long second)
 	const void *caller = __builtin_return_address(0);
 
 	report("kvfree_rcu()", addr, caller, "done by us instead");
-	arena_free_rcu_for(addr, caller);
+	valloc_free_rcu(addr, caller);
 	atomic_dec(&inside);
 }
 
@@ -69,7 +69,7 @@ static void stub_unmap(const void *addr)
 	const void *caller = __builtin_return_address(0);
 
 	report("vunmap()", addr, caller, "done by us instead");
-	arena_unmap_for(addr, caller);
+	valloc_unmap(addr, caller);
 	atomic_dec(&inside);
 }
 
@@ -105,7 +105,7 @@ static int divert(struct kprobe *probe, struct pt_regs *regs)
 {
 	const struct catcher *catcher = container_of(probe, struct catcher, probe);
 
-	if (likely(!area_is_ours((const void *)address_of(catcher, regs))))
+	if (likely(!vbad_is_ours((const void *)address_of(catcher, regs))))
 		return 0;
 	atomic_inc(&inside);
 	instruction_pointer_set(regs, (unsigned long)catcher->stub);
@@ -153,12 +153,12 @@ static void take_away(void)
 }
 
 /**
- * catch_init() - catch the kernel's frees of our addresses from now on
+ * vcatch_init() - catch the kernel's frees of our addresses from now on
  *
  * Context: process, may sleep.
  * Return: 0; -EOPNOTSUPP without kprobes; else why a probe could not be placed.
  */
-int catch_init(void)
+int vcatch_init(void)
 {
 	unsigned int i;
 	int err;
@@ -178,20 +178,20 @@ int catch_init(void)
 	return 0;
 }
 
-void catch_exit(void)
+void vcatch_exit(void)
 {
 	take_away();
 }
 
 #else
 
-int catch_init(void)
+int vcatch_init(void)
 {
 	pr_err("vmap_arena: catch_vfree=1: is not a value that a kernel without CONFIG_KPROBES allows\n");
 	return -EOPNOTSUPP;
 }
 
-void catch_exit(void)
+void vcatch_exit(void)
 {
 }
 

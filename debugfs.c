@@ -27,8 +27,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "arena.h"
-#include "cache.h"
+#include "module.h"
 
 static struct dentry *root;
 
@@ -55,7 +54,7 @@ static int stats_show(struct seq_file *m, void *unused)
 		   stats.imports);
 	seq_printf(m, "pending %lu\n", stats.pending);
 	seq_printf(m, "lost_spans %lu\nlost_pages %lu\n", stats.lost_spans, stats.lost_pages);
-	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->held_max));
+	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->cache.purge.space.held_max));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
@@ -69,7 +68,7 @@ DEFINE_SHOW_ATTRIBUTE(stats);
  */
 struct tile_file {
 	struct vmap_arena *arena;
-	struct tile_walk walk;
+	struct vmap_walk walk;
 	bool walking;
 	loff_t pos;
 };
@@ -77,7 +76,7 @@ struct tile_file {
 static void stop_walking(struct tile_file *file)
 {
 	if (file->walking)
-		walk_leave(&file->walk);
+		vwalk_leave(&file->walk);
 	file->walking = false;
 }
 
@@ -85,7 +84,7 @@ static void step(struct tile_file *file)
 {
 	cond_resched();
 	file->pos++;
-	if (!walk_step(&file->walk))
+	if (!vwalk_step(&file->walk))
 		stop_walking(file);
 }
 
@@ -98,7 +97,7 @@ static void *tiles_start(struct seq_file *m, loff_t *pos)
 		file->pos = -1;
 	}
 	if (file->pos < 0) {
-		int err = walk_join(&file->walk, file->arena);
+		int err = vwalk_join(&file->walk, &file->arena->cache.purge.space);
 
 		if (err)
 			return ERR_PTR(err);
@@ -123,20 +122,20 @@ static int areas_show(struct seq_file *m, void *v)
 {
 	const struct tile_file *file = v;
 	const struct vmap_arena *arena = file->arena;
-	const struct tile *tile = &file->walk.tile;
-	unsigned long size = tile->end - tile->start - arena->guard;
+	const struct vmap_tile *tile = &file->walk.tile;
+	unsigned long size = tile->end - tile->start - arena->cache.purge.space.guard;
 
 	if (tile->free || tile->state != VMAP_BUSY)
 		return SEQ_SKIP;
 	seq_printf(m, "0x%016lx-0x%016lx %lu %lu %pS\n", tile->start, tile->start + size, size,
-		   arena->memory ? size >> PAGE_SHIFT : 0, tile->caller);
+		   arena->cache.purge.space.memory ? size >> PAGE_SHIFT : 0, tile->caller);
 	return 0;
 }
 
 static int free_show(struct seq_file *m, void *v)
 {
 	const struct tile_file *file = v;
-	const struct tile *tile = &file->walk.tile;
+	const struct vmap_tile *tile = &file->walk.tile;
 
 	if (!tile->free)
 		return SEQ_SKIP;
@@ -180,7 +179,7 @@ static int tiles_release(struct inode *inode, struct file *filp)
 	struct tile_file *file = ((struct seq_file *)filp->private_data)->private;
 
 	stop_walking(file);
-	arena_release(file->arena);
+	varena_release(file->arena);
 	return seq_release_private(inode, filp);
 }
 
@@ -197,11 +196,12 @@ static const struct file_operations free_fops = {
 /* Spans never touch, so where a tile does not begin at the end of the last one, a span does. */
 static int spans_show(struct seq_file *m, void *unused)
 {
+	struct vmap_arena *arena = m->private;
 	unsigned long start = 0, end = 0;
-	struct tile_walk walk;
+	struct vmap_walk walk;
 
-	walk_begin(&walk, m->private);
-	while (walk_step(&walk)) {
+	vwalk_begin(&walk, &arena->cache.purge.space);
+	while (vwalk_step(&walk)) {
 		if (walk.tile.start != end) {
 			if (end)
 				seq_printf(m, "0x%016lx-0x%016lx %lu\n", start, end, end - start);
@@ -210,7 +210,7 @@ static int spans_show(struct seq_file *m, void *unused)
 		end = walk.tile.end;
 		cond_resched();
 	}
-	walk_end(&walk);
+	vwalk_end(&walk);
 	if (end)
 		seq_printf(m, "0x%016lx-0x%016lx %lu\n", start, end, end - start);
 	return 0;
@@ -224,26 +224,27 @@ static const char *find_wrong_sum(struct vmap_arena *arena, unsigned long change
 	const char *wrong = NULL;
 	unsigned long flags;
 
-	flags = arena_lock(arena);
-	if (changes == arena->tree.changes) {
-		if (all != arena->reserved)
+	flags = vspace_lock(&arena->cache.purge.space);
+	if (changes == arena->cache.purge.space.tree.changes) {
+		if (all != arena->cache.purge.space.reserved)
 			wrong = "the extents do not add up to the spans";
-		else if (free != arena->tree.units || count != arena->tree.count)
+		else if (free != arena->cache.purge.space.tree.units ||
+			 count != arena->cache.purge.space.tree.count)
 			wrong = "the free extents are not those that the tree counts";
 	}
-	arena_unlock(arena, flags);
+	vspace_unlock(&arena->cache.purge.space, flags);
 	return wrong;
 }
 
 /* Walk all tiles.  What they add up to means something only if nothing changed meanwhile. */
-static const char *find_violation(struct vmap_arena *arena, struct tile *where)
+static const char *find_violation(struct vmap_arena *arena, struct vmap_tile *where)
 {
-	unsigned long changes = data_race(arena->tree.changes);
+	unsigned long changes = data_race(arena->cache.purge.space.tree.changes);
 	unsigned long count = 0, free = 0, all = 0;
-	struct tile_walk walk;
+	struct vmap_walk walk;
 
-	walk_begin(&walk, arena);
-	while (walk_step(&walk) && !walk.tile.wrong) {
+	vwalk_begin(&walk, &arena->cache.purge.space);
+	while (vwalk_step(&walk) && !walk.tile.wrong) {
 		unsigned long size = walk.tile.end - walk.tile.start;
 
 		all += size;
@@ -251,7 +252,7 @@ static const char *find_violation(struct vmap_arena *arena, struct tile *where)
 		count += walk.tile.free;
 		cond_resched();
 	}
-	walk_end(&walk);
+	vwalk_end(&walk);
 	*where = walk.tile;
 	return walk.tile.wrong ?: find_wrong_sum(arena, changes, all, free, count);
 }
@@ -259,14 +260,14 @@ static const char *find_violation(struct vmap_arena *arena, struct tile *where)
 static int verify_show(struct seq_file *m, void *unused)
 {
 	struct vmap_arena *arena = m->private;
-	struct tile where;
+	struct vmap_tile where;
 	const char *wrong = find_violation(arena, &where);
 
 	if (wrong)
 		seq_printf(m, "%s, near 0x%016lx-0x%016lx\n", wrong, where.start, where.end);
-	else if (READ_ONCE(arena->nr_lost))
+	else if (READ_ONCE(arena->cache.purge.space.nr_lost))
 		seq_printf(m, "%lu spans were lost: somebody gave them to vfree() or its like\n",
-			   READ_ONCE(arena->nr_lost));
+			   READ_ONCE(arena->cache.purge.space.nr_lost));
 	else
 		seq_puts(m, "ok\n");
 	return 0;
@@ -326,7 +327,7 @@ static int cache_show(struct seq_file *m, void *unused)
 {
 	struct vmap_arena *arena = m->private;
 
-	seq_printf(m, "%d\n", READ_ONCE(arena->caching));
+	seq_printf(m, "%d\n", READ_ONCE(arena->cache.caching));
 	return 0;
 }
 
@@ -336,7 +337,7 @@ static int set_caching(struct vmap_arena *arena, u64 number)
 		pr_err("cache: %llu written, only 0 and 1 are allowed\n", number);
 		return -EINVAL;
 	}
-	cache_switch(arena, number);
+	vcache_switch(&arena->cache, number);
 	return 0;
 }
 
@@ -350,13 +351,13 @@ static int lazy_threshold_show(struct seq_file *m, void *unused)
 {
 	struct vmap_arena *arena = m->private;
 
-	seq_printf(m, "%lu\n", READ_ONCE(arena->threshold));
+	seq_printf(m, "%lu\n", READ_ONCE(arena->cache.purge.threshold));
 	return 0;
 }
 
 static int set_threshold(struct vmap_arena *arena, u64 number)
 {
-	return arena_set_threshold(arena, number);
+	return varena_set_threshold(arena, number);
 }
 
 static ssize_t lazy_threshold_write(struct file *filp, const char __user *user, size_t len,
@@ -366,9 +367,9 @@ static ssize_t lazy_threshold_write(struct file *filp, const char __user *user, 
 }
 DEFINE_SHOW_STORE_ATTRIBUTE(lazy_threshold);
 
-void debugfs_add_arena(struct vmap_arena *arena)
+static void add_arena(struct vmap_arena *arena)
 {
-	struct dentry *dir = debugfs_create_dir(arena->name, root);
+	struct dentry *dir = debugfs_create_dir(arena->cache.purge.space.name, root);
 
 	debugfs_create_file("stats", 0400, dir, arena, &stats_fops);
 	debugfs_create_file("areas", 0400, dir, arena, &areas_fops);
@@ -377,24 +378,30 @@ void debugfs_add_arena(struct vmap_arena *arena)
 	debugfs_create_file("verify", 0400, dir, arena, &verify_fops);
 	debugfs_create_file("purge", 0200, dir, arena, &purge_fops);
 	debugfs_create_file("cache", 0600, dir, arena, &cache_fops);
-	if (arena->memory)
+	if (arena->cache.purge.space.memory)
 		debugfs_create_file("lazy_threshold", 0600, dir, arena,
 				    &lazy_threshold_fops);
 	arena->dir = dir;
 }
 
 /* Waits for whoever is reading. */
-void debugfs_remove_arena(struct vmap_arena *arena)
+static void remove_arena(struct vmap_arena *arena)
 {
 	debugfs_remove_recursive(arena->dir);
 }
 
-void debugfs_init_module(void)
+static const struct varena_viewer viewer = { .add = add_arena, .remove = remove_arena };
+
+/* Show each arena that is created from now on. */
+int vdebug_init_module(void)
 {
 	root = debugfs_create_dir("vmap_arena", NULL);
+	varena_viewer = &viewer;
+	return 0;
 }
 
-void debugfs_exit_module(void)
+/* No arena is left. */
+void vdebug_exit_module(void)
 {
 	debugfs_remove_recursive(root);
 }

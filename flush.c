@@ -22,6 +22,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
+#include "effort.h"
 #include "shadow.h"
 #include "window.h"
 
@@ -63,14 +64,14 @@ static void trial_round(struct trial *trial, bool all)
 	unsigned int i;
 
 	for (i = 0; i < trial->pages; i++)
-		window_map(trial->window, start + i * PAGE_SIZE,
-			   &trial->page[(trial->round + i) % 2], 1, PAGE_KERNEL);
+		vwin_map(trial->window, start + i * PAGE_SIZE, &trial->page[(trial->round + i) % 2],
+			 1, PAGE_KERNEL);
 	on_each_cpu(trial_look, trial, 1);
-	window_unmap(trial->window, start, end, false);
+	vwin_unmap(trial->window, start, end, false);
 	if (all)
-		window_flush_all();
+		vwin_flush_all();
 	else
-		window_flush_range(start, end);
+		vwin_flush_range(start, end);
 }
 
 static bool flush_works(struct trial *trial, unsigned int pages, bool all)
@@ -85,7 +86,7 @@ static bool flush_works(struct trial *trial, unsigned int pages, bool all)
 /* Whatever a way that failed left in a TLB is not this one's fault, if it can flush at all. */
 static bool way_works(struct trial *trial)
 {
-	window_flush_all();
+	vwin_flush_all();
 	return flush_works(trial, TRIAL_FEW, true) && flush_works(trial, 1, false) &&
 	       flush_works(trial, TRIAL_FEW, false) && flush_works(trial, TRIAL_MANY, false);
 }
@@ -95,7 +96,7 @@ static void end_trial(struct trial *trial)
 	unsigned int i;
 
 	if (trial->window)
-		window_close(trial->window);
+		vwin_close(trial->window);
 	for (i = 0; i < 2; i++)
 		if (trial->page[i])
 			__free_page(trial->page[i]);
@@ -106,15 +107,15 @@ static bool begin_trial(struct trial *trial)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		trial->page[i] = alloc_page(gfp_may_fail(GFP_KERNEL));
+		trial->page[i] = alloc_page(vgfp_may_fail(GFP_KERNEL));
 		if (!trial->page[i])
 			return false;
 		*(unsigned long *)page_address(trial->page[i]) = i;
 	}
-	trial->window = window_open(ALIGN(TRIAL_MANY * PAGE_SIZE, WINDOW_GRAIN));
+	trial->window = vwin_open(ALIGN(TRIAL_MANY * PAGE_SIZE, WINDOW_GRAIN));
 	if (!trial->window)
 		return false;
-	shadow_open(trial->window->start, TRIAL_MANY * PAGE_SIZE);
+	vwin_shadow_open(trial->window->start, TRIAL_MANY * PAGE_SIZE);
 	return true;
 }
 
@@ -129,7 +130,7 @@ static int check_name(const char *name)
 	const char *way;
 	unsigned int i;
 
-	for (i = 0; (way = window_flush_name(i)); i++) {
+	for (i = 0; (way = vwin_flush_name(i)); i++) {
 		if (allows(name, way))
 			return 0;
 		strlcat(list, ", ", sizeof(list));
@@ -144,8 +145,8 @@ static const char *use_next(const char *name, unsigned int *i)
 {
 	const char *way;
 
-	for (; (way = window_flush_name(*i)); (*i)++)
-		if (allows(name, way) && window_flush_use(*i))
+	for (; (way = vwin_flush_name(*i)); (*i)++)
+		if (allows(name, way) && vwin_flush_use(*i))
 			return way;
 	return NULL;
 }
@@ -162,14 +163,14 @@ static const char *try_ways(struct trial *trial, const char *name, const char *w
 }
 
 /**
- * flush_choose() - choose how the TLB is flushed
+ * vwin_flush_choose() - choose how the TLB is flushed
  * @name: the way, or "auto" for the best that works
  *
  * Context: process, may sleep; before there is another window.
  * Return: the name of the way taken, or an ERR_PTR: -EINVAL for a name that is none, -ENODEV if the
  * CPU has no such way or none that works, -ENOMEM.
  */
-const char *flush_choose(const char *name)
+const char *vwin_flush_choose(const char *name)
 {
 	struct trial trial = {};
 	unsigned int i = 0;

@@ -44,7 +44,7 @@
  * miss the search goes on with the first extent that reaches an aligned address and the size beyond
  * it, so it looks at no more extents than there are misses and no more than there are aligned
  * addresses below the answer, each for a step to its neighbour or one walk down the tree.  It is
- * exact: it ends on the lowest fit or on none.  A long run of misses is remembered (barren_below):
+ * exact: it ends on the lowest fit or on none.  A long run of misses is remembered (failed_below):
  * later requests as large and as aligned start behind it, and a free below it takes it back only if
  * it makes a fit.  After SEARCH_BATCH misses the search comes up for air and can be called again.
  *
@@ -62,7 +62,7 @@
 #define RING_STEPS	12
 
 /* Fewer misses than this are not worth remembering. */
-#define BARREN_MISSES	8
+#define FAILED_MISSES	8
 
 #define to_extent(rb)	rb_entry(rb, struct vmap_extent, node)
 
@@ -159,7 +159,7 @@ static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigne
 	struct rb_node *turn = NULL;
 
 	while (max_at(rb) >= size) {
-		if (extent_end(to_extent(rb)) < reach) {
+		if (vext_end(to_extent(rb)) < reach) {
 			rb = rb->rb_right;
 			continue;
 		}
@@ -178,7 +178,7 @@ static struct vmap_extent *next_reaching(const struct free_tree *tree, struct vm
 {
 	struct vmap_extent *next = free_tree_after(miss);
 
-	if (next && extent_end(next) >= reach && next->size >= size)
+	if (next && vext_end(next) >= reach && next->size >= size)
 		return next;
 	return next ? lowest_reaching(tree, size, reach) : NULL;
 }
@@ -187,7 +187,7 @@ static struct vmap_extent *next_reaching(const struct free_tree *tree, struct vm
 static bool has_room(const struct vmap_extent *extent, unsigned long size, unsigned long align,
 		     unsigned long lo, unsigned long *start)
 {
-	unsigned long from = max(extent->start, lo), end = extent_end(extent);
+	unsigned long from = max(extent->start, lo), end = vext_end(extent);
 
 	*start = ALIGN(from, align);
 	return *start >= from && *start < end && end - *start >= size;
@@ -196,7 +196,7 @@ static bool has_room(const struct vmap_extent *extent, unsigned long size, unsig
 /* The end of the lowest fit that can lie above @miss; 0 if that is past the top of the world. */
 static unsigned long reach_above(const struct vmap_extent *miss, const struct free_search *search)
 {
-	unsigned long end = extent_end(miss), start = ALIGN(end, search->align);
+	unsigned long end = vext_end(miss), start = ALIGN(end, search->align);
 
 	if (start < end || start + search->size < start)
 		return 0;
@@ -216,25 +216,25 @@ static bool ends_in_time(const struct free_search *search)
 static bool begin_search(const struct free_tree *tree, struct free_search *search)
 {
 	bool first = !search->reach;
-	bool known = first ? search->size >= tree->barren_size &&
-			     search->align >= tree->barren_align
-			   : search->size == tree->barren_size &&
-			     search->align == tree->barren_align;
+	bool known = first ? search->size >= tree->failed_size &&
+			     search->align >= tree->failed_align
+			   : search->size == tree->failed_size &&
+			     search->align == tree->failed_align;
 
 	if (known && !search->lo) {
-		search->reach = tree->barren_below + search->size;
+		search->reach = tree->failed_below + search->size;
 		return true;
 	}
 	search->reach = max(search->reach, search->lo + search->size);
 	return first && !search->lo;
 }
 
-static void remember_barren(struct free_tree *tree, const struct free_search *search,
+static void remember_failed(struct free_tree *tree, const struct free_search *search,
 			    unsigned long below)
 {
-	tree->barren_below = below;
-	tree->barren_size = search->size;
-	tree->barren_align = search->align;
+	tree->failed_below = below;
+	tree->failed_size = search->size;
+	tree->failed_align = search->align;
 }
 
 /* The search proper, for a request whose alignment or lower bound an extent may miss. */
@@ -248,8 +248,8 @@ static noinline enum free_found find_among_misses(struct free_tree *tree,
 	extent = lowest_reaching(tree, search->size, search->reach);
 	while (extent && extent->start < search->hi) {
 		if (has_room(extent, search->size, search->align, search->lo, &search->start)) {
-			if (complete && misses >= BARREN_MISSES)
-				remember_barren(tree, search, extent->start);
+			if (complete && misses >= FAILED_MISSES)
+				remember_failed(tree, search, extent->start);
 			search->extent = extent;
 			return ends_in_time(search) ? FREE_FOUND : FREE_NONE;
 		}
@@ -258,7 +258,7 @@ static noinline enum free_found find_among_misses(struct free_tree *tree,
 			break;
 		if (++misses == SEARCH_BATCH) {
 			if (complete)
-				remember_barren(tree, search, extent_end(extent));
+				remember_failed(tree, search, vext_end(extent));
 			return FREE_AGAIN;
 		}
 		extent = next_reaching(tree, extent, search->size, search->reach);
@@ -345,10 +345,10 @@ static __always_inline void insert(struct free_tree *tree, struct vmap_extent *e
 	struct vmap_extent *next = extent->next;
 	unsigned int steps;
 
-	for (steps = 0; steps < RING_STEPS && !extent_is_free(next); steps++)
+	for (steps = 0; steps < RING_STEPS && !vext_is_free(next); steps++)
 		next = next->next;
 	/* Past its span's end the ring goes on at the beginning. */
-	if (extent_is_free(next) && next->start > extent->start)
+	if (vext_is_free(next) && next->start > extent->start)
 		insert_before(tree, extent, next);
 	else
 		insert_from_root(tree, extent);
@@ -376,16 +376,16 @@ static inline void leave_ring(struct vmap_extent *extent)
 }
 
 /* Take a tile off the ring after its range went to a neighbour. */
-static inline void retire(struct vmap_extent *extent, struct extent_pool *spares)
+static inline void retire(struct vmap_extent *extent, struct vmap_extent_pool *spares)
 {
 	leave_ring(extent);
-	extent_pool_push(spares, extent);
+	vext_pool_push(spares, extent);
 }
 
-static inline struct vmap_extent *new_tile(struct extent_pool *spares, unsigned long start,
+static inline struct vmap_extent *new_tile(struct vmap_extent_pool *spares, unsigned long start,
 					   unsigned long size, struct vmap_extent *prev)
 {
-	struct vmap_extent *extent = extent_pool_pop(spares);
+	struct vmap_extent *extent = vext_pool_pop(spares);
 
 	extent->start = start;
 	extent->size = size;
@@ -402,25 +402,25 @@ void free_tree_init(struct free_tree *tree, unsigned long grain)
 /**
  * free_tree_open() - add a span, all of it free
  * @tree: the tree
- * @edge: the span's edge, which will head its ring
+ * @marker: the span's marker, which will head its ring
  * @whole: a spare extent, which will be its first tile
  * @start: first unit of the span
  * @end: one past its last
  */
-void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vmap_extent *whole,
+void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end)
 {
-	*edge = (struct vmap_extent){ .start = end, .size = start - end, .state = VMAP_EDGE };
-	edge->prev = edge;
-	edge->next = edge;
+	*marker = (struct vmap_extent){ .start = end, .size = start - end, .state = VMAP_MARKER };
+	marker->prev = marker;
+	marker->next = marker;
 	whole->start = start;
 	whole->size = end - start;
-	join_ring(whole, edge);
+	join_ring(whole, marker);
 	insert(tree, whole);
 	tree->changes++;
 	tree->units += end - start;
 	/* The new span may lie below what is remembered as barren. */
-	tree->barren_below = min(tree->barren_below, start);
+	tree->failed_below = min(tree->failed_below, start);
 }
 
 /**
@@ -458,7 +458,7 @@ void free_tree_withdraw(struct free_tree *tree, struct vmap_extent *extent)
  * Return: the tile cut out, on the ring but not in the tree; its state is the caller's to set.
  */
 struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_extent *from,
-				       unsigned long size, struct extent_pool *spares)
+				       unsigned long size, struct vmap_extent_pool *spares)
 {
 	unsigned long start = from->start;
 
@@ -485,7 +485,7 @@ struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_exten
  * Return: the tile cut out, on the ring but not in the tree; its state is the caller's to set.
  */
 struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_search *search,
-				  struct extent_pool *spares)
+				  struct vmap_extent_pool *spares)
 {
 	unsigned long start = search->start, size = search->size, above;
 	struct vmap_extent *from = search->extent, *cut, *rest;
@@ -494,7 +494,7 @@ struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_sear
 		return free_tree_cut_left(tree, from, size, spares);
 	tree->changes++;
 	tree->units -= size;
-	above = extent_end(from) - start - size;
+	above = vext_end(from) - start - size;
 	cut = new_tile(spares, start, size, from);
 	if (!above) {
 		tree->fits[VMAP_FIT_RIGHT]++;
@@ -510,13 +510,13 @@ struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_sear
 }
 
 /* A free extent came to be or grew: it may be a fit where none was remembered. */
-static void doubt_barren(struct free_tree *tree, const struct vmap_extent *extent)
+static void doubt_failed(struct free_tree *tree, const struct vmap_extent *extent)
 {
 	unsigned long start;
 
-	if (extent->start < tree->barren_below &&
-	    has_room(extent, tree->barren_size, tree->barren_align, 0, &start))
-		tree->barren_below = extent->start;
+	if (extent->start < tree->failed_below &&
+	    has_room(extent, tree->failed_size, tree->failed_align, 0, &start))
+		tree->failed_below = extent->start;
 }
 
 /**
@@ -528,17 +528,17 @@ static void doubt_barren(struct free_tree *tree, const struct vmap_extent *exten
  * Return: the free extent that now covers what @extent covered.
  */
 struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *extent,
-				  struct extent_pool *spares)
+				  struct vmap_extent_pool *spares)
 {
 	struct vmap_extent *prev = extent->prev, *next = extent->next;
 	struct vmap_extent *merged = extent;
 
 	tree->changes++;
 	tree->units += extent->size;
-	if (extent_is_free(prev)) {
+	if (vext_is_free(prev)) {
 		unsigned long size = prev->size + extent->size;
 
-		if (extent_is_free(next)) {
+		if (vext_is_free(next)) {
 			size += next->size;
 			erase(tree, next);
 			retire(next, spares);
@@ -546,7 +546,7 @@ struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *ex
 		}
 		merged = prev;
 		prev->size = size;
-	} else if (extent_is_free(next)) {
+	} else if (vext_is_free(next)) {
 		merged = next;
 		next->start = extent->start;
 		next->size += extent->size;
@@ -558,7 +558,7 @@ struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *ex
 		retire(extent, spares);
 		tree->merges++;
 	}
-	doubt_barren(tree, merged);
+	doubt_failed(tree, merged);
 	return merged;
 }
 
@@ -600,11 +600,11 @@ static const char *check_free(const struct vmap_extent *extent)
 	const struct rb_node *rb = &extent->node;
 	const struct vmap_extent *after = free_tree_after(extent);
 
-	if (extent_is_free(extent->prev) || extent_is_free(extent->next))
+	if (vext_is_free(extent->prev) || vext_is_free(extent->next))
 		return "two free extents touch";
 	if (extent->max != longest_below(rb))
 		return "a recorded maximum is not exact";
-	if (after && after->start < extent_end(extent))
+	if (after && after->start < vext_end(extent))
 		return "the tree is out of order";
 	return NULL;
 }
@@ -617,11 +617,11 @@ static const char *check_free(const struct vmap_extent *extent)
  */
 const char *free_tree_check_tile(const struct vmap_extent *extent)
 {
-	if (extent_end(extent) <= extent->start)
+	if (vext_end(extent) <= extent->start)
 		return "an extent is empty";
-	if (extent_end(extent->prev) != extent->start || extent->next->start != extent_end(extent))
+	if (vext_end(extent->prev) != extent->start || extent->next->start != vext_end(extent))
 		return "the extents of a span do not tile it";
-	return extent_is_free(extent) ? check_free(extent) : NULL;
+	return vext_is_free(extent) ? check_free(extent) : NULL;
 }
 
 /**
@@ -638,7 +638,7 @@ const char *free_tree_check(const struct free_tree *tree)
 	for (extent = free_tree_first(tree); extent; extent = free_tree_after(extent)) {
 		const char *wrong = free_tree_check_tile(extent);
 
-		if (!extent_is_free(extent))
+		if (!vext_is_free(extent))
 			wrong = "the tree holds an extent that is not free";
 		if (wrong)
 			return wrong;

@@ -15,7 +15,7 @@
 
 /* What an extent that is not free is doing.  A free one has no such word: see vmap_extent.max. */
 enum vmap_state {
-	VMAP_EDGE,		/* the sentinel that closes a span's ring of tiles */
+	VMAP_MARKER,		/* the sentinel that closes a span's ring of tiles */
 	VMAP_BUSY,		/* handed out */
 	VMAP_FREEING,		/* on its way from busy to lazy */
 	VMAP_LAZY,		/* unmapped, not flushed yet or not merged yet */
@@ -54,7 +54,7 @@ struct vmap_extent {
 			union {
 				struct {
 					union {
-						struct vmap_arena *arena;
+						struct vmap_space *space;
 						struct llist_node lazy;
 						struct vmap_extent *under;
 					};
@@ -73,7 +73,7 @@ struct vmap_extent {
 };
 
 /* A stack of spare extents, so that splitting and merging never meet the memory allocator. */
-struct extent_pool {
+struct vmap_extent_pool {
 	struct vmap_extent *top;
 	unsigned long count;
 };
@@ -90,9 +90,9 @@ struct extent_pool {
  * @changes: cuts and puts, and spans opened and closed, since the start
  * @merges: free neighbours joined since the start
  * @fits: cuts of each kind since the start
- * @barren_below: no extent that starts below this fits @barren_size at @barren_align
- * @barren_size: see @barren_below
- * @barren_align: see @barren_below
+ * @failed_below: no extent that starts below this fits @failed_size at @failed_align
+ * @failed_size: see @failed_below
+ * @failed_align: see @failed_below
  */
 struct free_tree {
 	struct rb_root root;
@@ -102,9 +102,9 @@ struct free_tree {
 	unsigned long changes;
 	unsigned long merges;
 	unsigned long fits[VMAP_NR_FITS];
-	unsigned long barren_below;
-	unsigned long barren_size;
-	unsigned long barren_align;
+	unsigned long failed_below;
+	unsigned long failed_size;
+	unsigned long failed_align;
 };
 
 /**
@@ -133,18 +133,18 @@ enum free_found {
 	FREE_AGAIN,		/* a batch of misses is done: let others have the lock, go on */
 };
 
-static inline bool extent_is_free(const struct vmap_extent *extent)
+static inline bool vext_is_free(const struct vmap_extent *extent)
 {
 	return extent->max != 0;
 }
 
 /* One past the last unit. */
-static inline unsigned long extent_end(const struct vmap_extent *extent)
+static inline unsigned long vext_end(const struct vmap_extent *extent)
 {
 	return extent->start + extent->size;
 }
 
-static inline void extent_pool_push(struct extent_pool *pool, struct vmap_extent *extent)
+static inline void vext_pool_push(struct vmap_extent_pool *pool, struct vmap_extent *extent)
 {
 	extent->max = 0;
 	extent->state = VMAP_SPARE;
@@ -153,7 +153,7 @@ static inline void extent_pool_push(struct extent_pool *pool, struct vmap_extent
 	pool->count++;
 }
 
-static inline struct vmap_extent *extent_pool_pop(struct extent_pool *pool)
+static inline struct vmap_extent *vext_pool_pop(struct vmap_extent_pool *pool)
 {
 	struct vmap_extent *extent = pool->top;
 
@@ -198,17 +198,17 @@ static __always_inline struct vmap_extent *free_tree_lowest(const struct free_tr
 }
 
 void free_tree_init(struct free_tree *tree, unsigned long grain);
-void free_tree_open(struct free_tree *tree, struct vmap_extent *edge, struct vmap_extent *whole,
+void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end);
 void free_tree_close(struct free_tree *tree, struct vmap_extent *whole);
 void free_tree_withdraw(struct free_tree *tree, struct vmap_extent *extent);
 struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_extent *from,
-				       unsigned long size, struct extent_pool *spares);
+				       unsigned long size, struct vmap_extent_pool *spares);
 enum free_found free_tree_find(struct free_tree *tree, struct free_search *search);
 struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_search *search,
-				  struct extent_pool *spares);
+				  struct vmap_extent_pool *spares);
 struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *extent,
-				  struct extent_pool *spares);
+				  struct vmap_extent_pool *spares);
 struct vmap_extent *free_tree_first(const struct free_tree *tree);
 struct vmap_extent *free_tree_after(const struct vmap_extent *extent);
 struct vmap_extent *free_tree_at_or_after(const struct free_tree *tree, unsigned long start);

@@ -12,11 +12,11 @@
 #include "compat.h"
 #include "window.h"
 
-bool window_tables_are_fresh(const struct vmap_window *window, unsigned long addr,
-			     unsigned int count);
+bool vwin_tables_are_fresh(const struct vmap_window *window, unsigned long addr,
+			   unsigned int count);
 
 /* The mapcount, less one, and the reference count of @page, in one load. */
-static inline u64 page_counts(const struct page *page)
+static inline u64 vwin_page_counts(const struct page *page)
 {
 	static_assert(offsetof(struct page, _mapcount) % sizeof(u64) == 0);
 	static_assert(offsetof(struct page, _refcount) ==
@@ -24,8 +24,8 @@ static inline u64 page_counts(const struct page *page)
 	return data_race(*(const u64 *)&page->_mapcount);
 }
 
-/* page_counts() of a page with one reference that is not mapped to user space. */
-static inline u64 one_holder(void)
+/* vwin_page_counts() of a page with one reference that is not mapped to user space. */
+static inline u64 vwin_one_holder(void)
 {
 	union {
 		u32 count[2];
@@ -36,17 +36,18 @@ static inline u64 one_holder(void)
 }
 
 /*
- * 0 if window_is_fresh() holds for entries of one table.  Words that must be zero are collected.
+ * 0 if vwin_is_fresh() holds for entries of one table.  Words that must be zero are collected.
  * Not inlined: where it is called registers are scarce.
  */
-static noinline unsigned long entries_differ(const pte_t *pte, unsigned long count, pte_t fresh)
+static noinline unsigned long vwin_entries_differ(const pte_t *pte, unsigned long count,
+						  pte_t fresh)
 {
 	unsigned long flags = 0, mappings = 0, privates = 0;
 	struct page *page;
 
 	do {
-		if (!arch_differs_in_frame(pte[count - 1], fresh, &page) ||
-		    page_counts(page) != one_holder())
+		if (!vwin_arch_differs_in_frame(pte[count - 1], fresh, &page) ||
+		    vwin_page_counts(page) != vwin_one_holder())
 			return 1;
 		flags |= data_race(page_flag_word(page));
 		mappings |= data_race((unsigned long)page->mapping);
@@ -56,7 +57,7 @@ static noinline unsigned long entries_differ(const pte_t *pte, unsigned long cou
 }
 
 /**
- * window_is_fresh() - is each page of an area, and how it is mapped, as in a fresh area?
+ * vwin_is_fresh() - is each page of an area, and how it is mapped, as in a fresh area?
  * @window: the window
  * @addr: first byte of the area
  * @count: its pages, at least one
@@ -69,12 +70,12 @@ static noinline unsigned long entries_differ(const pte_t *pte, unsigned long cou
  * Context: any; nobody else may free the pages meanwhile.
  * Return: false if any page or entry differs, or is missing.
  */
-static __always_inline bool window_is_fresh(const struct vmap_window *window, unsigned long addr,
-					    unsigned int count)
+static __always_inline bool vwin_is_fresh(const struct vmap_window *window, unsigned long addr,
+					  unsigned int count)
 {
 	if (unlikely(pte_index(addr) + count > PTRS_PER_PTE))
-		return window_tables_are_fresh(window, addr, count);
-	return !entries_differ(window_pte(window, addr), count, window->fresh);
+		return vwin_tables_are_fresh(window, addr, count);
+	return !vwin_entries_differ(vwin_pte(window, addr), count, window->fresh);
 }
 
 #endif

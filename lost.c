@@ -8,8 +8,8 @@
  * that writes into somebody else's memory.
  *
  * So each call that begins to write to a span's tables, or that hands out or takes back what is
- * mapped there, first asks window_alive() (span_of_live()).  Who finds the span gone calls
- * span_lost().  That reports it, takes the span off the arena's list and its free extents out of
+ * mapped there, first asks vwin_alive() (vspan_of_live()).  Who finds the span gone calls
+ * vlost_note().  That reports it, takes the span off the arena's list and its free extents out of
  * the free tree, a batch for each hold of the lock; from then on nothing is allocated there.  The
  * rest is left to the worker: what was cached there is dropped; each live area is reported, once,
  * with who allocated it, and counted as freed.
@@ -32,62 +32,61 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "arena.h"
-#include "cache.h"
+#include "space.h"
 
 /* Extents looked at under one hold of the lock. */
 #define LOST_BATCH	16
 
 /* Leave an extent of a lost span, which the caller holds, where it is. */
-static void leave(struct vmap_arena *arena, struct vmap_extent *extent, bool mapped)
+static void leave(struct vmap_space *space, struct vmap_extent *extent, bool mapped)
 {
 	if (mapped && !(extent->flags & VMAP_EXTENT_FOREIGN))
-		atomic_long_add((extent->size - arena->guard) >> PAGE_SHIFT, &arena->lost_pages);
+		atomic_long_add((extent->size - space->guard) >> PAGE_SHIFT, &space->lost_pages);
 	WRITE_ONCE(extent->state, VMAP_LOST);
 }
 
 /**
- * lost_leave() - leave an extent where it is, for span_of_live() said that its span is lost
- * @arena: its arena
+ * vlost_leave() - leave an extent where it is, for vspan_of_live() said that its span is lost
+ * @space: its arena
  * @extent: the extent, which the caller holds
  * @mapped: it had pages, which are lost, unless they are the caller's of vmap_map_pages()
  * @caller: of the call that noticed, for the report
  *
  * Context: any but NMI.
  */
-void lost_leave(struct vmap_arena *arena, struct vmap_extent *extent, bool mapped,
-		const void *caller)
+void vlost_leave(struct vmap_space *space, struct vmap_extent *extent, bool mapped,
+		 const void *caller)
 {
-	span_lost(span_of(extent->start), caller);
-	leave(arena, extent, mapped);
+	vlost_note(vspan_of(extent->start), caller);
+	leave(space, extent, mapped);
 }
 
 /**
- * lost_unmap() - what arena_unmap() has to do in a lost span: nothing, but to count
- * @arena: the arena
- * @extent: an extent on its way to lazy; when it is to be merged, lost_keeps() leaves it
+ * vlost_unmap() - what unmap_some() has to do in a lost span: nothing, but to count
+ * @space: the arena
+ * @extent: an extent on its way to lazy; when it is to be merged, vlost_keeps() leaves it
  * @size: bytes from where it says that it is unmapped up to
  *
  * Context: any but NMI.
  */
-void lost_unmap(struct vmap_arena *arena, const struct vmap_extent *extent, unsigned long size)
+void vlost_unmap(struct vmap_space *space, const struct vmap_extent *extent, unsigned long size)
 {
-	unsigned long from = extent->unmapped, end = extent_end(extent) - arena->guard;
+	unsigned long from = extent->unmapped, end = vext_end(extent) - space->guard;
 
-	span_lost(span_of(extent->start), __builtin_return_address(0));
+	vlost_note(vspan_of(extent->start), __builtin_return_address(0));
 	if (from < end && !(extent->flags & VMAP_EXTENT_FOREIGN))
-		atomic_long_add((min(from + size, end) - from) >> PAGE_SHIFT, &arena->lost_pages);
+		atomic_long_add((min(from + size, end) - from) >> PAGE_SHIFT, &space->lost_pages);
 }
 
 /* Leave @extent, if it is of a lost span, instead of making it free.  Under the arena's lock. */
-bool lost_keeps(struct vmap_arena *arena, struct vmap_extent *extent)
+bool vlost_keeps(struct vmap_space *space, struct vmap_extent *extent)
 {
 	const struct vmap_span *span;
 
-	lockdep_assert_held(&arena->lock);
-	list_for_each_entry(span, &arena->lost_spans, link) {
+	lockdep_assert_held(&space->lock);
+	list_for_each_entry(span, &space->lost_spans, link) {
 		if (extent->start - span->start < span->end - span->start) {
-			leave(arena, extent, false);
+			leave(space, extent, false);
 			return true;
 		}
 	}
@@ -95,150 +94,115 @@ bool lost_keeps(struct vmap_arena *arena, struct vmap_extent *extent)
 }
 
 /* Take a batch of free extents of a lost span out of the tree.  Return whether any is left. */
-static bool withdraw(struct vmap_arena *arena, const struct vmap_span *span)
+static bool withdraw(struct vmap_space *space, const struct vmap_span *span)
 {
 	struct vmap_extent *extent = NULL;
 	unsigned int count = LOST_BATCH;
 	unsigned long flags;
 
-	flags = arena_lock(arena);
+	flags = vspace_lock(space);
 	while (count--) {
-		extent = free_tree_at_or_after(&arena->tree, span->start);
+		extent = free_tree_at_or_after(&space->tree, span->start);
 		if (extent && extent->start >= span->end)
 			extent = NULL;
 		if (!extent)
 			break;
-		free_tree_withdraw(&arena->tree, extent);
-		leave(arena, extent, false);
+		free_tree_withdraw(&space->tree, extent);
+		leave(space, extent, false);
 	}
-	arena_unlock(arena, flags);
+	vspace_unlock(space, flags);
 	return extent;
 }
 
 /* Put a span on the list of lost ones: the arena counts without it.  False if it is there. */
-static bool move_to_lost(struct vmap_arena *arena, struct vmap_span *span)
+static bool move_to_lost(struct vmap_space *space, struct vmap_span *span)
 {
 	unsigned long flags;
 	bool is_new;
 
-	flags = arena_lock(arena);
+	flags = vspace_lock(space);
 	is_new = !span->gone;
 	if (is_new) {
-		if (extent_is_free(span->edge.next) && span_is_idle(span->edge.next))
-			span_note_used(arena, span->edge.next);
-		span_remove(arena, span);
-		list_add_tail(&span->link, &arena->lost_spans);
-		WRITE_ONCE(arena->nr_lost, arena->nr_lost + 1);
+		if (vext_is_free(span->marker.next) && vspan_is_idle(span->marker.next))
+			vspan_note_used(space, span->marker.next);
+		vspan_remove(space, span);
+		list_add_tail(&span->link, &space->lost_spans);
+		WRITE_ONCE(space->nr_lost, space->nr_lost + 1);
 	}
-	arena_unlock(arena, flags);
+	vspace_unlock(space, flags);
 	return is_new;
 }
 
 /**
- * span_lost() - somebody gave a span's reservation back to the kernel
+ * vlost_note() - somebody gave a span's reservation back to the kernel
  * @span: the span
  * @caller: of the call that noticed
  *
  * Context: any but NMI; takes the arena's lock for a batch at a time.
  */
-void span_lost(struct vmap_span *span, const void *caller)
+void vlost_note(struct vmap_span *span, const void *caller)
 {
-	struct vmap_arena *arena = span->arena;
+	struct vmap_space *space = span->space;
 
-	if (!move_to_lost(arena, span))
+	if (!move_to_lost(space, span))
 		return;
 	pr_err("vmap_arena: a span of arena %s, %lu bytes at %p, is lost, as a call by %pS noticed: it was given to vfree(), kvfree() or their like\n",
-	       arena->name, span->end - span->start, (void *)span->start, caller);
-	while (withdraw(arena, span))
+	       space->name, span->end - span->start, (void *)span->start, caller);
+	while (withdraw(space, span))
 		;
-	mod_delayed_work(arena_wq, &arena->span_work, 0);
+	mod_delayed_work(vspace_wq, &space->span_work, 0);
 }
 
 /* The live area of a tile is nobody's any more, unless somebody is just freeing it. */
-static void lose_area(struct vmap_arena *arena, const struct vmap_span *span,
+static void lose_area(struct vmap_space *space, const struct vmap_span *span,
 		      struct vmap_extent *extent)
 {
 	if (READ_ONCE(extent->state) != VMAP_BUSY ||
-	    cmpxchg(span_slot(span, extent->start), extent, NULL) != extent)
+	    cmpxchg(vspan_slot(span, extent->start), extent, NULL) != extent)
 		return;
 	pr_err_ratelimited("vmap_arena: %lu bytes at %p, allocated by %pS, are lost\n",
-			   extent->size - arena->guard, (void *)extent->start,
+			   extent->size - space->guard, (void *)extent->start,
 			   READ_ONCE(extent->caller));
 	kmemleak_free((void *)extent->start);
-	leave(arena, extent, true);
-	arena_count_free(arena);
+	leave(space, extent, true);
+	vspace_count_free(space);
 }
 
-static void lose_areas(struct vmap_arena *arena, struct vmap_span *span)
+void vlost_drop_areas(struct vmap_space *space, struct vmap_span *span)
 {
 	struct vmap_extent *extent;
 
-	for (extent = span->edge.next; extent != &span->edge; extent = extent->next) {
-		lose_area(arena, span, extent);
+	for (extent = span->marker.next; extent != &span->marker; extent = extent->next) {
+		lose_area(space, span, extent);
 		cond_resched();
 	}
 }
 
-/* A lost span of @arena that was not settled yet; NULL if there is none. */
-static struct vmap_span *next_unsettled(struct vmap_arena *arena)
+/* A lost span of @space that was not settled yet; NULL if there is none. */
+struct vmap_span *vlost_next_unsettled(struct vmap_space *space)
 {
 	struct vmap_span *span, *found = NULL;
 	unsigned long flags;
 
-	flags = arena_lock(arena);
-	list_for_each_entry(span, &arena->lost_spans, link) {
+	flags = vspace_lock(space);
+	list_for_each_entry(span, &space->lost_spans, link) {
 		if (!span->settled) {
 			span->settled = true;
 			found = span;
 			break;
 		}
 	}
-	arena_unlock(arena, flags);
+	vspace_unlock(space, flags);
 	return found;
 }
 
-/**
- * lost_settle() - do what is left to do about spans lost since the last time
- * @arena: a memory arena
- *
- * Context: process, may sleep.
- */
-void lost_settle(struct vmap_arena *arena)
-{
-	struct vmap_span *span;
-
-	while ((span = next_unsettled(arena))) {
-		cache_drain_all(arena);
-		purge_all(arena);
-		lose_areas(arena, span);
-	}
-}
-
-/**
- * lost_recount() - count as freed what became an area of a lost span after that was settled
- * @arena: a memory arena
- *
- * An allocation that looked just before the span was lost may have ended after.
- *
- * Context: process, may sleep.
- */
-void lost_recount(struct vmap_arena *arena)
-{
-	struct vmap_span *span;
-
-	lost_settle(arena);
-	/* Nobody else loses spans of an arena that is about to be destroyed, or frees lost ones. */
-	list_for_each_entry(span, &arena->lost_spans, link)
-		lose_areas(arena, span);
-}
-
-static void drop_aside(struct vmap_arena *arena)
+static void drop_aside(struct vmap_space *space)
 {
 	struct vmap_span *span, *next;
 
-	list_for_each_entry_safe(span, next, &arena->aside, link) {
+	list_for_each_entry_safe(span, next, &space->aside, link) {
 		list_del(&span->link);
-		span_free(span);
+		vspan_free(span);
 	}
 }
 
@@ -246,33 +210,32 @@ static void drop_tiles(struct vmap_span *span)
 {
 	struct vmap_extent *extent, *next;
 
-	for (extent = span->edge.next; extent != &span->edge; extent = next) {
+	for (extent = span->marker.next; extent != &span->marker; extent = next) {
 		next = extent->next;
-		kmem_cache_free(extent_slab, extent);
+		kmem_cache_free(vspace_extent_slab, extent);
 		cond_resched();
 	}
 }
 
 /**
- * lost_drop() - free the bookkeeping of lost spans, and what was put aside for their sake
- * @arena: an arena that is being destroyed, with nothing cached, lazy or on its way
+ * vlost_drop() - free the bookkeeping of lost spans, and what was put aside for their sake
+ * @space: an arena that is being destroyed, with nothing cached, lazy or on its way
  *
  * Context: process, may sleep.
  */
-void lost_drop(struct vmap_arena *arena)
+void vlost_drop(struct vmap_space *space)
 {
 	struct vmap_span *span, *next;
 
-	drop_aside(arena);
-	if (list_empty(&arena->lost_spans))
+	drop_aside(space);
+	if (list_empty(&space->lost_spans))
 		return;
-	lost_recount(arena);
-	list_for_each_entry(span, &arena->lost_spans, link)
-		span_forget(span);
+	list_for_each_entry(span, &space->lost_spans, link)
+		vspan_leave(span, span->end);
 	synchronize_rcu();
-	list_for_each_entry_safe(span, next, &arena->lost_spans, link) {
+	list_for_each_entry_safe(span, next, &space->lost_spans, link) {
 		list_del(&span->link);
 		drop_tiles(span);
-		span_free(span);
+		vspan_free(span);
 	}
 }

@@ -21,46 +21,46 @@
 #include <linux/sched.h>
 #include <linux/topology.h>
 
-#include "arena.h"
+#include "space.h"
 
 /* The pages of an area lie on several nodes. */
 #define PLACE_MIXED	(-2)
 
-DECLARE_STATIC_KEY_FALSE(place_matters);
+DECLARE_STATIC_KEY_FALSE(vplace_matters);
 
 /* The memory node of this CPU.  The task may be on another CPU right away, if it can move. */
-static __always_inline unsigned int place_here(void)
+static __always_inline unsigned int vplace_here(void)
 {
-	return static_branch_unlikely(&place_matters) ? numa_mem_id() : 0;
+	return static_branch_unlikely(&vplace_matters) ? numa_mem_id() : 0;
 }
 
 /* The flags of an area all of whose pages lie on @node, as good for any other caller. */
-static inline u32 place_flags(unsigned int node)
+static inline u32 vplace_flags(unsigned int node)
 {
-	return VMAP_EXTENT_PLAIN | node << VMAP_EXTENT_NODE_SHIFT;
+	return VMAP_EXTENT_RECYCLABLE | node << VMAP_EXTENT_NODE_SHIFT;
 }
 
 /* The node that an area which may be kept lies on; 0 of any other extent. */
-static inline unsigned int place_of(const struct vmap_extent *extent)
+static inline unsigned int vplace_of(const struct vmap_extent *extent)
 {
 	return extent->flags >> VMAP_EXTENT_NODE_SHIFT;
 }
 
-static __always_inline bool place_is_plain(const struct vmap_extent *extent)
+static __always_inline bool vplace_is_recyclable(const struct vmap_extent *extent)
 {
-	return (u8)extent->flags == VMAP_EXTENT_PLAIN;
+	return (u8)extent->flags == VMAP_EXTENT_RECYCLABLE;
 }
 
 /* Does an extent lie elsewhere than this CPU's magazines may hold?  Interrupts off. */
-static __always_inline bool place_is_far(const struct vmap_extent *extent)
+static __always_inline bool vplace_is_far(const struct vmap_extent *extent)
 {
-	return static_branch_unlikely(&place_matters) && place_is_plain(extent) &&
-	       place_of(extent) != numa_mem_id();
+	return static_branch_unlikely(&vplace_matters) && vplace_is_recyclable(extent) &&
+	       vplace_of(extent) != numa_mem_id();
 }
 
 #ifdef CONFIG_NUMA
 /* The node that @node, or NUMA_NO_NODE at first, and all of @pages have in common. */
-static inline int place_of_pages(struct page **pages, unsigned int count, int node)
+static inline int vplace_of_pages(struct page **pages, unsigned int count, int node)
 {
 	for (; count; count--) {
 		int nid = page_to_nid(pages[count - 1]);
@@ -73,12 +73,12 @@ static inline int place_of_pages(struct page **pages, unsigned int count, int no
 }
 
 /* Has the task a policy that alloc_pages() would obey here? */
-static inline bool place_by_policy(int node)
+static inline bool vplace_by_policy(int node)
 {
 	return node == NUMA_NO_NODE && current->mempolicy && !in_interrupt();
 }
 
-static inline bool place_is_allowed(unsigned int node)
+static inline bool vplace_is_allowed(unsigned int node)
 {
 #ifdef CONFIG_CPUSETS
 	return in_interrupt() || node_isset(node, current->mems_allowed);
@@ -87,30 +87,30 @@ static inline bool place_is_allowed(unsigned int node)
 #endif
 }
 #else
-static inline int place_of_pages(struct page **pages, unsigned int count, int node)
+static inline int vplace_of_pages(struct page **pages, unsigned int count, int node)
 {
 	return 0;
 }
 
-static inline bool place_by_policy(int node)
+static inline bool vplace_by_policy(int node)
 {
 	return false;
 }
 
-static inline bool place_is_allowed(unsigned int node)
+static inline bool vplace_is_allowed(unsigned int node)
 {
 	return true;
 }
 #endif
 
 /* Can what is warm serve a request for @node, as far as the task is concerned? */
-static __always_inline bool place_may_be_warm(int node)
+static __always_inline bool vplace_may_be_warm(int node)
 {
-	if (!static_branch_unlikely(&place_matters))
+	if (!static_branch_unlikely(&vplace_matters))
 		return node == NUMA_NO_NODE || !node;
 	if (node == NUMA_NO_NODE)
-		return !place_by_policy(node) && place_is_allowed(numa_mem_id());
-	return node >= 0 && node < nr_node_ids && place_is_allowed(node);
+		return !vplace_by_policy(node) && vplace_is_allowed(numa_mem_id());
+	return node >= 0 && node < nr_node_ids && vplace_is_allowed(node);
 }
 
 #endif

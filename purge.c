@@ -46,7 +46,7 @@
  *   - purge_lock is held for one flush, deferred_lock for a few deferred frees, of which no more
  *     than UNMAP_BATCH is unmapped: who waits for them does not wait for a backlog.
  *
- * Whoever wants all of a backlog gone (purge_all()) must not go on for as long as others add to it.
+ * Whoever wants all of a backlog gone (vpurge_all()) must not go on for as long as others add to it.
  * Both backlogs are handled in generations: what is to be done next is taken from the list of what
  * comes in only when all that was taken before is done.  What was there when a call began is
  * therefore of the generation that is in hand then or of the next, and done when one more has
@@ -60,8 +60,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#include "take.h"
-#include "throttle.h"
+#include "purge.h"
 
 /* Extents looked at to find out whether a flush can be limited to what they cover. */
 #define FLUSH_LOOK	16
@@ -70,131 +69,155 @@
 #define SPARES_KEEP	512
 #define TRIM_BATCH	16
 
-static unsigned long lazy_units(const struct vmap_arena *arena)
+static unsigned long lazy_units(const struct vmap_purge *purge)
 {
-	return atomic_long_read(&arena->lazy_units);
+	return atomic_long_read(&purge->lazy_units);
 }
 
-static unsigned long deferred_units(const struct vmap_arena *arena)
+static unsigned long deferred_units(const struct vmap_purge *purge)
 {
-	return atomic_long_read(&arena->deferred_units);
+	return atomic_long_read(&purge->deferred_units);
 }
 
-static bool wants_purge(const struct vmap_arena *arena)
+static bool wants_purge(const struct vmap_purge *purge)
 {
-	return throttle_wants_purge(lazy_units(arena), READ_ONCE(arena->threshold));
+	return vthrottle_wants_purge(lazy_units(purge), READ_ONCE(purge->threshold));
 }
 
-static bool is_at_limit(const struct vmap_arena *arena)
+static bool is_at_limit(const struct vmap_purge *purge)
 {
-	return !throttle_may_free(lazy_units(arena), READ_ONCE(arena->threshold));
+	return !vthrottle_may_free(lazy_units(purge), READ_ONCE(purge->threshold));
 }
 
 /**
- * purge_charge() - account for an extent about to become lazy
- * @arena: the arena
+ * charge() - account for an extent about to become lazy
+ * @purge: the arena
  * @units: its size
  *
  * Context: any.
  * Return: false if too much is lazy; then nothing was charged.
  */
-bool purge_charge(struct vmap_arena *arena, unsigned long units)
+static bool charge(struct vmap_purge *purge, unsigned long units)
 {
-	long lazy = atomic_long_read(&arena->lazy_units);
+	long lazy = atomic_long_read(&purge->lazy_units);
 
 	do {
-		if (!throttle_may_free(lazy, READ_ONCE(arena->threshold)))
+		if (!vthrottle_may_free(lazy, READ_ONCE(purge->threshold)))
 			return false;
-	} while (!atomic_long_try_cmpxchg(&arena->lazy_units, &lazy, lazy + units));
+	} while (!atomic_long_try_cmpxchg(&purge->lazy_units, &lazy, lazy + units));
 	return true;
 }
 
 /* Have the worker look now what there is to do. */
-void purge_kick(struct vmap_arena *arena)
+void vpurge_kick(struct vmap_purge *purge)
 {
-	queue_work(arena_wq, &arena->purge_work);
+	queue_work(vspace_wq, &purge->purge_work);
 }
 
 /* Merge up to @count flushed extents.  Under the arena's lock.  Return whether any is left. */
-bool purge_merge(struct vmap_arena *arena, unsigned int count)
+bool vpurge_merge(struct vmap_purge *purge, unsigned int count)
 {
 	struct vmap_extent *extent;
 	unsigned long units = 0;
 
-	lockdep_assert_held(&arena->lock);
-	for (; count && arena->flushed; count--) {
-		extent = llist_entry(arena->flushed, struct vmap_extent, lazy);
-		arena->flushed = llist_next(arena->flushed);
+	lockdep_assert_held(&purge->space.lock);
+	for (; count && purge->flushed; count--) {
+		extent = llist_entry(purge->flushed, struct vmap_extent, lazy);
+		purge->flushed = llist_next(purge->flushed);
 		units += extent->size;
-		if (likely(!arena->nr_lost) || !lost_keeps(arena, extent))
-			give_back(arena, extent);
-		arena->purged++;
+		if (likely(!purge->space.nr_lost) || !vlost_keeps(&purge->space, extent))
+			vspace_put(&purge->space, extent);
+		purge->purged++;
 	}
 	if (units)
-		atomic_long_sub(units, &arena->lazy_units);
-	return arena->flushed;
+		atomic_long_sub(units, &purge->lazy_units);
+	return purge->flushed;
 }
 
 /*
  * Take the next flushed extent as it is, if it has just @size and the arena keeps extents for
  * reuse: what is freed and allocated in turn need not go through the tree.  Under the arena's lock.
  */
-struct vmap_extent *purge_reuse(struct vmap_arena *arena, unsigned long size)
+struct vmap_extent *vpurge_reuse(struct vmap_purge *purge, unsigned long size)
 {
-	struct vmap_extent *extent = llist_entry(arena->flushed, struct vmap_extent, lazy);
+	struct vmap_extent *extent = llist_entry(purge->flushed, struct vmap_extent, lazy);
 
-	lockdep_assert_held(&arena->lock);
-	if (!arena->caching || extent->size != size)
+	lockdep_assert_held(&purge->space.lock);
+	if (extent->size != size)
 		return NULL;
-	arena->flushed = llist_next(arena->flushed);
-	atomic_long_sub(size, &arena->lazy_units);
+	purge->flushed = llist_next(purge->flushed);
+	atomic_long_sub(size, &purge->lazy_units);
 	return extent;
 }
 
 /* Merge up to @count flushed extents.  Return whether any is left. */
-static bool merge(struct vmap_arena *arena, unsigned int count)
+static bool merge(struct vmap_purge *purge, unsigned int count)
 {
 	unsigned long flags;
 	bool more;
 
-	flags = arena_lock(arena);
-	more = purge_merge(arena, count);
-	arena_unlock(arena, flags);
+	flags = vspace_lock(&purge->space);
+	more = vpurge_merge(purge, count);
+	vspace_unlock(&purge->space, flags);
 	return more;
 }
 
 /**
- * purge_add() - make an unmapped extent lazy
- * @arena: the arena, already charged for it
+ * add_lazy() - make an unmapped extent lazy
+ * @purge: the arena, already charged for it
  * @extent: the extent
  *
  * Context: any.
  */
-void purge_add(struct vmap_arena *arena, struct vmap_extent *extent)
+static void add_lazy(struct vmap_purge *purge, struct vmap_extent *extent)
 {
 	WRITE_ONCE(extent->state, VMAP_LAZY);
-	llist_add(&extent->lazy, &arena->lazy_list);
-	if (!wants_purge(arena))
+	llist_add(&extent->lazy, &purge->lazy_list);
+	if (!wants_purge(purge))
 		return;
-	if (data_race(arena->flushed))
-		merge(arena, THROTTLE_MERGE_FREE);
+	if (data_race(purge->flushed))
+		merge(purge, THROTTLE_MERGE_FREE);
 	else
-		purge_kick(arena);
+		vpurge_kick(purge);
 }
 
 /**
- * purge_defer() - leave a free to the worker
- * @arena: the arena
+ * defer() - leave a free to the worker
+ * @purge: the arena
  * @extent: nobody else's any more, unmapped so far as it says
  *
  * Context: any.
  */
-void purge_defer(struct vmap_arena *arena, struct vmap_extent *extent)
+static void defer(struct vmap_purge *purge, struct vmap_extent *extent)
 {
-	arena_count(arena, deferred);
-	atomic_long_add(extent->size, &arena->deferred_units);
-	llist_add(&extent->lazy, &arena->deferred_list);
-	purge_kick(arena);
+	vspace_count(&purge->space, deferred);
+	atomic_long_add(extent->size, &purge->deferred_units);
+	llist_add(&extent->lazy, &purge->deferred_list);
+	vpurge_kick(purge);
+}
+
+/**
+ * unmap_some() - unmap what comes next of an extent on its way to lazy, and free its pages
+ * @purge: the arena
+ * @extent: unmapped so far as it says, which is updated; in a lost span there is nothing to do
+ * @most: how many units
+ *
+ * Context: any in which pages may be freed.
+ * Return: how many units were unmapped.
+ */
+static unsigned long unmap_some(struct vmap_purge *purge, struct vmap_extent *extent,
+				unsigned long most)
+{
+	unsigned long start = extent->unmapped, size = min(vext_end(extent) - start, most);
+	struct vmap_span *span = vspan_of_live(extent->start);
+	bool foreign = extent->flags & VMAP_EXTENT_FOREIGN;
+
+	if (likely(span))
+		vwin_unmap(span->window, start, start + size, !foreign);
+	else
+		vlost_unmap(&purge->space, extent, size);
+	WRITE_ONCE(extent->unmapped, start + size);
+	return size;
 }
 
 /* Flush what a few extents cover; a longer list is not walked, for then all of the TLB goes. */
@@ -206,142 +229,180 @@ static void flush_batch(struct llist_node *batch)
 
 	llist_for_each_entry(extent, batch, lazy) {
 		start = min(start, extent->start);
-		end = max(end, extent_end(extent));
+		end = max(end, vext_end(extent));
 		if (++count > FLUSH_LOOK) {
-			window_flush_all();
+			vwin_flush_all();
 			return;
 		}
 	}
-	window_flush_range(start, end);
+	vwin_flush_range(start, end);
 }
 
 /*
  * See to it that something is flushed and waits to be merged.  Return false if nothing is lazy, but
  * for what others are about to add.  Under purge_lock.
  */
-static bool flush_lazy(struct vmap_arena *arena)
+static bool flush_lazy(struct vmap_purge *purge)
 {
 	struct llist_node *batch;
 	unsigned long flags;
 
-	lockdep_assert_held(&arena->purge_lock);
-	if (data_race(arena->flushed))
+	lockdep_assert_held(&purge->purge_lock);
+	if (data_race(purge->flushed))
 		return true;
-	WRITE_ONCE(arena->starved, false);
-	batch = llist_del_all(&arena->lazy_list);
+	WRITE_ONCE(purge->starved, false);
+	batch = llist_del_all(&purge->lazy_list);
 	if (!batch)
 		return false;
 	flush_batch(batch);
-	flags = arena_lock(arena);
-	arena->flushed = batch;
-	WRITE_ONCE(arena->flushes, arena->flushes + 1);
-	WRITE_ONCE(arena->flushed_at, jiffies);
-	arena_unlock(arena, flags);
+	flags = vspace_lock(&purge->space);
+	purge->flushed = batch;
+	WRITE_ONCE(purge->flushes, purge->flushes + 1);
+	WRITE_ONCE(purge->flushed_at, jiffies);
+	vspace_unlock(&purge->space, flags);
 	return true;
 }
 
 /**
- * purge_flush() - have some lazy extents ready to be merged
- * @arena: the arena
+ * vpurge_flush() - have some lazy extents ready to be merged
+ * @purge: the arena
  *
  * Context: process, may sleep.
  * Return: false if nothing is lazy.
  */
-bool purge_flush(struct vmap_arena *arena)
+bool vpurge_flush(struct vmap_purge *purge)
 {
 	bool ready;
 
-	mutex_lock(&arena->purge_lock);
-	ready = flush_lazy(arena);
-	mutex_unlock(&arena->purge_lock);
+	mutex_lock(&purge->purge_lock);
+	ready = flush_lazy(purge);
+	mutex_unlock(&purge->purge_lock);
 	return ready;
 }
 
 /**
- * purge_make_way() - do something about purge_charge() having failed
- * @arena: the arena
+ * make_way() - do something about charge() having failed
+ * @purge: the arena
  *
  * Context: process, may sleep.
  */
-void purge_make_way(struct vmap_arena *arena)
+static void make_way(struct vmap_purge *purge)
 {
-	arena_count(arena, throttle_waits);
-	if (purge_flush(arena))
-		merge(arena, THROTTLE_MERGE_FREE);
+	vspace_count(&purge->space, throttle_waits);
+	if (vpurge_flush(purge))
+		merge(purge, THROTTLE_MERGE_FREE);
 	else
 		/* All is charged by frees that others have not finished. */
 		schedule_timeout_uninterruptible(1);
 }
 
 /* See to it that there is a deferred free to be done.  Return false if there is none. */
-static bool take_deferred(struct vmap_arena *arena)
+static bool take_deferred(struct vmap_purge *purge)
 {
-	lockdep_assert_held(&arena->deferred_lock);
-	if (arena->finishing)
+	lockdep_assert_held(&purge->deferred_lock);
+	if (purge->finishing)
 		return true;
-	arena->finishing = llist_del_all(&arena->deferred_list);
-	if (arena->finishing)
-		WRITE_ONCE(arena->deferrals, arena->deferrals + 1);
-	return arena->finishing;
+	purge->finishing = llist_del_all(&purge->deferred_list);
+	if (purge->finishing)
+		WRITE_ONCE(purge->deferrals, purge->deferrals + 1);
+	return purge->finishing;
 }
 
 /* Do the next deferred free, unmapping at most @most, which is updated.  Return if it is done. */
-static bool finish_next(struct vmap_arena *arena, unsigned long *most)
+static bool finish_next(struct vmap_purge *purge, unsigned long *most)
 {
-	struct vmap_extent *extent = llist_entry(arena->finishing, struct vmap_extent, lazy);
+	struct vmap_extent *extent = llist_entry(purge->finishing, struct vmap_extent, lazy);
 	unsigned long size = extent->size;
 
-	lockdep_assert_held(&arena->deferred_lock);
-	*most -= arena_unmap(arena, extent, *most);
-	if (extent->unmapped < extent_end(extent))
+	lockdep_assert_held(&purge->deferred_lock);
+	*most -= unmap_some(purge, extent, *most);
+	if (extent->unmapped < vext_end(extent))
 		return false;
-	if (!purge_charge(arena, size)) {
-		if (purge_flush(arena))
-			merge(arena, THROTTLE_MERGE_BATCH);
+	if (!charge(purge, size)) {
+		if (vpurge_flush(purge))
+			merge(purge, THROTTLE_MERGE_BATCH);
 		return false;
 	}
-	arena->finishing = llist_next(arena->finishing);
-	purge_add(arena, extent);
-	atomic_long_sub(size, &arena->deferred_units);
+	purge->finishing = llist_next(purge->finishing);
+	add_lazy(purge, extent);
+	atomic_long_sub(size, &purge->deferred_units);
 	return true;
 }
 
 /**
- * purge_deferred() - do some deferred frees, or a part of one, or purge a little for the next
- * @arena: the arena
+ * vpurge_deferred() - do some deferred frees, or a part of one, or purge a little for the next
+ * @purge: the arena
  *
  * Context: process, may sleep.
  * Return: false if none is deferred.
  */
-bool purge_deferred(struct vmap_arena *arena)
+bool vpurge_deferred(struct vmap_purge *purge)
 {
 	unsigned long most = UNMAP_BATCH;
 	unsigned int left = THROTTLE_MERGE_FREE;
 	bool any = false;
 
-	mutex_lock(&arena->deferred_lock);
-	while (left-- && take_deferred(arena)) {
+	mutex_lock(&purge->deferred_lock);
+	while (left-- && take_deferred(purge)) {
 		any = true;
-		if (!finish_next(arena, &most))
+		if (!finish_next(purge, &most))
 			break;
 	}
-	mutex_unlock(&arena->deferred_lock);
+	mutex_unlock(&purge->deferred_lock);
 	cond_resched();
 	return any;
 }
 
-/* Is there something to do that frees wait for, or are deferred for, and that can be done now? */
-static bool is_urgent(const struct vmap_arena *arena)
+/* Unmap all of an extent; return false if it is more than may be done here. */
+static bool unmap_here(struct vmap_purge *purge, struct vmap_extent *extent)
 {
-	if (is_at_limit(arena))
-		return data_race(arena->flushed) || !llist_empty(&arena->lazy_list);
-	return deferred_units(arena);
+	if (!vctx_may_call_mm() || (extent->size > UNMAP_BATCH && !vctx_may_wait()))
+		return false;
+	while (unmap_some(purge, extent, UNMAP_BATCH) && extent->unmapped < vext_end(extent))
+		cond_resched();
+	return true;
+}
+
+/*
+ * Free an extent that nobody can find any more.  The caller counts the free afterwards.  Return how
+ * many pages were unmapped here.
+ */
+unsigned long vpurge_free(struct vmap_purge *purge, struct vmap_extent *extent)
+{
+	unsigned int rounds = THROTTLE_ROUNDS;
+	unsigned long pages;
+	bool done;
+
+	WRITE_ONCE(extent->state, VMAP_FREEING);
+	WRITE_ONCE(extent->unmapped, extent->start);
+	if (unlikely(vpurge_wants_help(purge)) && vctx_may_wait())
+		vpurge_deferred(purge);
+	done = unmap_here(purge, extent);
+	pages = done ? vspace_pages_of(&purge->space, extent) : 0;
+	while (done && !charge(purge, extent->size)) {
+		done = vctx_may_wait() && rounds--;
+		if (done)
+			make_way(purge);
+	}
+	if (done)
+		add_lazy(purge, extent);
+	else
+		defer(purge, extent);
+	return pages;
+}
+
+/* Is there something to do that frees wait for, or are deferred for, and that can be done now? */
+static bool is_urgent(const struct vmap_purge *purge)
+{
+	if (is_at_limit(purge))
+		return data_race(purge->flushed) || !llist_empty(&purge->lazy_list);
+	return deferred_units(purge);
 }
 
 /* Let others run: for a while, if nobody waits for what comes next or if it cannot be done yet. */
-static void pause(const struct vmap_arena *arena)
+static void pause(const struct vmap_purge *purge)
 {
-	if (is_urgent(arena))
+	if (is_urgent(purge))
 		cond_resched();
 	else
 		schedule_timeout_idle(1);
@@ -351,86 +412,96 @@ static void pause(const struct vmap_arena *arena)
  * Give back some of the spares that a burst of merging left over.  A range arena keeps its extents
  * until it is destroyed, so that one freed twice can be told by a look at it.
  */
-static bool trim_a_little(struct vmap_arena *arena)
+static bool trim_a_little(struct vmap_purge *purge)
 {
-	return arena->memory && arena_trim_spares(arena, SPARES_KEEP, TRIM_BATCH);
+	return purge->space.memory && vspace_trim_spares(&purge->space, SPARES_KEEP, TRIM_BATCH);
 }
 
 /* Has it been long enough since the last flush for one that gains little? */
-static bool is_flush_due(const struct vmap_arena *arena)
+static bool is_flush_due(const struct vmap_purge *purge)
 {
-	return time_after_eq(jiffies, READ_ONCE(arena->flushed_at) + HZ / THROTTLE_FLUSH_RATE);
+	return time_after_eq(jiffies, READ_ONCE(purge->flushed_at) + HZ / THROTTLE_FLUSH_RATE);
 }
 
 /* Is what is lazy to be flushed now? */
-static bool wants_flush(const struct vmap_arena *arena)
+static bool wants_flush(const struct vmap_purge *purge)
 {
-	return wants_purge(arena) ||
-	       (span_is_low(arena) && (span_is_worth_a_flush(arena) || is_flush_due(arena) ||
-				       READ_ONCE(arena->starved)));
+	return wants_purge(purge) ||
+	       (vspace_is_low(&purge->space) && (vpurge_is_worth_a_flush(purge) ||
+						 is_flush_due(purge) || READ_ONCE(purge->starved)));
 }
 
 /* Will it be later on? */
-static bool awaits_flush(const struct vmap_arena *arena)
+static bool awaits_flush(const struct vmap_purge *purge)
 {
-	return span_is_low(arena) && !llist_empty(&arena->lazy_list);
+	return vspace_is_low(&purge->space) && !llist_empty(&purge->lazy_list);
 }
 
 /* Do what was deferred, flush if need be, merge; a little of each.  Return whether to go on. */
-static bool purge_a_little(struct vmap_arena *arena)
+static bool purge_a_little(struct vmap_purge *purge)
 {
-	bool deferred = purge_deferred(arena);
+	bool deferred = vpurge_deferred(purge);
 
-	if (wants_flush(arena))
-		purge_flush(arena);
-	return merge(arena, THROTTLE_MERGE_BATCH) || deferred || wants_purge(arena) ||
-	       awaits_flush(arena) || trim_a_little(arena);
+	if (wants_flush(purge))
+		vpurge_flush(purge);
+	return merge(purge, THROTTLE_MERGE_BATCH) || deferred || wants_purge(purge) ||
+	       awaits_flush(purge) || trim_a_little(purge);
 }
 
 /* As long as calls come they merge, too, and below the limit nobody waits for this. */
-void purge_work(struct work_struct *work)
+static void purge_work(struct work_struct *work)
 {
-	struct vmap_arena *arena = container_of(work, struct vmap_arena, purge_work);
+	struct vmap_purge *purge = container_of(work, struct vmap_purge, purge_work);
 
-	while (purge_a_little(arena))
-		pause(arena);
+	while (purge_a_little(purge))
+		pause(purge);
 }
 
 /* Do all that was deferred before the call: of the generation in hand, and of the next. */
-static void finish_all_deferred(struct vmap_arena *arena)
+static void finish_all_deferred(struct vmap_purge *purge)
 {
 	unsigned long first;
 
-	mutex_lock(&arena->deferred_lock);
-	first = arena->deferrals;
-	mutex_unlock(&arena->deferred_lock);
-	while (READ_ONCE(arena->deferrals) - first < 2 && purge_deferred(arena))
-		pause(arena);
+	mutex_lock(&purge->deferred_lock);
+	first = purge->deferrals;
+	mutex_unlock(&purge->deferred_lock);
+	while (READ_ONCE(purge->deferrals) - first < 2 && vpurge_deferred(purge))
+		pause(purge);
 }
 
 /* The same for what was lazy. */
-static void merge_all_lazy(struct vmap_arena *arena)
+static void merge_all_lazy(struct vmap_purge *purge)
 {
 	unsigned long first;
 
-	mutex_lock(&arena->purge_lock);
-	first = arena->flushes;
-	mutex_unlock(&arena->purge_lock);
-	while (READ_ONCE(arena->flushes) - first < 2 && purge_flush(arena)) {
-		merge(arena, THROTTLE_MERGE_BATCH);
+	mutex_lock(&purge->purge_lock);
+	first = purge->flushes;
+	mutex_unlock(&purge->purge_lock);
+	while (READ_ONCE(purge->flushes) - first < 2 && vpurge_flush(purge)) {
+		merge(purge, THROTTLE_MERGE_BATCH);
 		cond_resched();
 	}
 }
 
 /**
- * purge_all() - purge; on return all that was lazy or deferred before the call is free
- * @arena: the arena
+ * vpurge_all() - purge; on return all that was lazy or deferred before the call is free
+ * @purge: the arena
  *
  * Context: process, may sleep.
  */
-void purge_all(struct vmap_arena *arena)
+void vpurge_all(struct vmap_purge *purge)
 {
-	finish_all_deferred(arena);
-	merge_all_lazy(arena);
-	purge_kick(arena);
+	finish_all_deferred(purge);
+	merge_all_lazy(purge);
+	vpurge_kick(purge);
+}
+
+/* Begin without anything lazy or deferred, on a space that has begun. */
+void vpurge_init(struct vmap_purge *purge)
+{
+	init_llist_head(&purge->lazy_list);
+	init_llist_head(&purge->deferred_list);
+	mutex_init(&purge->deferred_lock);
+	mutex_init(&purge->purge_lock);
+	INIT_WORK(&purge->purge_work, purge_work);
 }

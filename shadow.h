@@ -31,31 +31,31 @@ void __asan_set_shadow_00(const void *shadow, ssize_t size);
 void __asan_set_shadow_f8(const void *shadow, ssize_t size);
 
 /* A store that KASAN does not look up in the shadow of the shadow. */
-static noinline __no_sanitize_address void shadow_set_tail(u8 *shadow, u8 bytes)
+static noinline __no_sanitize_address void vwin_shadow_set_tail(u8 *shadow, u8 bytes)
 {
 	*shadow = bytes;
 }
 
 /* Let @size bytes from @addr, a multiple of the granule, be used. */
-static inline void shadow_open(unsigned long addr, unsigned long size)
+static inline void vwin_shadow_open(unsigned long addr, unsigned long size)
 {
 	u8 *shadow = kasan_mem_to_shadow((void *)addr);
 
 	__asan_set_shadow_00(shadow, size / SHADOW_GRANULE);
 	if (size % SHADOW_GRANULE)
-		shadow_set_tail(shadow + size / SHADOW_GRANULE, size % SHADOW_GRANULE);
+		vwin_shadow_set_tail(shadow + size / SHADOW_GRANULE, size % SHADOW_GRANULE);
 }
 
 /* Let no byte from @addr to @end be used, both multiples of the granule. */
-static inline void shadow_close(unsigned long addr, unsigned long end)
+static inline void vwin_shadow_close(unsigned long addr, unsigned long end)
 {
 	__asan_set_shadow_f8(kasan_mem_to_shadow((void *)addr), (end - addr) / SHADOW_GRANULE);
 }
 
 #else
 
-static inline void shadow_open(unsigned long addr, unsigned long size) {}
-static inline void shadow_close(unsigned long addr, unsigned long end) {}
+static inline void vwin_shadow_open(unsigned long addr, unsigned long size) {}
+static inline void vwin_shadow_close(unsigned long addr, unsigned long end) {}
 
 #endif
 

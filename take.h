@@ -1,128 +1,83 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * take.h - the hot paths of taking an extent out of an arena and of giving it back
+ * take.h - the hot paths of finding room
  *
  * See the theory statement in take.c.
  */
 #ifndef TAKE_H
 #define TAKE_H
 
-#include "arena.h"
-#include "throttle.h"
+#include "cache.h"
 
-/* Spares below which a worker fills the pool. */
-#define TAKE_SPARES_LOW	128
+/* take.c */
+struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *search, gfp_t gfp,
+			       const void *caller);
+void vtake_failed(struct vmap_cache *cache, unsigned long size, unsigned long align, gfp_t gfp,
+		  int err, const void *caller);
 
-struct vmap_extent *take_hard(struct vmap_arena *arena, struct free_search *search, gfp_t gfp,
-			      const void *caller);
-
-/* From here on the extent, its arena noted, is busy.  Walkers may be looking. */
-static __always_inline void hand_out(struct vmap_extent *extent, const void *caller)
-{
-	WRITE_ONCE(extent->caller, caller);
-	WRITE_ONCE(extent->state, VMAP_BUSY);
-}
-
-static __always_inline void hand_out_new(struct vmap_arena *arena, struct vmap_extent *extent,
-					 const void *caller)
-{
-	extent->flags = 0;
-	WRITE_ONCE(extent->arena, arena);
-	hand_out(extent, caller);
-}
+/* ahead.c */
+void vtake_keep_reserve(struct vmap_cache *cache, gfp_t gfp);
+void vtake_upkeep(struct work_struct *work);
+void vtake_recount_lost(struct vmap_cache *cache);
 
 /* Pay a little of what is flushed; more if there is hardly any room. */
-static inline void take_merge(struct vmap_arena *arena)
+static inline void vtake_merge(struct vmap_cache *cache)
 {
-	purge_merge(arena, span_is_low(arena) ? THROTTLE_MERGE_FREE : THROTTLE_MERGE_ALLOC);
-}
+	bool low = vspace_is_low(&cache->purge.space);
 
-/* Cut @size from the lowest free extent that has it; NULL if none does, or for want of spares. */
-static __always_inline struct vmap_extent *cut_lowest(struct vmap_arena *arena, unsigned long size,
-						      const void *caller)
-{
-	struct vmap_extent *extent = free_tree_lowest(&arena->tree, size);
-
-	if (unlikely(!extent || arena->spares.count < FREE_TREE_SPARES))
-		return NULL;
-	if (unlikely(span_is_idle(extent)))
-		span_note_used(arena, extent);
-	extent = free_tree_cut_left(&arena->tree, extent, size, &arena->spares);
-	hand_out_new(arena, extent, caller);
-	return extent;
+	vpurge_merge(&cache->purge, low ? THROTTLE_MERGE_FREE : THROTTLE_MERGE_ALLOC);
 }
 
 /*
  * Take the lowest extent of @size, which nothing else is asked of, from a range arena: nothing is
  * flushed there.  NULL if that takes more than one look at what is free now.
  */
-static __always_inline struct vmap_extent *take_plain_range(struct vmap_arena *arena,
-							    unsigned long size,
-							    const void *caller)
+static __always_inline struct vmap_extent *vtake_fast_range(struct vmap_cache *cache,
+							    unsigned long size, const void *caller)
 {
 	struct vmap_extent *extent;
 	unsigned long flags;
 
-	flags = arena_lock(arena);
-	extent = cut_lowest(arena, size, caller);
-	arena_unlock(arena, flags);
+	flags = vspace_lock(&cache->purge.space);
+	extent = vspace_cut_lowest(&cache->purge.space, size, caller);
+	vspace_unlock(&cache->purge.space, flags);
 	return extent;
 }
 
 /* The same from a memory arena. */
-static __always_inline struct vmap_extent *take_plain(struct vmap_arena *arena,
-						      unsigned long size, const void *caller)
+static __always_inline struct vmap_extent *vtake_fast(struct vmap_cache *cache, unsigned long size,
+						      const void *caller)
 {
 	struct vmap_extent *extent = NULL;
 	unsigned long flags;
 
-	flags = arena_lock(arena);
-	if (arena->flushed) {
-		extent = purge_reuse(arena, size);
+	flags = vspace_lock(&cache->purge.space);
+	if (cache->purge.flushed) {
+		extent = cache->caching ? vpurge_reuse(&cache->purge, size) : NULL;
 		if (extent)
-			hand_out_new(arena, extent, caller);
+			vspace_hand_out_new(&cache->purge.space, extent, caller);
 		else
-			take_merge(arena);
+			vtake_merge(cache);
 	}
 	if (!extent)
-		extent = cut_lowest(arena, size, caller);
-	arena_unlock(arena, flags);
+		extent = vspace_cut_lowest(&cache->purge.space, size, caller);
+	vspace_unlock(&cache->purge.space, flags);
 	return extent;
-}
-
-/* Make an extent free again.  Under the arena's lock. */
-static __always_inline void give_back(struct vmap_arena *arena, struct vmap_extent *extent)
-{
-	struct vmap_extent *merged;
-
-	lockdep_assert_held(&arena->lock);
-	if (unlikely(!list_empty(&arena->walkers)))
-		walk_note_free(arena, extent);
-	merged = free_tree_put(&arena->tree, extent, &arena->spares);
-	if (unlikely(span_is_idle(merged)) && span_note_idle(arena, merged))
-		queue_delayed_work(arena_wq, &arena->span_work, HZ);
-}
-
-/* Is so much deferred that whoever can sleep is to do a part of it? */
-static __always_inline bool is_help_wanted(const struct vmap_arena *arena)
-{
-	return throttle_wants_purge(atomic_long_read(&arena->deferred_units),
-				    READ_ONCE(arena->threshold));
 }
 
 /*
  * See to it that the next calls find spares and room.  To be called last: the worker that is woken
  * may get the CPU at once.
  */
-static __always_inline void take_ahead(struct vmap_arena *arena, gfp_t gfp)
+static __always_inline void vtake_ahead(struct vmap_cache *cache, gfp_t gfp)
 {
-	if (unlikely(data_race(arena->spares.count) < TAKE_SPARES_LOW))
-		queue_work(arena_wq, &arena->stock_work);
-	if (!arena->memory)
+	if (unlikely(data_race(cache->purge.space.spares.count) < VSPACE_SPARES_LOW))
+		queue_work(vspace_wq, &cache->purge.space.stock_work);
+	if (!cache->purge.space.memory)
 		return;
-	span_keep_reserve(arena, gfp);
-	if (unlikely(is_help_wanted(arena)) && gfpflags_allow_blocking(gfp))
-		purge_deferred(arena);
+	vtake_keep_reserve(cache, gfp);
+	if (unlikely(vpurge_wants_help(&cache->purge)) && gfpflags_allow_blocking(gfp))
+		vpurge_deferred(&cache->purge);
 }
 
 #endif

@@ -46,12 +46,12 @@
  */
 #define THROTTLE_FLUSH_RATE	10
 
-static inline bool throttle_wants_purge(unsigned long lazy, unsigned long threshold)
+static inline bool vthrottle_wants_purge(unsigned long lazy, unsigned long threshold)
 {
 	return lazy > threshold;
 }
 
-static inline bool throttle_may_free(unsigned long lazy, unsigned long threshold)
+static inline bool vthrottle_may_free(unsigned long lazy, unsigned long threshold)
 {
 	return lazy / 2 < threshold;
 }

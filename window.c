@@ -17,15 +17,15 @@
  *
  * The reservation can be taken from us: to the kernel it is an area as any other, and a vfree() of
  * any address in it unmaps all of it.  So one page of the slack, the canary, stays mapped; while
- * that is so the reservation is there (window_alive()).  The slack is never empty, so there is
+ * that is so the reservation is there (vwin_alive()).  The slack is never empty, so there is
  * always a page of it on one side or the other.
  *
  * Invariants:
  *   - an entry is written only by the owner of the extent it belongs to, so no lock is needed;
- *   - window_map() finds each entry empty; it complains if not, for then a page was left behind;
+ *   - vwin_map() finds each entry empty; it complains if not, for then a page was left behind;
  *   - what is not handed out of a window is closed to KASAN (shadow.h), until vunmap() takes the
  *     window's shadow back;
- *   - window_close() gets all entries but the canary's empty, and flushes before the kernel may
+ *   - vwin_close() gets all entries but the canary's empty, and flushes before the kernel may
  *     reuse the addresses.
  *
  * Which CPU register holds the root and how a TLB is flushed is in arch/.
@@ -39,6 +39,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "effort.h"
 #include "fresh.h"
 #include "shadow.h"
 
@@ -51,14 +52,14 @@
  */
 #define VMAP_SPARE	256
 
-/* How all of the TLB is flushed.  Set by window_flush_use() at load, constant afterwards. */
-static enum arch_flush_way flush_way;
+/* How all of the TLB is flushed.  Set by vwin_flush_use() at load, constant afterwards. */
+static enum vwin_arch_flush_way flush_way;
 static const char * const flush_names[] = { ARCH_FLUSH_WAYS };
 
 /* Why windows cannot be had on this machine; NULL if they can. */
-const char *window_refusal(void)
+const char *vwin_refusal(void)
 {
-	return arch_refusal();
+	return vwin_arch_refusal();
 }
 
 /* The walk of find_table(). */
@@ -70,7 +71,7 @@ static pte_t *walk_to_table(unsigned long addr)
 	pmd_t *pmd;
 
 	lockdep_assert_irqs_disabled();
-	pgd = pgd_offset_pgd(arch_kernel_root(), addr);
+	pgd = pgd_offset_pgd(vwin_arch_root(), addr);
 	if (pgd_none(*pgd) || pgd_leaf(*pgd))
 		return NULL;
 	p4d = p4d_offset(pgd, addr);
@@ -136,7 +137,7 @@ static bool vmap_finds_pages(struct page **pages, unsigned long count)
 		need += count / 8;
 	do {
 		before = got;
-		got = alloc_pages_bulk_node(gfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
+		got = alloc_pages_bulk_node(vgfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
 	} while (got > before && got < need);
 	for (i = 0; i < got; i++) {
 		__free_page(pages[i]);
@@ -148,7 +149,7 @@ static bool vmap_finds_pages(struct page **pages, unsigned long count)
 /* Map @dummy @count times: that is all vmap() can be asked to reserve address space by. */
 static void *reserve(struct page *dummy, unsigned long count)
 {
-	struct page **pages = kvcalloc(count, sizeof(*pages), gfp_may_fail(GFP_KERNEL));
+	struct page **pages = kvcalloc(count, sizeof(*pages), vgfp_may_fail(GFP_KERNEL));
 	unsigned long i;
 	void *addr;
 
@@ -187,12 +188,12 @@ static void empty_window(struct vmap_window *window)
 
 	for (; addr < end; addr = next) {
 		next = min(ALIGN_DOWN(addr, PMD_SIZE) + PMD_SIZE, end);
-		window_unmap(window, addr, next, false);
+		vwin_unmap(window, addr, next, false);
 		cond_resched();
 	}
 	set_pte((pte_t *)window->canary_pte, __pte(window->canary_value));
-	window_flush_range((unsigned long)window->reservation, end);
-	shadow_close(window->start, window->end);
+	vwin_flush_range((unsigned long)window->reservation, end);
+	vwin_shadow_close(window->start, window->end);
 }
 
 /* Choose the page that stays mapped, in a reservation that is full of @dummy. */
@@ -202,7 +203,7 @@ static void place_canary(struct vmap_window *window, struct page *dummy)
 	unsigned long addr = reserved < window->start ? reserved : window->end;
 
 	window->canary = dummy;
-	window->canary_pte = (const unsigned long *)window_pte(window, addr);
+	window->canary_pte = (const unsigned long *)vwin_pte(window, addr);
 	window->canary_value = READ_ONCE(*window->canary_pte);
 }
 
@@ -213,21 +214,21 @@ static unsigned long most_tables(unsigned long size)
 }
 
 /**
- * window_open() - reserve kernel address space
+ * vwin_open() - reserve kernel address space
  * @size: bytes, a multiple of WINDOW_GRAIN
  *
  * Context: process, may sleep.
  * Return: a window with nothing mapped in it, or NULL.
  */
-struct vmap_window *window_open(unsigned long size)
+struct vmap_window *vwin_open(unsigned long size)
 {
 	struct vmap_window *window;
 	struct page *dummy;
 
-	window = kvzalloc(struct_size(window, table, most_tables(size)), gfp_may_fail(GFP_KERNEL));
+	window = kvzalloc(struct_size(window, table, most_tables(size)), vgfp_may_fail(GFP_KERNEL));
 	if (!window)
 		return NULL;
-	dummy = alloc_page(gfp_may_fail(GFP_KERNEL));
+	dummy = alloc_page(vgfp_may_fail(GFP_KERNEL));
 	if (!dummy || !fill_window(window, size, dummy)) {
 		if (dummy)
 			__free_page(dummy);
@@ -242,19 +243,19 @@ struct vmap_window *window_open(unsigned long size)
 }
 
 /**
- * window_close() - give the address space back to the kernel, unless somebody else did
+ * vwin_close() - give the address space back to the kernel, unless somebody else did
  * @window: with nothing mapped in it
  *
  * Context: process, may sleep.
  */
-void window_close(struct vmap_window *window)
+void vwin_close(struct vmap_window *window)
 {
-	window_flush_range(window->start, window->end);
-	if (window_alive(window))
+	vwin_flush_range(window->start, window->end);
+	if (vwin_alive(window))
 		vunmap(window->reservation);
 	else
 		/* So that no TLB knows the canary any more. */
-		window_flush_range((unsigned long)window->reservation, reservation_end(window));
+		vwin_flush_range((unsigned long)window->reservation, reservation_end(window));
 	__free_page(window->canary);
 	kvfree(window);
 }
@@ -294,23 +295,23 @@ static __always_inline unsigned int map(struct vmap_window *window, unsigned lon
 	unsigned int done = 0, end;
 
 	while (done < count) {
-		pte_t *pte = window_pte(window, addr + done * PAGE_SIZE);
+		pte_t *pte = vwin_pte(window, addr + done * PAGE_SIZE);
 
 		end = done + pages_in_table(addr + done * PAGE_SIZE, count - done);
 		for (; done < end; done++, pte++) {
 			if (ask && unlikely(!is_memory(pages[done], &known)))
 				goto out;
 			WARN_ON_ONCE(!pte_none(ptep_get(pte)));
-			arch_set_entry(pte, arch_entry_of(pages[done], zero));
+			vwin_arch_set_entry(pte, vwin_arch_entry(pages[done], zero));
 		}
 	}
 out:
-	arch_entries_set();
+	vwin_arch_entries_set();
 	return done;
 }
 
 /**
- * window_map() - map pages
+ * vwin_map() - map pages
  * @window: the window
  * @addr: where the first page goes; this and what follows is the caller's and unmapped
  * @pages: the pages
@@ -319,14 +320,14 @@ out:
  *
  * Context: any.
  */
-void window_map(struct vmap_window *window, unsigned long addr, struct page **pages,
-		unsigned int count, pgprot_t prot)
+void vwin_map(struct vmap_window *window, unsigned long addr, struct page **pages,
+	      unsigned int count, pgprot_t prot)
 {
 	map(window, addr, pages, count, prot, false);
 }
 
 /**
- * window_map_foreign() - map pages that somebody else says are pages
+ * vwin_map_foreign() - map pages that somebody else says are pages
  * @window: the window
  * @addr: where the first page goes; this and what follows is the caller's and unmapped
  * @pages: the pages
@@ -337,14 +338,14 @@ void window_map(struct vmap_window *window, unsigned long addr, struct page **pa
  * Return: how many were mapped: @count, or the index of the first page that is NULL or that no
  * memory belongs to.
  */
-unsigned int window_map_foreign(struct vmap_window *window, unsigned long addr,
-				struct page **pages, unsigned int count, pgprot_t prot)
+unsigned int vwin_map_foreign(struct vmap_window *window, unsigned long addr, struct page **pages,
+			      unsigned int count, pgprot_t prot)
 {
 	return map(window, addr, pages, count, prot, true);
 }
 
 /**
- * window_unmap() - unmap what is mapped in a range; the TLB is not flushed
+ * vwin_unmap() - unmap what is mapped in a range; the TLB is not flushed
  * @window: the window
  * @addr: first byte
  * @end: one past the last
@@ -352,12 +353,11 @@ unsigned int window_map_foreign(struct vmap_window *window, unsigned long addr,
  *
  * Context: any in which pages may be freed.
  */
-void window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
-		  bool free_pages)
+void vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long end, bool free_pages)
 {
 	while (addr < end) {
 		unsigned int here = pages_in_table(addr, (end - addr) >> PAGE_SHIFT);
-		pte_t *pte = window_pte(window, addr);
+		pte_t *pte = vwin_pte(window, addr);
 
 		for (; here; here--, pte++, addr += PAGE_SIZE) {
 			pte_t old = ptep_get(pte);
@@ -372,21 +372,20 @@ void window_unmap(struct vmap_window *window, unsigned long addr, unsigned long 
 }
 
 /**
- * window_tables_are_fresh() - window_is_fresh() of an area that lies in two tables or more
+ * vwin_tables_are_fresh() - vwin_is_fresh() of an area that lies in two tables or more
  * @window: the window
  * @addr: first byte of the area
  * @count: its pages, at least one
  *
- * Context: as window_is_fresh().
- * Return: as window_is_fresh().
+ * Context: as vwin_is_fresh().
+ * Return: as vwin_is_fresh().
  */
-bool window_tables_are_fresh(const struct vmap_window *window, unsigned long addr,
-			     unsigned int count)
+bool vwin_tables_are_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count)
 {
 	while (count) {
 		unsigned int here = pages_in_table(addr, count);
 
-		if (entries_differ(window_pte(window, addr), here, window->fresh))
+		if (vwin_entries_differ(vwin_pte(window, addr), here, window->fresh))
 			return false;
 		addr += here * PAGE_SIZE;
 		count -= here;
@@ -395,51 +394,51 @@ bool window_tables_are_fresh(const struct vmap_window *window, unsigned long add
 }
 
 /**
- * window_flush_name() - what a way to flush all of the TLB is called
+ * vwin_flush_name() - what a way to flush all of the TLB is called
  * @way: its number, from 0; the cheaper have the lower ones
  *
  * Return: its name; NULL if there are not so many.
  */
-const char *window_flush_name(unsigned int way)
+const char *vwin_flush_name(unsigned int way)
 {
 	return way < ARRAY_SIZE(flush_names) ? flush_names[way] : NULL;
 }
 
 /**
- * window_flush_use() - flush in a certain way from now on
- * @way: its number, as of window_flush_name()
+ * vwin_flush_use() - flush in a certain way from now on
+ * @way: its number, as of vwin_flush_name()
  *
  * Must have succeeded before the first window is opened.
  *
  * Context: nobody else uses windows.
  * Return: false if this CPU cannot do it; then nothing changed.
  */
-bool window_flush_use(unsigned int way)
+bool vwin_flush_use(unsigned int way)
 {
-	if (!arch_flush_can(way))
+	if (!vwin_arch_flush_can(way))
 		return false;
 	flush_way = way;
 	return true;
 }
 
 /**
- * window_flush_range() - make every CPU forget a range
+ * vwin_flush_range() - make every CPU forget a range
  * @start: first byte
  * @end: one past the last
  *
  * Context: process or softirq, interrupts on; waits for all CPUs.
  */
-void window_flush_range(unsigned long start, unsigned long end)
+void vwin_flush_range(unsigned long start, unsigned long end)
 {
-	arch_flush_range(flush_way, start, end);
+	vwin_arch_flush_range(flush_way, start, end);
 }
 
 /**
- * window_flush_all() - make every CPU forget all kernel addresses
+ * vwin_flush_all() - make every CPU forget all kernel addresses
  *
  * Context: process or softirq, interrupts on; waits for all CPUs.
  */
-void window_flush_all(void)
+void vwin_flush_all(void)
 {
-	arch_flush_all(flush_way);
+	vwin_arch_flush_all(flush_way);
 }

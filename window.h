@@ -45,7 +45,7 @@ struct vmap_window {
 };
 
 /* The page-table entry of an address in a reservation. */
-static inline pte_t *window_pte(const struct vmap_window *window, unsigned long addr)
+static inline pte_t *vwin_pte(const struct vmap_window *window, unsigned long addr)
 {
 	return window->table[(addr - window->base) >> PMD_SHIFT] + pte_index(addr);
 }
@@ -59,51 +59,25 @@ static inline pte_t *window_pte(const struct vmap_window *window, unsigned long 
  * The entry is read, and not the canary by its address: until the kernel has flushed the TLB, which
  * it puts off, a read by the address would still find the canary.
  */
-static __always_inline bool window_alive(const struct vmap_window *window)
+static __always_inline bool vwin_alive(const struct vmap_window *window)
 {
-	return likely(arch_read_or_zero(window->canary_pte) == window->canary_value);
+	return likely(vwin_arch_read_or_zero(window->canary_pte) == window->canary_value);
 }
 
-/* Ask so that the request fails when there is no memory, and has no process killed for it. */
-static inline gfp_t gfp_may_fail(gfp_t gfp)
-{
-	return gfp | __GFP_NOWARN |
-	       (gfp & (__GFP_NOFAIL | __GFP_NORETRY) ? 0 : __GFP_RETRY_MAYFAIL);
-}
-
-/* Is the caller to wait for as long as it takes?  Not if it may not sleep, whatever it asks for. */
-static inline bool gfp_waits(gfp_t gfp)
-{
-	return gfp & __GFP_NOFAIL && gfpflags_allow_blocking(gfp);
-}
-
-/* Is this for a task that was killed, and that needs nothing any more that takes time? */
-static inline bool gfp_gives_up(gfp_t gfp)
-{
-	return gfpflags_allow_blocking(gfp) && !gfp_waits(gfp) && fatal_signal_pending(current);
-}
-
-/* How to ask for pages or slab objects for a caller: as it says, but see gfp_may_fail(). */
-static inline gfp_t gfp_for_pages(gfp_t gfp)
-{
-	return gfp_may_fail(gfp_waits(gfp) ? gfp : gfp & ~__GFP_NOFAIL);
-}
-
-const char *window_refusal(void);
-struct vmap_window *window_open(unsigned long size);
-void window_close(struct vmap_window *window);
-void window_map(struct vmap_window *window, unsigned long addr, struct page **pages,
-		unsigned int count, pgprot_t prot);
-unsigned int window_map_foreign(struct vmap_window *window, unsigned long addr,
-				struct page **pages, unsigned int count, pgprot_t prot);
-void window_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
-		  bool free_pages);
-const char *window_flush_name(unsigned int way);
-bool window_flush_use(unsigned int way);
-void window_flush_range(unsigned long start, unsigned long end);
-void window_flush_all(void);
+const char *vwin_refusal(void);
+struct vmap_window *vwin_open(unsigned long size);
+void vwin_close(struct vmap_window *window);
+void vwin_map(struct vmap_window *window, unsigned long addr, struct page **pages,
+	      unsigned int count, pgprot_t prot);
+unsigned int vwin_map_foreign(struct vmap_window *window, unsigned long addr, struct page **pages,
+			      unsigned int count, pgprot_t prot);
+void vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long end, bool free_pages);
+const char *vwin_flush_name(unsigned int way);
+bool vwin_flush_use(unsigned int way);
+void vwin_flush_range(unsigned long start, unsigned long end);
+void vwin_flush_all(void);
 
 /* flush.c */
-const char *flush_choose(const char *name);
+const char *vwin_flush_choose(const char *name);
 
 #endif

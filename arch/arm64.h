@@ -26,12 +26,12 @@
 #error "vmap_arena: TTBR1_EL1 may point into the middle of the root, which is not handled here"
 #endif
 
-static inline const char *arch_refusal(void)
+static inline const char *vwin_arch_refusal(void)
 {
 	return NULL;
 }
 
-static inline pgd_t *arch_kernel_root(void)
+static inline pgd_t *vwin_arch_root(void)
 {
 	u64 ttbr = read_sysreg(ttbr1_el1) & ~(TTBRx_EL1_ASID_MASK | TTBRx_EL1_CnP);
 
@@ -41,7 +41,7 @@ static inline pgd_t *arch_kernel_root(void)
 }
 
 /* The word at @addr; 0 where nothing is mapped. */
-static __always_inline unsigned long arch_read_or_zero(const unsigned long *addr)
+static __always_inline unsigned long vwin_arch_read_or_zero(const unsigned long *addr)
 {
 	unsigned long word;
 
@@ -52,7 +52,7 @@ gone:
 }
 
 /* Does only the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's. */
-static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
+static __always_inline bool vwin_arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
 {
 	unsigned long pfn = pte_pfn(pte);
 
@@ -61,41 +61,41 @@ static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct 
 }
 
 /* The entry that maps @page and is else as @zero, which maps frame 0. */
-static __always_inline pte_t arch_entry_of(struct page *page, pte_t zero)
+static __always_inline pte_t vwin_arch_entry(struct page *page, pte_t zero)
 {
 	return pfn_pte(page_to_pfn(page), __pgprot(pte_val(zero)));
 }
 
 /* Without the barriers of set_pte(), which would be waited for at each entry. */
-static __always_inline void arch_set_entry(pte_t *pte, pte_t entry)
+static __always_inline void vwin_arch_set_entry(pte_t *pte, pte_t entry)
 {
 	WRITE_ONCE(*pte, entry);
 }
 
 /* After the last of some entries that were set: from here on what they map can be used. */
-static __always_inline void arch_entries_set(void)
+static __always_inline void vwin_arch_entries_set(void)
 {
 	dsb(ishst);
 	isb();
 }
 
-enum arch_flush_way {
+enum vwin_arch_flush_way {
 	ARCH_FLUSH_TLBI,
 };
 
 #define ARCH_FLUSH_WAYS		"tlbi"
 
-static inline bool arch_flush_can(enum arch_flush_way way)
+static inline bool vwin_arch_flush_can(enum vwin_arch_flush_way way)
 {
 	return true;
 }
 
-static inline void arch_flush_range(enum arch_flush_way way, unsigned long start, unsigned long end)
+static inline void vwin_arch_flush_range(enum vwin_arch_flush_way way, unsigned long start, unsigned long end)
 {
 	flush_tlb_kernel_range(start, end);
 }
 
-static inline void arch_flush_all(enum arch_flush_way way)
+static inline void vwin_arch_flush_all(enum vwin_arch_flush_way way)
 {
 	flush_tlb_all();
 }

@@ -15,13 +15,13 @@
  * and one instruction does it.
  */
 #ifndef CONFIG_X86_64
-#define arch_count_release(counter)	do {			\
+#define vspace_arch_count_release(counter)	do {			\
 	unsigned long *mine = this_cpu_ptr(&(counter));		\
 	/* Paired by who counts. */				\
 	smp_store_release(mine, *mine + 1);			\
 } while (0)
 #else
-#define arch_count_release(counter)	do {			\
+#define vspace_arch_count_release(counter)	do {			\
 	barrier();						\
 	__this_cpu_inc(counter);				\
 } while (0)

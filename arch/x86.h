@@ -26,7 +26,7 @@
 #define ARCH_FLUSH_SINGLY	32
 
 /* How all of a TLB is flushed, the cheapest first. */
-enum arch_flush_way {
+enum vwin_arch_flush_way {
 	ARCH_FLUSH_INVPCID,
 	ARCH_FLUSH_PGE,
 	ARCH_FLUSH_CR3,
@@ -34,31 +34,31 @@ enum arch_flush_way {
 
 #define ARCH_FLUSH_WAYS		"invpcid", "pge", "cr3"
 
-struct arch_flush_range {
+struct vwin_arch_flush_range {
 	unsigned long start;
 	unsigned long end;
-	enum arch_flush_way way;
+	enum vwin_arch_flush_way way;
 };
 
-static inline const char *arch_refusal(void)
+static inline const char *vwin_arch_refusal(void)
 {
 	if (cpu_feature_enabled(X86_FEATURE_XENPV))
 		return "a Xen PV guest may not write its page tables itself";
 	return NULL;
 }
 
-static inline pgd_t *arch_kernel_root(void)
+static inline pgd_t *vwin_arch_root(void)
 {
 	return __va(read_cr3_pa());
 }
 
-static inline bool arch_pages_are_global(void)
+static inline bool vwin_arch_pages_are_global(void)
 {
 	return boot_cpu_has(X86_FEATURE_PGE) && !cpu_feature_enabled(X86_FEATURE_PTI);
 }
 
 /* Does a way flush all kernel addresses, and is it known to this CPU? */
-static inline bool arch_flush_can(enum arch_flush_way way)
+static inline bool vwin_arch_flush_can(enum vwin_arch_flush_way way)
 {
 	switch (way) {
 	case ARCH_FLUSH_INVPCID:
@@ -66,14 +66,14 @@ static inline bool arch_flush_can(enum arch_flush_way way)
 	case ARCH_FLUSH_PGE:
 		return boot_cpu_has(X86_FEATURE_PGE);
 	default:
-		return !arch_pages_are_global() && !boot_cpu_has(X86_FEATURE_PCID);
+		return !vwin_arch_pages_are_global() && !boot_cpu_has(X86_FEATURE_PCID);
 	}
 }
 
 /* CR4 is changed for two instructions, in which only an NMI can see it, and CR3 not at all. */
-static inline void arch_flush_all_here(void *info)
+static inline void vwin_arch_flush_all_here(void *info)
 {
-	const enum arch_flush_way *way = info;
+	const enum vwin_arch_flush_way *way = info;
 	unsigned long flags, cr;
 
 	switch (*way) {
@@ -93,14 +93,14 @@ static inline void arch_flush_all_here(void *info)
 	}
 }
 
-static inline void arch_flush_range_here(void *info)
+static inline void vwin_arch_flush_range_here(void *info)
 {
-	struct arch_flush_range *range = info;
+	struct vwin_arch_flush_range *range = info;
 	unsigned long addr;
 
-	if (!arch_pages_are_global() ||
+	if (!vwin_arch_pages_are_global() ||
 	    range->end - range->start > ARCH_FLUSH_SINGLY * PAGE_SIZE) {
-		arch_flush_all_here(&range->way);
+		vwin_arch_flush_all_here(&range->way);
 		return;
 	}
 	for (addr = range->start; addr < range->end; addr += PAGE_SIZE)
@@ -108,7 +108,7 @@ static inline void arch_flush_range_here(void *info)
 }
 
 /* The word at @addr; 0 where nothing is mapped. */
-static __always_inline unsigned long arch_read_or_zero(const unsigned long *addr)
+static __always_inline unsigned long vwin_arch_read_or_zero(const unsigned long *addr)
 {
 	unsigned long word;
 
@@ -124,7 +124,7 @@ static __always_inline unsigned long arch_read_or_zero(const unsigned long *addr
  * by one shift where that is possible.  The kernel has pte_val() patched for Xen PV guests, which
  * are refused, and a compiler sees only the call.
  */
-static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
+static __always_inline bool vwin_arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
 {
 	unsigned long bits = native_pte_val(pte) ^ native_pte_val(zero);
 
@@ -141,10 +141,10 @@ static __always_inline bool arch_differs_in_frame(pte_t pte, pte_t zero, struct 
 }
 
 /*
- * The entry that maps @page and is else as @zero, which maps frame 0: what arch_differs_in_frame()
+ * The entry that maps @page and is else as @zero, which maps frame 0: what vwin_arch_differs_in_frame()
  * takes apart.
  */
-static __always_inline pte_t arch_entry_of(struct page *page, pte_t zero)
+static __always_inline pte_t vwin_arch_entry(struct page *page, pte_t zero)
 {
 	unsigned long bits;
 
@@ -158,25 +158,25 @@ static __always_inline pte_t arch_entry_of(struct page *page, pte_t zero)
 	return native_make_pte(native_pte_val(zero) ^ bits);
 }
 
-static __always_inline void arch_set_entry(pte_t *pte, pte_t entry)
+static __always_inline void vwin_arch_set_entry(pte_t *pte, pte_t entry)
 {
 	native_set_pte(pte, entry);
 }
 
 /* After the last of some entries that were set: here each is seen at once. */
-static __always_inline void arch_entries_set(void) {}
+static __always_inline void vwin_arch_entries_set(void) {}
 
 /* These two may not be called with interrupts off: they wait for the other CPUs. */
-static inline void arch_flush_range(enum arch_flush_way way, unsigned long start, unsigned long end)
+static inline void vwin_arch_flush_range(enum vwin_arch_flush_way way, unsigned long start, unsigned long end)
 {
-	struct arch_flush_range range = { .start = start, .end = end, .way = way };
+	struct vwin_arch_flush_range range = { .start = start, .end = end, .way = way };
 
-	on_each_cpu(arch_flush_range_here, &range, 1);
+	on_each_cpu(vwin_arch_flush_range_here, &range, 1);
 }
 
-static inline void arch_flush_all(enum arch_flush_way way)
+static inline void vwin_arch_flush_all(enum vwin_arch_flush_way way)
 {
-	on_each_cpu(arch_flush_all_here, &way, 1);
+	on_each_cpu(vwin_arch_flush_all_here, &way, 1);
 }
 
 #endif

@@ -20,8 +20,8 @@
 
 struct tree_index {
 	struct free_tree tree;
-	struct vmap_extent edge;
-	struct extent_pool spares;
+	struct vmap_extent marker;
+	struct vmap_extent_pool spares;
 	struct lab_pool pool;
 };
 
@@ -32,7 +32,7 @@ static int fill_spares(struct tree_index *index)
 
 		if (!extent)
 			return -ENOMEM;
-		extent_pool_push(&index->spares, extent);
+		vext_pool_push(&index->spares, extent);
 	}
 	return 0;
 }
@@ -58,7 +58,7 @@ static void *tree_create(const struct lab_space *space)
 		return ERR_PTR(-ENOMEM);
 	}
 	free_tree_init(&index->tree, 1);
-	free_tree_open(&index->tree, &index->edge, extent_pool_pop(&index->spares), space->start,
+	free_tree_open(&index->tree, &index->marker, vext_pool_pop(&index->spares), space->start,
 		       space->end);
 	return index;
 }
@@ -94,7 +94,7 @@ static void tree_free(void *self, const struct lab_area *area)
 
 	free_tree_put(&index->tree, area->handle, &index->spares);
 	while (index->spares.count > FREE_TREE_SPARES)
-		lab_pool_put(&index->pool, extent_pool_pop(&index->spares));
+		lab_pool_put(&index->pool, vext_pool_pop(&index->spares));
 }
 
 static void tree_walk(void *self, lab_visit visit, void *data)
@@ -103,7 +103,7 @@ static void tree_walk(void *self, lab_visit visit, void *data)
 	const struct vmap_extent *extent;
 
 	for (extent = free_tree_first(&index->tree); extent; extent = free_tree_after(extent))
-		visit(data, extent->start, extent_end(extent));
+		visit(data, extent->start, vext_end(extent));
 }
 
 static unsigned long tree_bytes(void *self)

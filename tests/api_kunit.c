@@ -68,7 +68,7 @@ static void alignments_are_kept(struct kunit *test)
 	unsigned long align;
 
 	/* The larger ones need larger spans. */
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	for (align = 1; align <= 8UL << 20; align <<= 1) {
 		void *first = kt_pages(arena, 1, GFP_KERNEL);
 		void *addr = vmap_arena_alloc(arena, 3 * PAGE_SIZE, align, GFP_KERNEL,

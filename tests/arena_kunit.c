@@ -84,7 +84,7 @@ static void a_name_is_taken_once(struct kunit *test)
 	struct vmap_arena *arena = kt_range(test, 0, 8, 1);
 	char name[VMAP_NAME_MAX];
 
-	strscpy(name, arena->name, sizeof(name));
+	strscpy(name, arena->cache.purge.space.name, sizeof(name));
 	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create(name, 0)), -EEXIST);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create_range(name, 0, 8, 1)), -EEXIST);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_arena_create("default", 0)), -EEXIST);
@@ -334,7 +334,8 @@ static void a_warm_memory_arena_gives_no_extents(struct kunit *test)
 /* The size of the span that an arena begins with. */
 static unsigned long usual_span(const struct vmap_arena *arena)
 {
-	const struct vmap_span *span = list_first_entry(&arena->spans, struct vmap_span, link);
+	const struct vmap_span *span =
+		list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link);
 
 	return span->end - span->start;
 }
@@ -352,7 +353,7 @@ static void spans_come_and_go(struct kunit *test)
 	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	if (count > 1000)
 		kunit_skip(test, "span_size is too large for this");
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 1);
@@ -378,13 +379,13 @@ static void idle_spans_go_by_themselves(struct kunit *test)
 	unsigned long i, size = usual_span(arena) / 2;
 	void *addr[4];
 
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	for (i = 0; i < ARRAY_SIZE(addr); i++)
 		addr[i] = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_EXPECT_GE(test, kt_stats(arena).spans, 2);
 	for (i = 0; i < ARRAY_SIZE(addr); i++)
 		vmap_free(addr[i]);
-	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
 	addr[0] = kt_pages(arena, 1, GFP_KERNEL);
 	vmap_free(addr[0]);
 	KUNIT_EXPECT_TRUE(test, kt_until(kt_stats(arena).spans == 1));
@@ -398,7 +399,7 @@ static void the_edge_of_a_span_does_not_thrash(struct kunit *test)
 	unsigned long imports;
 	unsigned int i;
 
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	base = vmap_arena_alloc(arena, usual_span(arena) - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_ASSERT_NOT_NULL(test, base);
 	addr = kt_pages(arena, 1, GFP_KERNEL);
@@ -421,7 +422,7 @@ static void large_requests_get_a_span_of_their_own(struct kunit *test)
 	unsigned long size = 3 * usual_span(arena) + PAGE_SIZE;
 	void *addr;
 
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	if (size >> PAGE_SHIFT > totalram_pages() / 8)
 		kunit_skip(test, "span_size is too large for this");
 	addr = vmap_arena_alloc(arena, size, 4 * WINDOW_GRAIN, GFP_KERNEL, NUMA_NO_NODE);
@@ -442,7 +443,8 @@ static void large_requests_get_a_span_of_their_own(struct kunit *test)
 static void around_a_span_only_the_canary_is_mapped(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, 0);
-	struct vmap_span *span = list_first_entry(&arena->spans, struct vmap_span, link);
+	struct vmap_span *span =
+		list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link);
 	unsigned long addr = (unsigned long)span->window->reservation;
 	unsigned long end = addr + span->end - span->start + WINDOW_GRAIN - PAGE_SIZE;
 	unsigned long pages = 0, mapped = 0, faults = 0;
@@ -475,7 +477,7 @@ static void atomic_callers_meet_room_again(struct kunit *test)
 	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	for (i = 0; i < count; i++)
 		if (!kt_until(take_atomic(arena, &addr[i])))
 			break;
@@ -491,17 +493,18 @@ static void the_limit_holds(struct kunit *test)
 	void *addr[64] = {};
 
 	KUNIT_EXPECT_EQ(test, kt_parameter("arena_limit", &parameter), 0);
-	KUNIT_EXPECT_EQ(test, arena->limit, parameter);
-	if (!arena->limit)
-		WRITE_ONCE(arena->limit, 4 * usual_span(arena));
-	if (arena->limit > 16UL << 20)
+	KUNIT_EXPECT_EQ(test, arena->cache.purge.space.limit, parameter);
+	if (!arena->cache.purge.space.limit)
+		WRITE_ONCE(arena->cache.purge.space.limit, 4 * usual_span(arena));
+	if (arena->cache.purge.space.limit > 16UL << 20)
 		kunit_skip(test, "span_size or arena_limit is too large for this");
-	KUNIT_EXPECT_NULL(test, vmap_arena_alloc(arena, arena->limit + 1, 1, GFP_KERNEL, 0));
+	KUNIT_EXPECT_NULL(test, vmap_arena_alloc(arena, arena->cache.purge.space.limit + 1, 1,
+						 GFP_KERNEL, 0));
 	while (count < 64 && (addr[count] = kt_pages(arena, 127, GFP_KERNEL)))
 		count++;
 	KUNIT_EXPECT_LT(test, count, 64);
-	KUNIT_EXPECT_GE(test, count, arena->limit / (128 * PAGE_SIZE));
-	KUNIT_EXPECT_LE(test, kt_stats(arena).reserved, arena->limit);
+	KUNIT_EXPECT_GE(test, count, arena->cache.purge.space.limit / (128 * PAGE_SIZE));
+	KUNIT_EXPECT_LE(test, kt_stats(arena).reserved, arena->cache.purge.space.limit);
 	KUNIT_EXPECT_NULL(test, kt_pages(arena, 127, GFP_ATOMIC));
 	while (count--)
 		vmap_free(addr[count]);
@@ -566,7 +569,7 @@ static void a_range_full_and_drained_again_and_again(struct kunit *test)
 	kt_settle(test, arena);
 	kt_expect_same(test, before, kt_picture(test, arena));
 	/* No more than a unit each and some ahead of need, however many rounds there were. */
-	KUNIT_EXPECT_LE(test, arena->spares.count, FILL_MOST + 512);
+	KUNIT_EXPECT_LE(test, arena->cache.purge.space.spares.count, FILL_MOST + 512);
 }
 
 /* Random sizes up to @largest pages until one fails, then single pages into what is left. */
@@ -595,7 +598,7 @@ static unsigned long fill_memory(struct vmap_arena *arena, void **got, unsigned 
 static unsigned long fill_and_drain(struct kunit *test, struct vmap_arena *arena,
 				    unsigned int largest, unsigned int rounds)
 {
-	unsigned long count, all = 0, most = arena->limit >> PAGE_SHIFT;
+	unsigned long count, all = 0, most = arena->cache.purge.space.limit >> PAGE_SHIFT;
 	void **got = kunit_kcalloc(test, most, sizeof(*got), GFP_KERNEL);
 	struct kt_picture *before;
 	struct rnd_state rnd;
@@ -607,8 +610,9 @@ static unsigned long fill_and_drain(struct kunit *test, struct vmap_arena *arena
 	while (rounds--) {
 		count = fill_memory(arena, got, most, largest, &rnd);
 		all += count;
-		KUNIT_EXPECT_EQ(test, kt_stats(arena).reserved, arena->limit);
-		KUNIT_EXPECT_LT(test, kt_stats(arena).largest_free, PAGE_SIZE + arena->guard);
+		KUNIT_EXPECT_EQ(test, kt_stats(arena).reserved, arena->cache.purge.space.limit);
+		KUNIT_EXPECT_LT(test, kt_stats(arena).largest_free,
+				PAGE_SIZE + arena->cache.purge.space.guard);
 		while (count)
 			vmap_free(got[--count]);
 		vmap_arena_purge(arena);
@@ -622,7 +626,7 @@ static void limit_to(struct kunit *test, struct vmap_arena *arena, unsigned int 
 {
 	if (spans * usual_span(arena) >> PAGE_SHIFT > 4 * FILL_MOST)
 		kunit_skip(test, "span_size is too large for this");
-	WRITE_ONCE(arena->limit, spans * usual_span(arena));
+	WRITE_ONCE(arena->cache.purge.space.limit, spans * usual_span(arena));
 }
 
 /*
@@ -638,10 +642,12 @@ static void memory_full_and_drained_again_and_again(struct kunit *test)
 	limit_to(test, arena, 1);
 	tenant = kt_pages(arena, (usual_span(arena) >> PAGE_SHIFT) - 64, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, tenant);
-	home = list_first_entry(&arena->spans, struct vmap_span, link)->start;
+	home = list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link)->start;
 	all = fill_and_drain(test, arena, 16, FILL_ROUNDS);
 	KUNIT_EXPECT_GT(test, all, 3 * FILL_ROUNDS);
-	KUNIT_EXPECT_EQ(test, home, list_first_entry(&arena->spans, struct vmap_span, link)->start);
+	KUNIT_EXPECT_EQ(
+		test, home,
+		list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link)->start);
 	vmap_free(tenant);
 }
 

@@ -139,12 +139,13 @@ static void interior_pointers_of_a_large_area(struct kunit *test)
 	void *before, *after, *small;
 	char *addr;
 
-	if (arena->reserved > 8UL << 20)
+	if (arena->cache.purge.space.reserved > 8UL << 20)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
 	/* All of the first span, and what keeps the second, and last, from being returned. */
-	WRITE_ONCE(arena->limit, arena->reserved);
-	before = kt_pages(arena, (arena->reserved >> PAGE_SHIFT) - 1, GFP_KERNEL);
-	WRITE_ONCE(arena->limit, arena->reserved + 3 * WINDOW_GRAIN);
+	WRITE_ONCE(arena->cache.purge.space.limit, arena->cache.purge.space.reserved);
+	before = kt_pages(arena, (arena->cache.purge.space.reserved >> PAGE_SHIFT) - 1, GFP_KERNEL);
+	WRITE_ONCE(arena->cache.purge.space.limit,
+		   arena->cache.purge.space.reserved + 3 * WINDOW_GRAIN);
 	addr = vmap_arena_alloc(arena, size, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
 	after = kt_pages(arena, 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, before);
@@ -248,7 +249,7 @@ static int look_up(void *data)
 
 static unsigned long spares(struct vmap_arena *arena)
 {
-	return data_race(arena->spares.count);
+	return data_race(arena->cache.purge.space.spares.count);
 }
 
 /* Free all areas and have the worker give extents back to the slab. */
@@ -256,10 +257,11 @@ static void free_until_trimmed(struct kunit *test, struct vmap_arena *arena, voi
 {
 	unsigned long before = spares(arena), i;
 
-	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
 	for (i = 0; i < AREAS_LOOKED_AT; i++)
 		vmap_free(addr[i]);
-	KUNIT_EXPECT_TRUE(test, kt_until(data_race(arena->purged) >= AREAS_LOOKED_AT - 2));
+	KUNIT_EXPECT_TRUE(test,
+			  kt_until(data_race(arena->cache.purge.purged) >= AREAS_LOOKED_AT - 2));
 	/* Each that was merged left an extent over. */
 	KUNIT_EXPECT_TRUE(test, kt_until(spares(arena) + 32 <= before + AREAS_LOOKED_AT));
 }
@@ -374,7 +376,9 @@ static void extent_free_in_nmi(const void *extent)
 	unsigned long flags;
 
 	enter_nmi(&flags);
-	vmap_extent_free(((struct vmap_extent *)extent)->arena, (struct vmap_extent *)extent);
+	struct vmap_extent *stale = (struct vmap_extent *)extent;
+
+	vmap_extent_free(container_of(vcache_of(stale->space), struct vmap_arena, cache), stale);
 	leave_nmi(flags);
 }
 

@@ -77,7 +77,8 @@ static struct file *open_file(struct kunit *test, const struct vmap_arena *arena
 	struct file *file;
 	char path[96];
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/vmap_arena/%s/%s", arena->name, name);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/vmap_arena/%s/%s",
+		 arena->cache.purge.space.name, name);
 	file = filp_open(path, O_RDONLY, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
 	return file;
@@ -98,10 +99,10 @@ static unsigned int walkers(struct vmap_arena *arena)
 	unsigned long flags;
 	unsigned int count = 0;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
-	list_for_each(link, &arena->walkers)
+	raw_spin_lock_irqsave(&arena->cache.purge.space.lock, flags);
+	list_for_each(link, &arena->cache.purge.space.walkers)
 		count++;
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	raw_spin_unlock_irqrestore(&arena->cache.purge.space.lock, flags);
 	return count;
 }
 
@@ -219,10 +220,10 @@ static struct vmap_arena *lazy_arena(struct kunit *test, unsigned int count)
 	void **addr = kunit_kcalloc(test, count, sizeof(*addr), GFP_KERNEL);
 	unsigned int i;
 
-	if (arena->limit)
+	if (arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	WRITE_ONCE(arena->threshold, 1UL << 40);
+	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	for (i = 0; i < count; i++) {
 		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
 		KUNIT_EXPECT_NOT_NULL(test, addr[i]);
@@ -243,11 +244,11 @@ static void a_free_pays_no_backlog(struct kunit *test)
 	before = kt_stats(arena);
 	KUNIT_EXPECT_GE(test, before.lazy, (BACKLOG - 100) * PAGE_SIZE);
 	/* Behind the back of those who set it, so that no worker purges yet. */
-	WRITE_ONCE(arena->threshold, PAGE_SIZE);
-	mutex_lock(&arena->deferred_lock);
+	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
+	mutex_lock(&arena->cache.purge.deferred_lock);
 	vmap_free(addr);
 	after = kt_stats(arena);
-	mutex_unlock(&arena->deferred_lock);
+	mutex_unlock(&arena->cache.purge.deferred_lock);
 	KUNIT_EXPECT_LE(test, after.throttle_waits - before.throttle_waits, THROTTLE_ROUNDS);
 	KUNIT_EXPECT_LE(test, after.purged - before.purged, THROTTLE_ROUNDS * THROTTLE_MERGE_FREE);
 	/* It has done its share, though, and the rest is left to the worker, not lost. */
@@ -266,7 +267,8 @@ static void a_lowered_threshold_is_acted_upon(struct kunit *test)
 
 	KUNIT_EXPECT_GE(test, kt_stats(arena).lazy, (BACKLOG - 100) * PAGE_SIZE);
 	snprintf(command, sizeof(command),
-		 "echo 65536 >/sys/kernel/debug/vmap_arena/%s/lazy_threshold", arena->name);
+		 "echo 65536 >/sys/kernel/debug/vmap_arena/%s/lazy_threshold",
+		 arena->cache.purge.space.name);
 	KUNIT_ASSERT_EQ(test, kt_shell(command), 0);
 	KUNIT_EXPECT_TRUE(test, kt_until(!kt_stats(arena).lazy));
 }
@@ -275,15 +277,16 @@ static void start_worker(void *data)
 {
 	struct vmap_arena *arena = data;
 
-	clear_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&arena->purge_work));
+	clear_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&arena->cache.purge.purge_work));
 }
 
 /* Until the test ends the purge worker does not run: it seems to be queued, and never starts. */
 static void stop_worker(struct kunit *test, struct vmap_arena *arena)
 {
 	do {
-		cancel_work_sync(&arena->purge_work);
-	} while (test_and_set_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&arena->purge_work)));
+		cancel_work_sync(&arena->cache.purge.purge_work);
+	} while (test_and_set_bit(WORK_STRUCT_PENDING_BIT,
+				  work_data_bits(&arena->cache.purge.purge_work)));
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, start_worker, arena), 0);
 }
 
@@ -318,7 +321,7 @@ static void what_is_deferred_is_bounded(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	get_pages_each(test, arena, addr, 2 * DEFERRED);
 	stop_worker(test, arena);
-	WRITE_ONCE(arena->threshold, threshold);
+	WRITE_ONCE(arena->cache.purge.threshold, threshold);
 	free_atomically(addr, DEFERRED);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, DEFERRED * PAGE_SIZE - 2 * threshold);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, kt_stats(arena).deferred * PAGE_SIZE);
@@ -343,7 +346,7 @@ static void allocations_help_too(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	get_pages_each(test, arena, addr, DEFERRED);
 	stop_worker(test, arena);
-	WRITE_ONCE(arena->threshold, threshold);
+	WRITE_ONCE(arena->cache.purge.threshold, threshold);
 	free_atomically(addr, DEFERRED);
 	get_pages_each(test, arena, addr, DEFERRED / 2);
 	KUNIT_EXPECT_LE(test, kt_stats(arena).pending, threshold);
@@ -356,19 +359,20 @@ static void allocations_help_too(struct kunit *test)
 static void deferred_room_is_found(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
-	unsigned long pages = arena->reserved / PAGE_SIZE - 1;
+	unsigned long pages = arena->cache.purge.space.reserved / PAGE_SIZE - 1;
 	void *addr;
 
-	if (arena->reserved <= UNMAP_BATCH / 2 || arena->reserved > BIG)
+	if (arena->cache.purge.space.reserved <= UNMAP_BATCH / 2 ||
+	    arena->cache.purge.space.reserved > BIG)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
-	WRITE_ONCE(arena->threshold, 1UL << 40);
-	WRITE_ONCE(arena->limit, arena->reserved);
+	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
+	WRITE_ONCE(arena->cache.purge.space.limit, arena->cache.purge.space.reserved);
 	addr = kt_pages(arena, pages, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	stop_worker(test, arena);
-	WRITE_ONCE(arena->threshold, 0);
+	WRITE_ONCE(arena->cache.purge.threshold, 0);
 	free_atomically(&addr, 1);
-	WRITE_ONCE(arena->threshold, 1UL << 40);
+	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, pages * PAGE_SIZE);
 	addr = kt_pages(arena, pages, GFP_KERNEL);
 	KUNIT_EXPECT_NOT_NULL(test, addr);
@@ -387,10 +391,11 @@ static void flushes_near_the_limit_are_few(struct kunit *test)
 	unsigned int i;
 	void *most;
 
-	if (arena->reserved / 8 / PAGE_SIZE < left || arena->reserved > BIG)
+	if (arena->cache.purge.space.reserved / 8 / PAGE_SIZE < left ||
+	    arena->cache.purge.space.reserved > BIG)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
-	WRITE_ONCE(arena->limit, arena->reserved);
-	most = kt_pages(arena, arena->reserved / PAGE_SIZE - left, GFP_KERNEL);
+	WRITE_ONCE(arena->cache.purge.space.limit, arena->cache.purge.space.reserved);
+	most = kt_pages(arena, arena->cache.purge.space.reserved / PAGE_SIZE - left, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, most);
 	start = jiffies;
 	flushes = kt_stats(arena).flushes;
@@ -495,7 +500,7 @@ static void big_frees_let_others_run(struct kunit *test)
 	unsigned long pages = BIG / PAGE_SIZE;
 	void *addr;
 
-	if (arena->limit)
+	if (arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
 	addr = kt_pages(arena, pages, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
@@ -509,7 +514,7 @@ static void helping_is_bounded(struct kunit *test)
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
 	void *addr[2];
 
-	if (arena->limit)
+	if (arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
 	addr[0] = kt_pages(arena, BIG / PAGE_SIZE, GFP_KERNEL);
 	addr[1] = kt_pages(arena, 1, GFP_KERNEL);
@@ -517,7 +522,7 @@ static void helping_is_bounded(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, addr[1]);
 	stop_worker(test, arena);
 	free_atomically(addr, 1);
-	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).pending, BIG + PAGE_SIZE);
 	put_probes(test);
 	expect_rests(test, vmap_free, addr[1], UNMAP_BATCH / PAGE_SIZE + 1);
@@ -530,13 +535,13 @@ static void helping_is_bounded(struct kunit *test)
 static void spans_go_together(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
-	unsigned long size = arena->reserved - PAGE_SIZE, spans;
+	unsigned long size = arena->cache.purge.space.reserved - PAGE_SIZE, spans;
 	void *addr[SPANS] = {};
 	unsigned int i;
 
-	if (arena->limit || arena->reserved > BIG)
+	if (arena->cache.purge.space.limit || arena->cache.purge.space.reserved > BIG)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M and no limit for this");
-	WRITE_ONCE(arena->threshold, 1UL << 40);
+	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	for (i = 0; i < SPANS; i++) {
 		addr[i] = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);
 		KUNIT_EXPECT_NOT_NULL(test, addr[i]);

@@ -40,9 +40,9 @@ static int stay_on_first(struct kunit *test)
 	return 0;
 }
 
-static struct arena_cpu *here(struct vmap_arena *arena)
+static struct vmap_cache_cpu *here(struct vmap_arena *arena)
 {
-	return raw_cpu_ptr(arena->cpu);
+	return raw_cpu_ptr(arena->cache.cpu);
 }
 
 /* Another CPU than the first; the test is skipped if there is none. */
@@ -337,7 +337,7 @@ static void what_is_kept_behind_the_last_tick_goes_back(struct kunit *test)
 	extent = vmap_extent_alloc(arena, 5, 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
 	KUNIT_ASSERT_EQ(test, kt_stats(arena).cached, 0);
-	cancel_delayed_work_sync(&arena->cache_work);
+	cancel_delayed_work_sync(&arena->cache.cache_work);
 	room = enter_full_cpu(arena, other);
 	vmap_extent_free(arena, extent);
 	leave_full_cpu(arena, room);
@@ -353,7 +353,7 @@ static unsigned long promised_here(struct vmap_arena *arena, unsigned int *count
 
 	*count = 0;
 	for (class = 1; class <= CACHE_CLASSES; class++) {
-		const struct magazine *magazine = here(arena)->magazine[class];
+		const struct vmap_magazine *magazine = here(arena)->magazine[class];
 
 		quanta += magazine ? magazine->capacity * class : 0;
 		*count += magazine && magazine->capacity;
@@ -589,8 +589,8 @@ static void cached_memory_is_found(struct kunit *test)
 
 	if (part > CACHE_CLASSES << PAGE_SHIFT)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
-	WRITE_ONCE(arena->limit, arena->reserved);
-	cache_areas(test, arena, (part - arena->guard) >> PAGE_SHIFT, 8);
+	WRITE_ONCE(arena->cache.purge.space.limit, arena->cache.purge.space.reserved);
+	cache_areas(test, arena, (part - arena->cache.purge.space.guard) >> PAGE_SHIFT, 8);
 	addr = vmap_arena_alloc(arena, 12 * part - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_EXPECT_NOT_NULL(test, addr);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 1);

@@ -116,7 +116,7 @@ static void in_a_softirq(struct errand *errand)
 struct context {
 	const char *name;
 	void (*enter)(struct errand *errand);
-	bool may_wait;
+	bool vctx_may_wait;
 };
 
 static const struct context contexts[] = {
@@ -230,10 +230,11 @@ static void alloc_without_room(struct kunit *test)
 	struct vmap_arena *arena = errand->arena;
 	void *all;
 
-	if (arena->reserved > 8UL << 20)
+	if (arena->cache.purge.space.reserved > 8UL << 20)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
-	WRITE_ONCE(arena->limit, arena->reserved);
-	all = vmap_arena_alloc(arena, arena->reserved - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
+	WRITE_ONCE(arena->cache.purge.space.limit, arena->cache.purge.space.reserved);
+	all = vmap_arena_alloc(arena, arena->cache.purge.space.reserved - PAGE_SIZE, 1, GFP_KERNEL,
+			       NUMA_NO_NODE);
 	KUNIT_ASSERT_NOT_NULL(test, all);
 	send(test, errand, alloc_all);
 	KUNIT_EXPECT_EQ(test, errand->failed, AREAS);
@@ -252,16 +253,16 @@ static void free_against_the_throttle(struct kunit *test)
 
 	alloc_all(errand);
 	expect_stamps(test, errand);
-	WRITE_ONCE(errand->arena->threshold, PAGE_SIZE);
-	if (context->may_wait) {
+	WRITE_ONCE(errand->arena->cache.purge.threshold, PAGE_SIZE);
+	if (context->vctx_may_wait) {
 		send(test, errand, free_all);
 		stats = kt_stats(errand->arena);
 		KUNIT_EXPECT_EQ(test, stats.deferred, 0);
 	} else {
-		mutex_lock(&errand->arena->purge_lock);
+		mutex_lock(&errand->arena->cache.purge.purge_lock);
 		send(test, errand, free_all);
 		stats = kt_stats(errand->arena);
-		mutex_unlock(&errand->arena->purge_lock);
+		mutex_unlock(&errand->arena->cache.purge.purge_lock);
 		KUNIT_EXPECT_GT(test, stats.deferred, AREAS / 2);
 		KUNIT_EXPECT_EQ(test, stats.throttle_waits, 0);
 	}
@@ -281,10 +282,10 @@ static bool still_mapped(struct kunit *test, struct errand *errand, unsigned lon
 	errand->addr[0] = kt_pages(errand->arena, pages, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, errand->addr[0]);
 	/* So that the worker cannot come before the look. */
-	mutex_lock(&errand->arena->deferred_lock);
+	mutex_lock(&errand->arena->cache.purge.deferred_lock);
 	send(test, errand, free_one);
 	mapped = !kt_faults(errand->addr[0]);
-	mutex_unlock(&errand->arena->deferred_lock);
+	mutex_unlock(&errand->arena->cache.purge.deferred_lock);
 	return mapped;
 }
 
@@ -295,12 +296,12 @@ static void free_a_big_area(struct kunit *test)
 	struct errand *errand = new_errand(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
 	unsigned long most = UNMAP_BATCH / PAGE_SIZE;
 
-	if (errand->arena->limit)
+	if (errand->arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
 	KUNIT_EXPECT_FALSE(test, still_mapped(test, errand, most));
 	KUNIT_EXPECT_EQ(test, kt_stats(errand->arena).deferred, 0);
-	KUNIT_EXPECT_EQ(test, still_mapped(test, errand, most + 1), !context->may_wait);
-	KUNIT_EXPECT_EQ(test, kt_stats(errand->arena).deferred, !context->may_wait);
+	KUNIT_EXPECT_EQ(test, still_mapped(test, errand, most + 1), !context->vctx_may_wait);
+	KUNIT_EXPECT_EQ(test, kt_stats(errand->arena).deferred, !context->vctx_may_wait);
 	kt_settle(test, errand->arena);
 	KUNIT_EXPECT_TRUE(test, kt_faults(errand->addr[0]));
 }
@@ -311,7 +312,7 @@ static void free_after_a_grace_period(struct kunit *test)
 
 	send(test, errand, alloc_all);
 	expect_stamps(test, errand);
-	WRITE_ONCE(errand->arena->threshold, PAGE_SIZE);
+	WRITE_ONCE(errand->arena->cache.purge.threshold, PAGE_SIZE);
 	send(test, errand, free_all_rcu);
 	expect_empty(test, errand);
 }

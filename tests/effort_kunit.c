@@ -53,13 +53,14 @@ static struct vmap_arena *bounded_arena(struct kunit *test)
 
 	if (span_pages(arena) > PTRS_PER_PTE)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
-	WRITE_ONCE(arena->limit, arena->reserved);
+	WRITE_ONCE(arena->cache.purge.space.limit, arena->cache.purge.space.reserved);
 	return arena;
 }
 
 static void *take_span(struct kunit *test, struct vmap_arena *arena, gfp_t gfp)
 {
-	void *addr = kt_pages(arena, PTRS_PER_PTE - (arena->guard >> PAGE_SHIFT), gfp);
+	void *addr =
+		kt_pages(arena, PTRS_PER_PTE - (arena->cache.purge.space.guard >> PAGE_SHIFT), gfp);
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	return addr;
@@ -85,11 +86,11 @@ static void what_must_not_fail_waits_for_room(struct kunit *test)
 static void idle_spans_make_way(struct kunit *test)
 {
 	struct vmap_arena *arena = bounded_arena(test);
-	unsigned long guard = arena->guard >> PAGE_SHIFT;
+	unsigned long guard = arena->cache.purge.space.guard >> PAGE_SHIFT;
 	void *addr[4];
 	unsigned int i;
 
-	WRITE_ONCE(arena->limit, 4 * arena->reserved);
+	WRITE_ONCE(arena->cache.purge.space.limit, 4 * arena->cache.purge.space.reserved);
 	for (i = 0; i < ARRAY_SIZE(addr); i++)
 		addr[i] = take_span(test, arena, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 4);
@@ -108,7 +109,7 @@ static void expect_refusal(struct kunit *test, const char *why, struct vmap_aren
 	void *got;
 
 	KUNIT_ASSERT_EQ(test, kt_log_begin(&log, "__GFP_NOFAIL refused"), 0);
-	if (arena->memory)
+	if (arena->cache.purge.space.memory)
 		got = vmap_arena_alloc(arena, size, align, gfp | __GFP_NOFAIL, NUMA_NO_NODE);
 	else
 		got = vmap_extent_alloc(arena, size, align, gfp | __GFP_NOFAIL);
@@ -118,14 +119,15 @@ static void expect_refusal(struct kunit *test, const char *why, struct vmap_aren
 	if (log.lines) {
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, "[vmap_kunit]"), "%s", log.last);
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, why), "%s", log.last);
-		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, arena->name), "%s", log.last);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(log.last, arena->cache.purge.space.name),
+					  "%s", log.last);
 	}
 }
 
 static void what_no_wait_would_help_is_refused(struct kunit *test)
 {
 	struct vmap_arena *arena = bounded_arena(test), *range = kt_range(test, 0, 1000, 1);
-	unsigned long limit = arena->limit;
+	unsigned long limit = arena->cache.purge.space.limit;
 	struct kt_log log;
 	void *all;
 
@@ -214,7 +216,7 @@ static void a_killed_task_does_not_import(struct kunit *test)
 	struct vmap_arena *arena = bounded_arena(test);
 	void *all = take_span(test, arena, GFP_KERNEL), *addr;
 
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	addr = ask_killed(test, arena, PTRS_PER_PTE, GFP_KERNEL, false);
 	KUNIT_EXPECT_NULL(test, addr);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).imports, 1);
@@ -237,7 +239,7 @@ static void a_killed_task_frees(struct kunit *test)
 		addr[i] = kt_pages(arena, 3, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, addr[i]);
 	}
-	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
 	kill_self();
 	for (i = 0; i < ARRAY_SIZE(addr); i++)
 		vmap_free(addr[i]);

@@ -22,7 +22,7 @@ static struct vmap_arena *exact_range(struct kunit *test, unsigned long start, u
 {
 	struct vmap_arena *arena = kt_range(test, start, end, quantum);
 
-	WRITE_ONCE(arena->caching, false);
+	WRITE_ONCE(arena->cache.caching, false);
 	return arena;
 }
 
@@ -80,7 +80,8 @@ static struct vmap_extent *expect_at(struct kunit *test, struct vmap_arena *aren
 	extent = vmap_extent_alloc_range(arena, size, align, lo, hi, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
 	KUNIT_EXPECT_EQ(test, vmap_extent_start(extent), want);
-	KUNIT_EXPECT_EQ(test, vmap_extent_size(extent), ALIGN(size, arena->quantum));
+	KUNIT_EXPECT_EQ(test, vmap_extent_size(extent),
+			ALIGN(size, arena->cache.purge.space.quantum));
 	return extent;
 }
 
@@ -94,7 +95,7 @@ static void each_fit_at_each_edge(struct kunit *test)
 	right = expect_at(test, arena, 10, 1, 190, 200, 190);
 	middle = expect_at(test, arena, 10, 1, 140, 200, 140);
 	full = expect_at(test, arena, 40, 1, 150, 190, 150);
-	fits = arena->tree.fits;
+	fits = arena->cache.purge.space.tree.fits;
 	KUNIT_EXPECT_EQ(test, fits[VMAP_FIT_LEFT], 1);
 	KUNIT_EXPECT_EQ(test, fits[VMAP_FIT_RIGHT], 1);
 	KUNIT_EXPECT_EQ(test, fits[VMAP_FIT_NO_EDGE], 1);

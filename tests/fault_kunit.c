@@ -243,7 +243,7 @@ static void allocating_what_must_not_fail(struct kunit *test)
 	vmap_free(addr);
 	base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_ASSERT_NOT_NULL(test, base);
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	attempt.size = PAGE_SIZE;
 	attempt.align = 4 * WINDOW_GRAIN;
 	each_fault(test, &attempt);
@@ -262,7 +262,7 @@ static void importing_a_span(struct kunit *test)
 	void *base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
 
 	KUNIT_ASSERT_NOT_NULL(test, base);
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	each_fault(test, &attempt);
 	vmap_free(base);
 }
@@ -304,7 +304,7 @@ static void a_span_mapped_in_part_waits_for_readers(struct kunit *test)
 
 	if (FAR_ALIGN >> PAGE_SHIFT > totalram_pages() / 4)
 		kunit_skip(test, "this takes a guest with more memory");
-	WRITE_ONCE(arena->limit, 0);
+	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	for (i = 0; i < 3; i++) {
 		KUNIT_ASSERT_EQ(test, sleeps_in_import(arena, all, &left), 0);
 		least = min(least, all - left);

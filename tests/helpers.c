@@ -309,7 +309,7 @@ static void show_areas(void)
 	pr_info("end of areas\n");
 }
 
-static void give_back(void)
+static void vspace_put(void)
 {
 	vmap_free(ours);
 	vfree(kernels);
@@ -344,7 +344,7 @@ static int __init helpers_init(void)
 	unsigned int i;
 
 	if (err) {
-		give_back();
+		vspace_put();
 		return err;
 	}
 	for (i = 0; i < ARRAY_SIZE(helpers); i++)
@@ -359,7 +359,7 @@ module_init(helpers_init);
 
 static void __exit helpers_exit(void)
 {
-	give_back();
+	vspace_put();
 }
 module_exit(helpers_exit);
 

@@ -97,7 +97,7 @@ static void ipi_exit(struct kunit *test)
 
 static void use(struct vmap_arena *arena, unsigned long size)
 {
-	if (arena->memory)
+	if (arena->cache.purge.space.memory)
 		vmap_free(kt_pages(arena, size, GFP_KERNEL));
 	else
 		vmap_extent_free(arena, vmap_extent_alloc(arena, size, 1, GFP_KERNEL));
@@ -110,15 +110,15 @@ static void want(struct kunit *test, struct vmap_arena *arena, unsigned long siz
 
 	for (i = 0; i < MANY_MISSES; i++)
 		use(arena, size);
-	KUNIT_ASSERT_GT(test, raw_cpu_ptr(arena->cpu)->magazine[size]->count, 0);
+	KUNIT_ASSERT_GT(test, raw_cpu_ptr(arena->cache.cpu)->magazine[size]->count, 0);
 }
 
 /* Do what is done every two seconds, here and now.  It is queued again by that, and cancelled. */
 static void tick(struct vmap_arena *arena)
 {
-	cancel_delayed_work_sync(&arena->cache_work);
-	arena->cache_work.work.func(&arena->cache_work.work);
-	cancel_delayed_work_sync(&arena->cache_work);
+	cancel_delayed_work_sync(&arena->cache.cache_work);
+	arena->cache.cache_work.work.func(&arena->cache.cache_work.work);
+	cancel_delayed_work_sync(&arena->cache.cache_work);
 }
 
 /* Use @size on @cpu before each tick; the ticks are on the first CPU. */
@@ -134,9 +134,10 @@ static void use_and_tick(struct vmap_arena *arena, unsigned long size, unsigned 
 	}
 }
 
-static struct magazine *magazine_on(struct vmap_arena *arena, unsigned int cpu, unsigned long size)
+static struct vmap_magazine *magazine_on(struct vmap_arena *arena, unsigned int cpu,
+					 unsigned long size)
 {
-	return per_cpu_ptr(arena->cpu, cpu)->magazine[size];
+	return per_cpu_ptr(arena->cache.cpu, cpu)->magazine[size];
 }
 
 /* All that takes magazines away: ticks, a purge, the lack of memory, a switch, the arena's end. */
@@ -157,7 +158,7 @@ static void only_the_first_cpu_is_asked(struct kunit *test, struct vmap_arena *a
 	KUNIT_EXPECT_EQ(test, kt_write("/proc/sys/vm/drop_caches", "2"), 0);
 	want(test, arena, 3);
 	snprintf(command, sizeof(command), "cd %s/%s && echo 0 >cache && echo 1 >cache",
-		 "/sys/kernel/debug/vmap_arena", arena->name);
+		 "/sys/kernel/debug/vmap_arena", arena->cache.purge.space.name);
 	KUNIT_EXPECT_EQ(test, kt_shell(command), 0);
 	want(test, arena, 3);
 	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(arena), 0);
@@ -217,7 +218,7 @@ static void only_what_is_not_used_goes(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_range(test, 0, 1000, 1);
 	unsigned int second = second_cpu();
-	const struct magazine *used;
+	const struct vmap_magazine *used;
 
 	stay_on(second);
 	want(test, arena, 5);

@@ -86,7 +86,8 @@ static void what_is_free_may_not_be_used(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, 0);
 	void *addr = alloc(test, arena, PAGE_SIZE, GFP_KERNEL);
-	struct vmap_span *span = list_first_entry(&arena->spans, struct vmap_span, link);
+	struct vmap_span *span =
+		list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link);
 	unsigned long size = span->end - span->start;
 
 	KUNIT_ASSERT_EQ(test, (unsigned long)addr, span->start);

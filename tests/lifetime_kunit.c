@@ -67,15 +67,15 @@ static void a_free_counts_when_it_is_done(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, first);
 	KUNIT_ASSERT_NOT_NULL(test, slow->addr);
 	init_completion(&slow->done);
-	WRITE_ONCE(arena->threshold, PAGE_SIZE);
-	mutex_lock(&arena->purge_lock);
+	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
+	mutex_lock(&arena->cache.purge.purge_lock);
 	vmap_free(first);
 	kthread_run(free_slowly, slow, "kunit-freer");
 	KUNIT_EXPECT_TRUE(test, await_throttled_free(arena));
 	areas = kt_stats(arena).areas;
 	if (areas)
 		err = vmap_arena_destroy(arena);
-	mutex_unlock(&arena->purge_lock);
+	mutex_unlock(&arena->cache.purge.purge_lock);
 	wait_for_completion(&slow->done);
 	KUNIT_EXPECT_EQ(test, areas, 1);
 	KUNIT_EXPECT_EQ(test, err, -EBUSY);
@@ -314,7 +314,7 @@ static void fight(struct kunit *test, struct duel *duel, bool look)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, duel->arena);
 	KUNIT_EXPECT_TRUE(test, fill_arena(duel));
 	if (kind->throttled)
-		WRITE_ONCE(duel->arena->threshold, PAGE_SIZE);
+		WRITE_ONCE(duel->arena->cache.purge.threshold, PAGE_SIZE);
 	/* Pairs with free_in_turn(), which sees what is held. */
 	smp_store_release(&duel->turn, FREER);
 	KUNIT_EXPECT_EQ(test, destroy_soon(duel->arena, look), 0);

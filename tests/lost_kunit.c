@@ -75,9 +75,9 @@ static struct loss *new_loss(struct kunit *test, unsigned int flags)
 	/* What is kept for reuse is kept by this CPU. */
 	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
 	loss->arena = kt_memory(test, flags);
-	if (loss->arena->reserved > 8UL << 20)
+	if (loss->arena->cache.purge.space.reserved > 8UL << 20)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
-	span = list_first_entry(&loss->arena->spans, struct vmap_span, link);
+	span = list_first_entry(&loss->arena->cache.purge.space.spans, struct vmap_span, link);
 	loss->start = span->start;
 	loss->end = span->end;
 	for (i = 0; i < 16; i++)
@@ -156,7 +156,7 @@ static void expect_verdict(struct kunit *test, const struct vmap_arena *arena)
 	char command[128];
 
 	snprintf(command, sizeof(command), "grep -q '1 spans were lost' %s/%s/verify",
-		 "/sys/kernel/debug/vmap_arena", arena->name);
+		 "/sys/kernel/debug/vmap_arena", arena->cache.purge.space.name);
 	KUNIT_EXPECT_EQ(test, kt_shell(command), 0);
 }
 

@@ -24,8 +24,8 @@ static void note_tile(struct kt_picture *picture, const struct vmap_extent *tile
 {
 	note(picture, "a tile begins", tile->start - picture->home);
 	note(picture, "its size", vmap_extent_size(tile));
-	note(picture, "it is free", extent_is_free(tile));
-	if (!extent_is_free(tile)) {
+	note(picture, "it is free", vext_is_free(tile));
+	if (!vext_is_free(tile)) {
 		note(picture, "its state", tile->state);
 		note(picture, "its flags", tile->flags);
 	}
@@ -34,8 +34,8 @@ static void note_tile(struct kt_picture *picture, const struct vmap_extent *tile
 /* A page that is mapped, or noted as where an area begins. */
 static void note_page(struct kt_picture *picture, const struct vmap_span *span, unsigned long addr)
 {
-	pte_t pte = ptep_get(window_pte(span->window, addr));
-	const struct vmap_extent *owner = *span_slot(span, addr);
+	pte_t pte = ptep_get(vwin_pte(span->window, addr));
+	const struct vmap_extent *owner = *vspan_slot(span, addr);
 
 	if (!pte_none(pte)) {
 		picture->mapped = picture->mapped * 31 + addr - picture->home;
@@ -54,7 +54,7 @@ static void note_span(struct kt_picture *picture, const struct vmap_span *span)
 
 	note(picture, "a span begins", span->start - picture->home);
 	note(picture, "it ends", span->end - picture->home);
-	for (tile = span->edge.next; tile != &span->edge; tile = tile->next)
+	for (tile = span->marker.next; tile != &span->marker; tile = tile->next)
 		note_tile(picture, tile);
 	for (addr = span->start; span->window && addr < span->end; addr += PAGE_SIZE)
 		note_page(picture, span, addr);
@@ -64,29 +64,30 @@ static void note_tree(struct kt_picture *picture, const struct vmap_arena *arena
 {
 	const struct vmap_extent *extent;
 
-	for (extent = free_tree_first(&arena->tree); extent; extent = free_tree_after(extent)) {
+	for (extent = free_tree_first(&arena->cache.purge.space.tree); extent;
+	     extent = free_tree_after(extent)) {
 		note(picture, "in the tree", extent->start - picture->home);
 		note(picture, "the longest below it", extent->max);
 	}
-	note(picture, "free extents", arena->tree.count);
-	note(picture, "free units", arena->tree.units);
+	note(picture, "free extents", arena->cache.purge.space.tree.count);
+	note(picture, "free units", arena->cache.purge.space.tree.units);
 }
 
 static void note_counters(struct kt_picture *picture, const struct vmap_arena *arena)
 {
 	unsigned int class;
 
-	note(picture, "spans", arena->nr_spans);
-	note(picture, "reserved", arena->reserved);
-	note(picture, "idle", arena->idle_units);
-	note(picture, "lazy", atomic_long_read(&arena->lazy_units));
-	note(picture, "none waits for a flush", llist_empty(&arena->lazy_list));
-	note(picture, "none waits to be merged", !arena->flushed);
-	note(picture, "deferred", atomic_long_read(&arena->deferred_units));
-	note(picture, "in the depot", arena->depot_quanta);
+	note(picture, "spans", arena->cache.purge.space.nr_spans);
+	note(picture, "reserved", arena->cache.purge.space.reserved);
+	note(picture, "idle", arena->cache.purge.space.idle_units);
+	note(picture, "lazy", atomic_long_read(&arena->cache.purge.lazy_units));
+	note(picture, "none waits for a flush", llist_empty(&arena->cache.purge.lazy_list));
+	note(picture, "none waits to be merged", !arena->cache.purge.flushed);
+	note(picture, "deferred", atomic_long_read(&arena->cache.purge.deferred_units));
+	note(picture, "in the depot", arena->cache.depot_quanta);
 	for (class = 1; class <= CACHE_CLASSES; class++)
-		if (arena->depot[class].count)
-			note(picture, "in the depot of a size", arena->depot[class].count);
+		if (arena->cache.depot[class].count)
+			note(picture, "in the depot of a size", arena->cache.depot[class].count);
 }
 
 /* How many allocations there are, and in magazines: of all CPUs together, since tasks move. */
@@ -113,13 +114,14 @@ struct kt_picture *kt_picture(struct kunit *test, struct vmap_arena *arena)
 	unsigned long flags;
 
 	KUNIT_ASSERT_NOT_NULL(test, picture);
-	raw_spin_lock_irqsave(&arena->lock, flags);
-	picture->home = list_first_entry(&arena->spans, struct vmap_span, link)->start;
-	list_for_each_entry(span, &arena->spans, link)
+	raw_spin_lock_irqsave(&arena->cache.purge.space.lock, flags);
+	picture->home =
+		list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link)->start;
+	list_for_each_entry(span, &arena->cache.purge.space.spans, link)
 		note_span(picture, span);
 	note_tree(picture, arena);
 	note_counters(picture, arena);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	raw_spin_unlock_irqrestore(&arena->cache.purge.space.lock, flags);
 	note_cpus(picture, arena);
 	note(picture, "what is mapped, and where", picture->mapped);
 	KUNIT_ASSERT_LE_MSG(test, picture->count, KT_FACTS, "too much for a picture");

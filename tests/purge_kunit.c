@@ -77,7 +77,7 @@ static void the_threshold_asks_for_a_purge(struct kunit *test)
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
 	unsigned int i;
 
-	WRITE_ONCE(arena->threshold, SMALL_THRESHOLD);
+	WRITE_ONCE(arena->cache.purge.threshold, SMALL_THRESHOLD);
 	for (i = 0; i < 8; i++) {
 		vmap_free(kt_pages(arena, 1, GFP_KERNEL));
 		KUNIT_EXPECT_EQ(test, kt_stats(arena).flushes, 0);
@@ -95,7 +95,7 @@ static void lazy_room_is_found(struct kunit *test)
 	unsigned int i;
 
 	/* So that nothing but the lack of room asks for a purge. */
-	WRITE_ONCE(arena->threshold, 1UL << 40);
+	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	vmap_free(vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE));
 	for (i = 0; i < 20; i++) {
 		void *addr = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);
@@ -114,13 +114,13 @@ static bool flush_backlog(struct kunit *test, struct vmap_arena *arena, unsigned
 	unsigned long end = jiffies + KT_PATIENCE, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	WRITE_ONCE(arena->threshold, 1UL << 40);
+	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	for (i = 0; i < count; i++)
 		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
 	for (i = 0; i < count - 1; i++)
 		vmap_free(addr[i]);
 	/* Above the threshold, so that the next free asks for a flush; below the limit. */
-	WRITE_ONCE(arena->threshold, (count << PAGE_SHIFT) / 3 * 2);
+	WRITE_ONCE(arena->cache.purge.threshold, (count << PAGE_SHIFT) / 3 * 2);
 	vmap_free(addr[i]);
 	while (!kt_stats(arena).flushes && time_before(jiffies, end))
 		cond_resched();
@@ -133,12 +133,12 @@ static unsigned long merged_during(struct vmap_arena *arena, bool alloc, void **
 	unsigned long before;
 
 	preempt_disable();
-	before = READ_ONCE(arena->purged);
+	before = READ_ONCE(arena->cache.purge.purged);
 	if (alloc)
 		*addr = kt_pages(arena, 1, GFP_ATOMIC);
 	else
 		vmap_free(*addr);
-	before = READ_ONCE(arena->purged) - before;
+	before = READ_ONCE(arena->cache.purge.purged) - before;
 	preempt_enable();
 	return before;
 }
@@ -154,7 +154,7 @@ static void no_call_pays_for_a_backlog(struct kunit *test)
 	unsigned int calls;
 	void *addr;
 
-	if (arena->limit)
+	if (arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
 	KUNIT_ASSERT_TRUE(test, flush_backlog(test, arena, BACKLOG));
 	for (calls = 0; calls < 10 && kt_stats(arena).lazy > enough; calls++) {
@@ -231,7 +231,7 @@ static void lazy_is_bounded(struct kunit *test)
 	unsigned long limit, worst;
 
 	KUNIT_ASSERT_NOT_NULL(test, flood);
-	WRITE_ONCE(arena->threshold, SMALL_THRESHOLD);
+	WRITE_ONCE(arena->cache.purge.threshold, SMALL_THRESHOLD);
 	flood->arena = arena;
 	start_flood(test, flood);
 	worst = worst_lazy(arena);

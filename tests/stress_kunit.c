@@ -173,7 +173,7 @@ static void crowd_with(struct kunit *test, unsigned int flags, unsigned long thr
 	init_completion(&crowd->done);
 	crowd->arena = kt_memory(test, flags);
 	crowd->range = kt_range(test, 0, UNITS, 1);
-	WRITE_ONCE(crowd->arena->threshold, threshold);
+	WRITE_ONCE(crowd->arena->cache.purge.threshold, threshold);
 	kunit_info(test, "seed=%lu loops=%u", kt_seed, kt_loops);
 	run_crowd(test, crowd);
 	kt_settle(test, crowd->arena);

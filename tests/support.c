@@ -90,12 +90,12 @@ static const char *check_ring(const struct vmap_span *span, unsigned long *free)
 {
 	const struct vmap_extent *tile;
 
-	for (tile = span->edge.next; tile != &span->edge; tile = tile->next) {
+	for (tile = span->marker.next; tile != &span->marker; tile = tile->next) {
 		const char *wrong = free_tree_check_tile(tile);
 
 		if (wrong)
 			return wrong;
-		*free += extent_is_free(tile) ? tile->size : 0;
+		*free += vext_is_free(tile) ? tile->size : 0;
 	}
 	return NULL;
 }
@@ -105,7 +105,7 @@ static const char *check_spans(const struct vmap_arena *arena)
 	unsigned long reserved = 0, free = 0, count = 0;
 	const struct vmap_span *span;
 
-	list_for_each_entry(span, &arena->spans, link) {
+	list_for_each_entry(span, &arena->cache.purge.space.spans, link) {
 		const char *wrong = check_ring(span, &free);
 
 		if (wrong)
@@ -113,11 +113,12 @@ static const char *check_spans(const struct vmap_arena *arena)
 		reserved += span->end - span->start;
 		count++;
 	}
-	if (reserved != arena->reserved || count != arena->nr_spans)
+	if (reserved != arena->cache.purge.space.reserved ||
+	    count != arena->cache.purge.space.nr_spans)
 		return "the arena miscounts its spans";
-	if (free != arena->tree.units)
+	if (free != arena->cache.purge.space.tree.units)
 		return "the rings and the tree hold different free extents";
-	return free_tree_check(&arena->tree);
+	return free_tree_check(&arena->cache.purge.space.tree);
 }
 
 /* Do the invariants hold at this moment? */
@@ -126,9 +127,9 @@ void kt_verify(struct kunit *test, struct vmap_arena *arena)
 	const char *wrong;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
+	raw_spin_lock_irqsave(&arena->cache.purge.space.lock, flags);
 	wrong = check_spans(arena);
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+	raw_spin_unlock_irqrestore(&arena->cache.purge.space.lock, flags);
 	if (wrong)
 		KUNIT_FAIL(test, "%s", wrong);
 }
@@ -205,11 +206,11 @@ struct vmap_extent *kt_extent(struct vmap_arena *arena, const void *addr)
 	struct vmap_span *span;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->lock, flags);
-	list_for_each_entry(span, &arena->spans, link)
+	raw_spin_lock_irqsave(&arena->cache.purge.space.lock, flags);
+	list_for_each_entry(span, &arena->cache.purge.space.spans, link)
 		if ((unsigned long)addr - span->start < span->end - span->start)
-			extent = READ_ONCE(*span_slot(span, (unsigned long)addr));
-	raw_spin_unlock_irqrestore(&arena->lock, flags);
+			extent = READ_ONCE(*vspan_slot(span, (unsigned long)addr));
+	raw_spin_unlock_irqrestore(&arena->cache.purge.space.lock, flags);
 	return extent;
 }
 

@@ -214,7 +214,7 @@ static void play_among(struct kunit *test, struct vmap_arena *arena, unsigned lo
 			break;
 		take_others(arena, other, others);
 		/* What somebody else refers to would not go into the cache. */
-		if (!arena->caching)
+		if (!arena->cache.caching)
 			keep_pages(hot, addr);
 		number_pages(addr, pages, round);
 		announce(hot, addr, round);
@@ -269,7 +269,7 @@ static void purged_by_the_worker(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
 
-	WRITE_ONCE(arena->threshold, PAGE_SIZE);
+	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
 	play(test, arena, 4, 0);
 }
 

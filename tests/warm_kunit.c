@@ -54,7 +54,7 @@ static void want_areas(struct kunit *test, struct vmap_arena *arena)
 /* Fill this CPU's magazine, but not the depot. */
 static void fill_magazine(struct kunit *test, struct vmap_arena *arena)
 {
-	const struct magazine *magazine = raw_cpu_ptr(arena->cpu)->magazine[PAGES];
+	const struct vmap_magazine *magazine = raw_cpu_ptr(arena->cache.cpu)->magazine[PAGES];
 	void *addr[MANY_MISSES * 4];
 	unsigned int i, count = magazine->capacity;
 
@@ -108,7 +108,8 @@ static void expect_kept(struct kunit *test, struct vmap_arena *arena, void *addr
 	unsigned long before = cached(arena);
 
 	free_by(addr, road);
-	KUNIT_EXPECT_EQ_MSG(test, cached(arena), before + (PAGES << PAGE_SHIFT) + arena->guard,
+	KUNIT_EXPECT_EQ_MSG(test, cached(arena),
+			    before + (PAGES << PAGE_SHIFT) + arena->cache.purge.space.guard,
 			    "road %u", road);
 }
 
@@ -117,9 +118,9 @@ static pte_t *entry_of(struct kunit *test, struct vmap_arena *arena, const void 
 	unsigned long at = (unsigned long)addr;
 	struct vmap_span *span;
 
-	list_for_each_entry(span, &arena->spans, link)
+	list_for_each_entry(span, &arena->cache.purge.space.spans, link)
 		if (at >= span->start && at < span->end)
-			return window_pte(span->window, at);
+			return vwin_pte(span->window, at);
 	KUNIT_FAIL(test, "no span of this arena has the address");
 	kunit_skip(test, "there is nothing to look at");
 }
@@ -271,10 +272,10 @@ static unsigned int fill_arena(struct kunit *test, struct vmap_arena *arena, voi
 
 	for (count = 0; count < MOST_OTHERS; count++) {
 		size = kt_stats(arena).largest_free;
-		if (size < (PAGES << PAGE_SHIFT) + arena->guard)
+		if (size < (PAGES << PAGE_SHIFT) + arena->cache.purge.space.guard)
 			break;
-		other[count] = vmap_arena_alloc(arena, size - arena->guard, PAGE_SIZE, GFP_KERNEL,
-						NUMA_NO_NODE);
+		other[count] = vmap_arena_alloc(arena, size - arena->cache.purge.space.guard,
+						PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
 		KUNIT_ASSERT_NOT_NULL(test, other[count]);
 	}
 	return count;
@@ -293,12 +294,12 @@ static void *area_across_tables(struct kunit *test, struct vmap_arena *arena, vo
 
 	addr = vmap_arena_alloc(arena, large + PAGES * PAGE_SIZE, PAGE_SIZE, GFP_KERNEL,
 				NUMA_NO_NODE);
-	flush_delayed_work(&arena->span_work);
-	WRITE_ONCE(arena->limit, arena->reserved);
+	flush_delayed_work(&arena->cache.purge.space.span_work);
+	WRITE_ONCE(arena->cache.purge.space.limit, arena->cache.purge.space.reserved);
 	*others = fill_arena(test, arena, other);
 	vmap_free(addr);
-	other[*others] = vmap_arena_alloc(arena, large - PAGE_SIZE - arena->guard, PAGE_SIZE,
-					  GFP_KERNEL, NUMA_NO_NODE);
+	other[*others] = vmap_arena_alloc(arena, large - PAGE_SIZE - arena->cache.purge.space.guard,
+					  PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_ASSERT_PTR_EQ(test, other[*others], addr);
 	++*others;
 	addr = kt_pages(arena, PAGES, GFP_KERNEL);

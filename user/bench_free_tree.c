@@ -37,7 +37,7 @@ struct meter {
 struct bench {
 	struct free_tree tree;
 	struct vmap_extent edge;
-	struct extent_pool spares;
+	struct vmap_extent_pool spares;
 	struct vmap_extent *store;
 	struct vmap_extent **live;
 	unsigned long nr_live;
@@ -134,9 +134,9 @@ static void bench_init(struct bench *bench, unsigned long n)
 		exit(1);
 	}
 	for (i = 0; i < extents; i++)
-		extent_pool_push(&bench->spares, &bench->store[i]);
+		vext_pool_push(&bench->spares, &bench->store[i]);
 	free_tree_init(&bench->tree, 1);
-	free_tree_open(&bench->tree, &bench->edge, extent_pool_pop(&bench->spares), 0,
+	free_tree_open(&bench->tree, &bench->marker, vext_pool_pop(&bench->spares), 0,
 		       (n + BATCH) * 4 * LARGEST_SIZE);
 	while (bench->nr_live < n)
 		bench->live[bench->nr_live++] = take(bench, 1 + draw(bench, LARGEST_SIZE));

@@ -178,7 +178,7 @@ static void note(const struct vmap_extent *extent, bool hold)
 {
 	unsigned long unit;
 
-	for (unit = extent->start; unit < extent_end(extent); unit++)
+	for (unit = extent->start; unit < vext_end(extent); unit++)
 		expect(__atomic_exchange_n(&held[unit], hold, __ATOMIC_RELAXED) != hold,
 		       "a unit was handed out twice, or freed twice");
 }

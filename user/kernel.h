@@ -94,6 +94,11 @@ struct this_cpu {
 extern __thread struct this_cpu this_cpu;
 
 #define at_offset(pointer, offset)	((typeof(pointer))((char *)(pointer) + (offset)))
+/* Of what a play allocates for each CPU; playground.c. */
+void *play_percpu(size_t size);
+#define alloc_percpu(type)		((type *)play_percpu(sizeof(type)))
+#define free_percpu(memory)		((void)(memory))
+
 #define this_cpu_ptr(pointer)		at_offset(pointer, this_cpu.offset)
 #define per_cpu_ptr(pointer, cpu)	at_offset(pointer, (cpu) * PERCPU_SIZE)
 #define __this_cpu_read(slot)		(*this_cpu_ptr(&(slot)))
@@ -278,9 +283,9 @@ typedef unsigned long pte_t;
 /* Of the architecture, and of what a page is like, there is nothing here. */
 #define ARCH_ARCH_H
 #define FRESH_H
-#define arch_read_or_zero(addr)	(*(addr))
+#define vwin_arch_read_or_zero(addr)	(*(addr))
 struct vmap_window;
-bool window_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count);
+bool vwin_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count);
 
 void clear_page(void *page);
 void __free_page(struct page *page);

@@ -11,21 +11,28 @@
 #include "playground.h"
 
 __thread struct this_cpu this_cpu;
-struct vmap_arena *default_arena;
-struct workqueue_struct *arena_wq;
-struct kmem_cache *extent_slab;
-struct list_head arena_list;
-struct mutex arena_list_lock;
+struct workqueue_struct *vspace_wq;
+struct kmem_cache *vspace_extent_slab;
+unsigned long vspan_size;
 
 static char percpu[PLAYERS][PERCPU_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static size_t percpu_used;
 static struct vmap_extent edge;
 
-bool span_note_idle(struct vmap_arena *of, struct vmap_extent *whole)
+void *play_percpu(size_t size)
+{
+	void *memory = percpu[0] + percpu_used;
+
+	percpu_used += ALIGN(size, sizeof(long));
+	return percpu_used <= PERCPU_SIZE ? memory : NULL;
+}
+
+bool vspan_note_idle(struct vmap_space *of, struct vmap_extent *whole)
 {
 	return false;
 }
 
-void span_note_used(struct vmap_arena *of, struct vmap_extent *whole)
+void vspan_note_used(struct vmap_space *of, struct vmap_extent *whole)
 {
 }
 
@@ -45,34 +52,39 @@ void play_each_cpu(bool (*asked)(int cpu, void *argument), void (*function)(void
 
 void play_open(struct vmap_arena *arena, unsigned long end, bool cached)
 {
-	cache_set_limits(PLAY_CACHE_LIMIT, PLAY_CACHE_LIMIT);
+	struct vmap_space *space = &arena->cache.purge.space;
+
+	vcache_set_limits(PLAY_CACHE_LIMIT, PLAY_CACHE_LIMIT);
 	memset(arena, 0, sizeof(*arena));
 	memset(percpu, 0, sizeof(percpu));
-	arena->quantum = 1;
-	arena->cpu = (struct arena_cpu *)percpu;
-	raw_spin_lock_init(&arena->lock);
-	INIT_LIST_HEAD(&arena->walkers);
-	INIT_WORK(&arena->stock_work, arena_stock_work);
-	cache_init(arena);
-	cache_switch(arena, cached);
-	free_tree_init(&arena->tree, 1);
-	free_tree_open(&arena->tree, &edge, kmem_cache_alloc(extent_slab, GFP_KERNEL), 0, end);
+	percpu_used = 0;
+	space->quantum = 1;
+	space->calls = alloc_percpu(struct vmap_calls);
+	raw_spin_lock_init(&space->lock);
+	INIT_LIST_HEAD(&space->walkers);
+	INIT_WORK(&space->stock_work, vspace_stock_work);
+	vcache_init(&arena->cache);
+	vcache_switch(&arena->cache, cached);
+	free_tree_init(&space->tree, 1);
+	free_tree_open(&space->tree, &edge, kmem_cache_alloc(vspace_extent_slab, GFP_KERNEL), 0,
+		       end);
 }
 
 const char *play_close(struct vmap_arena *arena, unsigned long end)
 {
+	struct vmap_space *space = &arena->cache.purge.space;
 	struct vmap_extent *whole;
 	const char *wrong;
 
-	cache_switch(arena, false);
-	wrong = free_tree_check(&arena->tree);
-	if (!wrong && (arena->tree.count != 1 || arena->tree.units != end))
+	vcache_switch(&arena->cache, false);
+	wrong = free_tree_check(&space->tree);
+	if (!wrong && (space->tree.count != 1 || space->tree.units != end))
 		wrong = "something did not come back";
 	if (wrong)
 		return wrong;
-	whole = free_tree_first(&arena->tree);
-	free_tree_close(&arena->tree, whole);
-	kmem_cache_free(extent_slab, whole);
-	arena_trim_spares(arena, 0, ULONG_MAX);
+	whole = free_tree_first(&space->tree);
+	free_tree_close(&space->tree, whole);
+	kmem_cache_free(vspace_extent_slab, whole);
+	vspace_trim_spares(space, 0, ULONG_MAX);
 	return NULL;
 }

@@ -5,7 +5,7 @@
 #ifndef PLAYGROUND_H
 #define PLAYGROUND_H
 
-#include "../take.h"
+#include "../arena.h"
 #include "../cache.h"
 
 /* The extents that a CPU, and the depot, may keep. */

@@ -284,7 +284,7 @@ static const char *test_ranges(void)
 static const char *test_whole_space(void)
 {
 	struct vmap_extent edge, extents[3], *tile, *merged;
-	struct extent_pool pool = { 0 };
+	struct vmap_extent_pool pool = { 0 };
 	struct free_tree tree;
 	struct free_search search = { .size = MIDDLE, .align = MIDDLE, .lo = 1, .hi = TOP };
 	struct free_search most = { .size = TOP, .align = 1, .hi = TOP };
@@ -296,8 +296,8 @@ static const char *test_whole_space(void)
 	search = (struct free_search){ .size = MIDDLE - 1, .align = MIDDLE, .lo = 1, .hi = TOP };
 	if (free_tree_find(&tree, &search) != FREE_FOUND || search.start != MIDDLE)
 		return "2^63 - 1 units at 2^63 fit exactly";
-	extent_pool_push(&pool, &extents[1]);
-	extent_pool_push(&pool, &extents[2]);
+	vext_pool_push(&pool, &extents[1]);
+	vext_pool_push(&pool, &extents[2]);
 	tile = free_tree_cut(&tree, &search, &pool);
 	if (free_tree_check(&tree) || tree.fits[VMAP_FIT_RIGHT] != 1)
 		return "they are the right edge of the space";

@@ -67,9 +67,9 @@ static void add_area(struct vmap_span *span, struct vmap_extent *extent, unsigne
 	unsigned long at = ALIGN(start + 1, WINDOW_GRAIN);
 
 	*extent = (struct vmap_extent){ .start = start, .size = end - start, .state = VMAP_BUSY };
-	*span_slot(span, start) = extent;
+	*vspan_slot(span, start) = extent;
 	for (; at < end; at += WINDOW_GRAIN)
-		*span_behind(span, at) = (at - start) >> PAGE_SHIFT;
+		*vspan_behind(span, at) = (at - start) >> PAGE_SHIFT;
 }
 
 /* Where look-ups are worst, or else: the ends of the span, and of its grains. */
@@ -84,7 +84,7 @@ static const char *look_up(struct vmap_span *span, const struct vmap_extent *exp
 	for (grain = span->start + WINDOW_GRAIN; grain <= span->end; grain += WINDOW_GRAIN) {
 		for (i = 0; i < ARRAY_SIZE(back); i++) {
 			before = steps;
-			if (area_covering(span, grain - back[i]) != expected)
+			if (vbad_covering(span, grain - back[i]) != expected)
 				return "another area was found";
 			*most = max(*most, steps - before);
 		}

@@ -27,7 +27,7 @@
 /* More misses than make a magazine worth it. */
 #define MISSES		16
 
-struct vmap_span *span_front[SPAN_FRONT_SIZE];
+struct vmap_span *vspan_front[SPAN_FRONT_SIZE];
 
 static struct vmap_arena arena;
 static struct vmap_span span;
@@ -51,7 +51,8 @@ static unsigned long frees(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += per_cpu_ptr(arena.cpu, cpu)->stored + per_cpu_ptr(arena.cpu, cpu)->frees;
+		sum += per_cpu_ptr(arena.cache.cpu, cpu)->stored +
+		       per_cpu_ptr(arena.cache.purge.space.calls, cpu)->frees;
 	return sum;
 }
 
@@ -76,16 +77,11 @@ void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(v
 	play_each_cpu(asked, function, argument);
 }
 
-bool span_is_low(const struct vmap_arena *of)
-{
-	return false;
-}
-
-void span_keep_reserve(struct vmap_arena *of, gfp_t gfp)
+void vtake_keep_reserve(struct vmap_cache *of, gfp_t gfp)
 {
 }
 
-struct vmap_span *span_look_up(unsigned long addr)
+struct vmap_span *vspan_look_up(unsigned long addr)
 {
 	return &span;
 }
@@ -102,14 +98,15 @@ struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order)
 	return NULL;
 }
 
-void window_map(struct vmap_window *window, unsigned long addr, struct page **pages,
-		unsigned int count, pgprot_t prot)
+void vwin_map(struct vmap_window *window, unsigned long addr, struct page **pages,
+	      unsigned int count, pgprot_t prot)
 {
 }
 
-void purge_defer(struct vmap_arena *of, struct vmap_extent *extent)
+unsigned long vpurge_free(struct vmap_purge *of, struct vmap_extent *extent)
 {
 	free(extent);
+	return 0;
 }
 
 static void raw(bool on)
@@ -138,7 +135,7 @@ static void pairs(unsigned int count, unsigned long size)
 
 static bool has_magazine(unsigned int class)
 {
-	return this_cpu_ptr(arena.cpu)->magazine[class]->capacity;
+	return this_cpu_ptr(arena.cache.cpu)->magazine[class]->capacity;
 }
 
 static const char *test_demand(void)
@@ -234,11 +231,11 @@ static const char *test_drain_a_batch(void)
 		vmap_extent_free(&arena, extent[i]);
 	raw(true);
 	for (got = 0; got < MANY; got++) {
-		before = arena.depot_quanta;
+		before = arena.cache.depot_quanta;
 		extent[got] = vmap_extent_alloc_range(&arena, CACHED, 1, 0, space, GFP_NOWAIT);
 		if (IS_ERR(extent[got]))
 			break;
-		most = max(most, before - arena.depot_quanta);
+		most = max(most, before - arena.cache.depot_quanta);
 	}
 	raw(false);
 	for (i = 0; i < got; i++)
@@ -282,7 +279,7 @@ static const char *test_memory(void)
 
 	play_open(&arena, SPACE, true);
 	pairs(1, 3);
-	arena.memory = true;
+	arena.cache.purge.space.memory = true;
 	raw(true);
 	addr = vmap_arena_alloc(&arena, 1, 1, GFP_ATOMIC, NUMA_NO_NODE);
 	if (calls)
@@ -290,7 +287,7 @@ static const char *test_memory(void)
 	else if (addr)
 		wrong = "an address was given out";
 	raw(false);
-	arena.memory = false;
+	arena.cache.purge.space.memory = false;
 	return what_is_wrong(SPACE, wrong);
 }
 

@@ -34,7 +34,7 @@ void __sanitizer_cov_trace_pc(void)
 struct bed {
 	struct free_tree tree;
 	struct vmap_extent edge;
-	struct extent_pool spares;
+	struct vmap_extent_pool spares;
 	struct vmap_extent *store;
 	struct vmap_extent **busy;
 	unsigned long nr_busy;
@@ -72,10 +72,9 @@ static void bed_init(struct bed *bed, unsigned long start, unsigned long units)
 	if (!bed->store || !bed->busy)
 		abort();
 	for (i = 0; i <= units; i++)
-		extent_pool_push(&bed->spares, &bed->store[i]);
+		vext_pool_push(&bed->spares, &bed->store[i]);
 	free_tree_init(&bed->tree, 1);
-	free_tree_open(&bed->tree, &bed->edge, extent_pool_pop(&bed->spares), start,
-		       start + units);
+	free_tree_open(&bed->tree, &bed->edge, vext_pool_pop(&bed->spares), start, start + units);
 }
 
 static void bed_fini(struct bed *bed)

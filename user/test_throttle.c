@@ -52,8 +52,8 @@ static const char *test_corners(void)
 			unsigned long lazy = corner(j, threshold);
 			bool above = lazy > threshold;
 
-			if (throttle_wants_purge(lazy, threshold) != above ||
-			    throttle_may_free(lazy, threshold) == at_limit(lazy, threshold))
+			if (vthrottle_wants_purge(lazy, threshold) != above ||
+			    vthrottle_may_free(lazy, threshold) == at_limit(lazy, threshold))
 				return wrong_at(lazy, threshold);
 		}
 	}
@@ -66,14 +66,14 @@ static const char *test_waits_end(void)
 	unsigned long threshold, lazy;
 
 	for (threshold = 1; threshold < 200; threshold++) {
-		if (!throttle_may_free(0, threshold) || throttle_wants_purge(0, threshold))
+		if (!vthrottle_may_free(0, threshold) || vthrottle_wants_purge(0, threshold))
 			return wrong_at(0, threshold);
 		for (lazy = 1; lazy < 500; lazy++) {
-			if (!throttle_may_free(lazy, threshold) &&
-			    !throttle_wants_purge(lazy, threshold) && threshold > 1)
+			if (!vthrottle_may_free(lazy, threshold) &&
+			    !vthrottle_wants_purge(lazy, threshold) && threshold > 1)
 				return wrong_at(lazy, threshold);
-			if (throttle_may_free(lazy, threshold) &&
-			    !throttle_may_free(lazy - 1, threshold))
+			if (vthrottle_may_free(lazy, threshold) &&
+			    !vthrottle_may_free(lazy - 1, threshold))
 				return wrong_at(lazy, threshold);
 		}
 	}
@@ -89,12 +89,12 @@ static unsigned long free_all_at_once(unsigned long threshold, unsigned int roun
 
 	while (rounds--) {
 		for (cpu = 0; cpu < CPUS; cpu++)
-			allowed[cpu] = throttle_may_free(lazy, threshold);
+			allowed[cpu] = vthrottle_may_free(lazy, threshold);
 		for (cpu = 0; cpu < CPUS; cpu++)
 			lazy += allowed[cpu] ? 1 + (rounds * 31 + cpu * 7) % LARGEST : 0;
 		if (lazy > most)
 			most = lazy;
-		if (throttle_wants_purge(lazy, threshold) && rounds % (5 + threshold / 200) == 0)
+		if (vthrottle_wants_purge(lazy, threshold) && rounds % (5 + threshold / 200) == 0)
 			lazy /= 3;
 	}
 	return most;

@@ -58,20 +58,20 @@ static void drop_extent(struct twin *twin, struct vmap_extent *extent)
 	free(extent);
 }
 
-static void fill_pool(struct twin *twin, struct extent_pool *pool, unsigned int count)
+static void fill_pool(struct twin *twin, struct vmap_extent_pool *pool, unsigned int count)
 {
 	while (count--)
-		extent_pool_push(pool, new_extent(twin));
+		vext_pool_push(pool, new_extent(twin));
 }
 
 /* Free what is in @pool; it must be @expected extents. */
-static void drain_pool(struct twin *twin, struct extent_pool *pool, unsigned long expected)
+static void drain_pool(struct twin *twin, struct vmap_extent_pool *pool, unsigned long expected)
 {
 	struct vmap_extent *extent;
 
 	if (pool->count != expected)
 		twin_fail(twin, "%lu spares are left, not %lu", pool->count, expected);
-	while ((extent = extent_pool_pop(pool)))
+	while ((extent = vext_pool_pop(pool)))
 		drop_extent(twin, extent);
 	if (pool->count)
 		twin_fail(twin, "the pool says that it holds %lu more", pool->count);
@@ -119,7 +119,7 @@ void twin_open(struct twin *twin, unsigned long start, unsigned long count)
 {
 	struct vmap_extent *edge;
 	struct model_unit *units;
-	struct extent_pool pool = { 0 };
+	struct vmap_extent_pool pool = { 0 };
 	unsigned int index, i;
 
 	if (!twin_ok(twin))
@@ -130,7 +130,7 @@ void twin_open(struct twin *twin, unsigned long start, unsigned long count)
 		abort();
 	memset(edge, JUNK, sizeof(*edge));
 	fill_pool(twin, &pool, 1);
-	free_tree_open(&twin->tree, edge, extent_pool_pop(&pool), start, start + count);
+	free_tree_open(&twin->tree, edge, vext_pool_pop(&pool), start, start + count);
 	twin->changes++;
 	index = model_open(&twin->model, start, count, units);
 	for (i = twin->model.count - 1; i > index; i--)
@@ -184,7 +184,7 @@ static void cut_out(struct twin *twin, const struct free_search *request)
 {
 	enum vmap_fit fit = model_fit(&twin->model, request->start, request->size);
 	unsigned long owner = twin->next_owner++;
-	struct extent_pool pool = { 0 };
+	struct vmap_extent_pool pool = { 0 };
 	struct vmap_extent *tile;
 
 	fill_pool(twin, &pool, FREE_TREE_SPARES);
@@ -195,8 +195,8 @@ static void cut_out(struct twin *twin, const struct free_search *request)
 	drain_pool(twin, &pool, FREE_TREE_SPARES - spares_needed[fit]);
 	if (tile->start != request->start || tile->size != request->size)
 		twin_fail(twin, "[%#lx, %#lx) was cut, not %#lx units from %#lx", tile->start,
-			  extent_end(tile), request->size, request->start);
-	if (extent_is_free(tile))
+			  vext_end(tile), request->size, request->start);
+	if (vext_is_free(tile))
 		twin_fail(twin, "the tile cut out at %#lx says that it is free", tile->start);
 	if (!twin_ok(twin))
 		return;
@@ -225,7 +225,7 @@ static void check_place(struct twin *twin, const struct twin_search *search)
 	else if (request->start < request->extent->start ||
 		 request->start - request->extent->start >= request->extent->size)
 		twin_fail(twin, "%#lx was found in [%#lx, %#lx)", request->start,
-			  request->extent->start, extent_end(request->extent));
+			  request->extent->start, vext_end(request->extent));
 }
 
 static void check_none(struct twin *twin, const struct twin_search *search)
@@ -297,7 +297,7 @@ bool twin_alloc_at(struct twin *twin, unsigned long start, unsigned long size)
 void twin_free(struct twin *twin, unsigned int index)
 {
 	struct vmap_extent *tile, *merged;
-	struct extent_pool pool = { 0 };
+	struct vmap_extent_pool pool = { 0 };
 	unsigned long start, size;
 	unsigned int joined;
 	struct model_run run;
@@ -315,9 +315,9 @@ void twin_free(struct twin *twin, unsigned int index)
 	twin->merges += joined;
 	twin->changes++;
 	twin->operations++;
-	if (merged->start != run.start || extent_end(merged) != run.end || !extent_is_free(merged))
+	if (merged->start != run.start || vext_end(merged) != run.end || !vext_is_free(merged))
 		twin_fail(twin, "freeing %#lx units from %#lx gave [%#lx, %#lx)", size, start,
-			  merged->start, extent_end(merged));
+			  merged->start, vext_end(merged));
 	drain_pool(twin, &pool, joined);
 }
 
@@ -349,7 +349,7 @@ bool twin_withdraw(struct twin *twin, unsigned long start)
 	free_tree_withdraw(&twin->tree, extent);
 	twin->changes++;
 	twin->operations++;
-	if (extent_is_free(extent))
+	if (vext_is_free(extent))
 		twin_fail(twin, "the extent withdrawn at %#lx says that it is free", start);
 	if (!twin_ok(twin))
 		return false;
@@ -364,16 +364,15 @@ static void check_tile(struct twin *twin, const struct model_span *span,
 		       const struct vmap_extent *tile)
 {
 	unsigned long first = tile->start - span->start, i;
-	unsigned long owner = extent_is_free(tile) ? 0 : (unsigned long)tile->caller;
+	unsigned long owner = vext_is_free(tile) ? 0 : (unsigned long)tile->caller;
 	const char *wrong = free_tree_check_tile(tile);
 
 	if (wrong) {
-		twin_fail(twin, "[%#lx, %#lx): %s", tile->start, extent_end(tile), wrong);
+		twin_fail(twin, "[%#lx, %#lx): %s", tile->start, vext_end(tile), wrong);
 		return;
 	}
 	if (first > span->count || tile->size > span->count - first)
-		twin_fail(twin, "[%#lx, %#lx) is not inside its span", tile->start,
-			  extent_end(tile));
+		twin_fail(twin, "[%#lx, %#lx) is not inside its span", tile->start, vext_end(tile));
 	for (i = 0; twin_ok(twin) && i < tile->size; i++) {
 		if (span->units[first + i].owner != owner)
 			twin_fail(twin, "unit %#lx is %lu's, its tile is %lu's", tile->start + i,
@@ -389,20 +388,20 @@ static unsigned long check_ring(struct twin *twin, unsigned int index,
 	const struct vmap_extent *edge = twin->edges[index], *tile;
 	unsigned long tiles = 0, at = span->start;
 
-	if (edge->start != span->start + span->count || extent_end(edge) != span->start ||
-	    extent_is_free(edge) || edge->state != VMAP_EDGE)
+	if (edge->start != span->start + span->count || vext_end(edge) != span->start ||
+	    vext_is_free(edge) || edge->state != VMAP_MARKER)
 		twin_fail(twin, "the edge of the span at %#lx has changed", span->start);
 	for (tile = edge->next; tile != edge && twin_ok(twin); tile = tile->next) {
 		if (tile->start != at)
 			twin_fail(twin, "a tile starts at %#lx, not %#lx", tile->start, at);
 		check_tile(twin, span, tile);
-		if (extent_is_free(tile)) {
+		if (vext_is_free(tile)) {
 			if (tile != *free)
 				twin_fail(twin, "free %#lx is not next in the tree", tile->start);
 			else
 				*free = free_tree_after(tile);
 		}
-		at = extent_end(tile);
+		at = vext_end(tile);
 		tiles++;
 	}
 	if (at != span->start + span->count)
@@ -449,15 +448,17 @@ static void check_barren(struct twin *twin)
 {
 	const struct free_tree *tree = &twin->tree;
 	struct free_search barren = {
-		.size = tree->barren_size, .align = tree->barren_align, .hi = ~0UL,
+		.size = tree->failed_size,
+		.align = tree->failed_align,
+		.hi = ~0UL,
 	};
 	unsigned long start;
 
 	if (!barren.size || !model_lowest(&twin->model, &barren, MODEL_NOW, &start))
 		return;
-	if (model_run_at(&twin->model, start).start < tree->barren_below)
+	if (model_run_at(&twin->model, start).start < tree->failed_below)
 		twin_fail(twin, "%#lx at %#lx fits at %#lx, below the barren %#lx", barren.size,
-			  barren.align, start, tree->barren_below);
+			  barren.align, start, tree->failed_below);
 }
 
 /* Look for the first free extent from @start on. */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * module.h - the parts of the module that begin and end with it
+ *
+ * module.c begins them in the order of one list and ends them in reverse.
+ */
+#ifndef MODULE_H
+#define MODULE_H
+
+#include "arena.h"
+
+/* catch.c */
+int vcatch_init(void);
+void vcatch_exit(void);
+
+/* leak.c */
+int vleak_init_module(void);
+void vleak_exit_module(void);
+
+/* debugfs.c */
+int vdebug_init_module(void);
+void vdebug_exit_module(void);
+
+#endif

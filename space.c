@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * space.c - begins and ends spaces, and has what all of them share
+ *
+ * All spaces share the slab of extents and the workqueue.  The theory statement of the layer is in
+ * space.h.
+ *
+ * Locking: the shared variables are set before the first space begins and constant until the last
+ * one has ended.
+ */
+#include <linux/log2.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "space.h"
+
+struct workqueue_struct *vspace_wq;
+struct kmem_cache *vspace_extent_slab;
+DEFINE_STATIC_KEY_FALSE(vspace_lock_timed);
+
+/* How long was the lock held that is about to be let go? */
+void vspace_note_hold(struct vmap_space *space)
+{
+	lockdep_assert_held(&space->lock);
+	WRITE_ONCE(space->held_max,
+		   max(space->held_max, ktime_get_mono_fast_ns() - space->locked_at));
+}
+
+/**
+ * vspace_init() - begin a space without spans
+ * @space: all zero
+ * @name: what reports call it; shorter than VMAP_NAME_MAX
+ * @quantum: a power of two
+ *
+ * The functions of stock_work and span_work are left to the layers above.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int vspace_init(struct vmap_space *space, const char *name, unsigned long quantum)
+{
+	space->calls = alloc_percpu(struct vmap_calls);
+	if (!space->calls)
+		return -ENOMEM;
+	strscpy(space->name, name, sizeof(space->name));
+	space->quantum = quantum;
+	space->quantum_shift = ilog2(quantum);
+	raw_spin_lock_init(&space->lock);
+	free_tree_init(&space->tree, quantum);
+	INIT_LIST_HEAD(&space->spans);
+	INIT_LIST_HEAD(&space->idle_spans);
+	INIT_LIST_HEAD(&space->walkers);
+	INIT_LIST_HEAD(&space->lost_spans);
+	INIT_LIST_HEAD(&space->aside);
+	mutex_init(&space->walk_lock);
+	mutex_init(&space->import_lock);
+	return 0;
+}
+
+/* End a space that has no span any more, or that vspace_init() could not begin. */
+void vspace_exit(struct vmap_space *space)
+{
+	free_percpu(space->calls);
+}
+
+/*
+ * kmemleak does not look into extents: each has the address of its area, which would therefore
+ * never count as lost.  Extents lead to nothing else; a lost one shows when the slab is destroyed.
+ */
+int vspace_init_module(void)
+{
+	BUILD_BUG_ON(sizeof(struct vmap_extent) != 64);
+	vspace_extent_slab = kmem_cache_create("vmap_extent", sizeof(struct vmap_extent),
+					       sizeof(struct vmap_extent), SLAB_NOLEAKTRACE, NULL);
+	vspace_wq = alloc_workqueue("vmap_arena", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	if (vspace_extent_slab && vspace_wq)
+		return 0;
+	vspace_exit_module();
+	return -ENOMEM;
+}
+
+void vspace_exit_module(void)
+{
+	if (vspace_wq)
+		destroy_workqueue(vspace_wq);
+	/* Extents of memory arenas are given to the slab after a grace period. */
+	rcu_barrier();
+	kmem_cache_destroy(vspace_extent_slab);
+}
