@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: sparse, clang with W=1, checkpatch, kernel-doc and coccinelle find nothing in the sources
+# about: sparse, clang with W=1, checkpatch, kernel-doc and coccinelle find nothing in the sources; no call goes up
 # kernels: -
 
 # What checkpatch asks for and the sources do not do, and why not:
@@ -101,6 +101,12 @@ mapfile -t plain < <(printf '%s\n' "${kernel[@]}" | grep -vxF "$(printf '%s\n' "
 mkdir "$CHECK_DIR/linked" "$CHECK_DIR/copy" "$CHECK_DIR/include"
 link_sources "$CHECK_DIR/linked"
 expect "clang with W=1 and sparse find nothing in the modules" quiet compile
+expect "no call and no include goes up or in a circle, and global names have our prefixes" \
+	quiet "$ROOT/scripts/layers.sh" "$CHECK_DIR/linked"
+tac "$ROOT/Documentation/internals.rst" | sed 's/layers begin/layers/; s/layers end/layers begin/; s/layers$/layers end/' \
+	>"$CHECK_DIR/upside-down.rst"
+expect_fail "calls that go up are found when the layers are upside down" \
+	"$ROOT/scripts/layers.sh" "$CHECK_DIR/linked" "$CHECK_DIR/upside-down.rst"
 expect "checkpatch finds nothing in ${#plain[@]} kernel files" quiet checkpatch "$IGNORED" "${plain[@]}"
 for file in "${!ALSO[@]}"; do
 	expect "checkpatch finds nothing in $file" quiet checkpatch "$IGNORED,${ALSO[$file]}" "$file"
