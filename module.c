@@ -187,7 +187,7 @@ static int check_parameters(void)
 #define CACHE_SHARE	32
 #define CACHE_MOST	(64UL << 20)
 
-static int set_limits(void)
+static int set_up(void)
 {
 	unsigned long share = totalram_pages() / CACHE_SHARE;
 	unsigned long cpu = min(share / num_possible_cpus(), CACHE_MOST >> PAGE_SHIFT);
@@ -197,6 +197,8 @@ static int set_limits(void)
 			  cache_depot ? cache_depot >> PAGE_SHIFT : depot);
 	if (time_lock)
 		static_branch_enable(&vspace_lock_timed);
+	if (nr_node_ids > 1)
+		static_branch_enable(&vplace_matters);
 	return 0;
 }
 
@@ -305,7 +307,7 @@ static const struct {
 } parts[] = {
 	{ check_parameters },
 	{ check_machine },
-	{ set_limits },
+	{ set_up },
 	{ vspace_init_module, vspace_exit_module },
 	{ vdebug_init_module, vdebug_exit_module },
 	{ varena_create_default, varena_destroy_default },
