@@ -45,7 +45,7 @@ measure() {
 	mkdir -p "$out"
 	plan "$1" >"$out/loads"
 	say "measuring $1: $(wc -l <"$out/loads") loads in $KERNEL_RELEASE"
-	try "$out/vm.log" "$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem "$mem" --timeout "$timeout" \
+	try "$out/vm.log" "$ROOT/scripts/vm.sh" --kernel "$KERNEL" --icount --mem "$mem" --timeout "$timeout" \
 		--append "init_on_alloc=$init" --kernel-module drm --file "$out/loads" \
 		--module "$MODULES/vmap_arena.ko" --module "$MODULES/bench/vmap_bench.ko" \
 		--script "$ROOT/scripts/guest/bench.sh" --out "$out" --log "$out/console.log" \
@@ -91,7 +91,8 @@ stress() {
 		rm -rf "$out"
 		mkdir -p "$out"
 		say "running the stress suite with init_on_alloc=$init"
-		try "$out/log" "$ROOT/scripts/run.sh" --icount --append "init_on_alloc=$init" \
+		try "$out/log" "$ROOT/scripts/run.sh" "${STRESS_KERNELS[@]/#/--kernel=}" --icount \
+			--append "init_on_alloc=$init" \
 			--loops "$loops" --threads 1 --timeout "$timeout" --results "$out" \
 			-- touch=0 seed=1 sequential_test_order=1 || true
 	done

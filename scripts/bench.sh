@@ -8,7 +8,7 @@
 # usage: scripts/bench.sh [option]...
 #
 #   --quick        a few loads: for the inner loop
-#   --kernel K     6.1 or 6.12; may be repeated (without it: 6.12)
+#   --kernel K     as for scripts/run.sh; may be repeated (without it: 6.12)
 #   --part NAME    only this part; may be repeated.  What was measured of the others stays:
 #                  ranges    address ranges: our range arena, iova, drm_mm, gen_pool, maple tree
 #                  memory    memory: our memory arena, vmalloc, vmap
@@ -19,8 +19,8 @@
 #                  native    our free tree, and two threads that share a range arena, as user
 #                            programs, in nanoseconds (make -C user bench)
 #                  lists     our index against the busy list of Linux 4.18 (lab/)
-#                  stress    the stress suite, arena and kernel (scripts/run.sh): on 6.1 and 6.12,
-#                            with init_on_alloc=0 and 1
+#                  stress    the stress suite, arena and kernel (scripts/run.sh): on 7.2, 6.12 and
+#                            6.1, with init_on_alloc=0 and 1
 #   --report       measure nothing, show what was measured before
 #   --load WORDS   only this load, for example 'peer=tree sizes=random order=random live=1000';
 #                  may be repeated; see bench/bench.c
@@ -46,6 +46,7 @@
 # shellcheck source=scripts/bench-measure.sh
 . "$ROOT/scripts/bench-measure.sh"
 
+STRESS_KERNELS=(7.2 6.12 6.1)
 PARTS=(ranges memory cleared caught latency locks native lists stress)
 OUT=$BUILD/bench
 kernel=() part=() load=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
@@ -64,7 +65,7 @@ check_options() {
 suite() {
 	local name init file
 
-	for name in "${STOCK_KERNELS[@]}"; do
+	for name in "${STRESS_KERNELS[@]}"; do
 		for init in 0 1; do
 			file=$OUT/stress/init-$init/$name/results.json
 			[[ ! -e $file ]] || jq --arg kernel "$name" --argjson init "$init" \

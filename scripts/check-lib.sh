@@ -34,7 +34,7 @@ in_guest() {
 	boots=$((boots + 1))
 	GUEST_OUT=$CHECK_DIR/guest-$boots
 	mkdir "$GUEST_OUT"
-	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --script "$ROOT/scripts/guest/$1" \
+	"$ROOT/scripts/vm.sh" --kernel "$KERNEL" --script "$ROOT/scripts/guest/$1" \
 		"${modules[@]}" --out "$GUEST_OUT" --timeout "$PATIENCE" "${@:2}" || status=$?
 	[[ ! -e $GUEST_OUT/ktap ]] || cat "$GUEST_OUT/ktap" >>"$KTAP"
 	if ((status >= 124)); then

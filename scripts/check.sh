@@ -10,27 +10,25 @@
 #   --jobs N     run N checks side by side, 1 to 64 (the number of CPUs, but at most 4)
 #   --only NAME  only this check (build-6.12), or all of a file's (build), deep or not; may be
 #                repeated
+#   --kernel K   only what can be run in any kernel, in this one (see scripts/run.sh); may be repeated
 #   --list       print the names of the checks, and what each is about
 #   --help       print this text
 #
-# A check is a file in scripts/checks/.  The comment at its top has an `about:` line, and it is run
-# once for each word of its `kernels:` line (with --quick: its `quick:` line; with --deep: its `deep:`
-# line, too): the name of a kernel, or a dash if it needs none.  Its tests are the KTAP lines it
-# reports; one that reports none is itself one test.
-# An exit status of 77 says that it was skipped, and its last line why; any other but 0 is a
-# failure even if no test failed.
+# A check is a file in scripts/checks/.  The comment at its top has an `about:` line, and it is run once for
+# each word of its `kernels:` line (with --quick: its `quick:` line; with --deep: its `deep:` line, too): the
+# name of a kernel, or a dash if it needs none.  One with a line `any: yes` can be run for any kernel.
+# Its tests are the KTAP lines it reports; one that reports none is itself one test.  An exit status of 77 says
+# that it was skipped, and its last line why; any other but 0 is a failure even if no test failed.
 #
-# Checks are started in the order of the file names, and what became of each is printed when it ends,
-# after the seconds since the start.  So what takes longest has a low number, and a check may share
-# only what it locks (scripts/lib.sh, kernels.sh).  At the end there is a line for each kernel.
-#
-# Logs are kept in build/check/.  Exit status: 0 if nothing failed, 1 if something did, 2 for a bad
-# option.
+# Checks are started in the order of the file names, and what became of each is printed when it ends, after the
+# seconds since the start.  So what takes longest has a low number, and a check may share only what it locks
+# (scripts/lib.sh, kernels.sh).  At the end there is a line for each kernel.  Logs are kept in build/check/.
+# Exit status: 0 if nothing failed, 1 if something did, 2 for a bad option.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-quick=0 deep=0 only=() list=0 jobs=$(nproc)
+quick=0 deep=0 only=() kernel=() list=0 jobs=$(nproc)
 ((jobs <= 4)) || jobs=4
 SUMMARY=$BUILD/check/summary
 declare -A running=() # by process id: name, kernel and start of a check
@@ -44,6 +42,10 @@ header() {
 instances() {
 	local key=kernels
 
+	if ((${#kernel[@]})); then
+		[[ ! $(header "$1" any) ]] || printf '%s\n' "${kernel[@]%/}"
+		return
+	fi
 	((!quick)) || key=quick
 	header "$1" "$key" | tr ' ' '\n'
 	((!deep && ${#only[@]} == 0)) || header "$1" deep | tr ' ' '\n'
@@ -51,15 +53,15 @@ instances() {
 
 # all_checks - a line for each: its name, the name of its file, its kernel or a dash, the file.
 all_checks() {
-	local file base kernel name
+	local file base each name
 
 	for file in "$ROOT"/scripts/checks/*.sh; do
 		base=$(basename "$file" .sh)
 		base=${base#[0-9][0-9]-}
-		for kernel in $(instances "$file"); do
+		for each in $(instances "$file"); do
 			name=$base
-			[[ $kernel == - ]] || name+=-$kernel
-			echo "$name $base $kernel $file"
+			[[ $each == - ]] || name+=-${each##*/}
+			echo "$name $base $each $file"
 		done
 	done
 }
@@ -144,12 +146,12 @@ start() {
 
 # reap - wait until one of those that run ends.
 reap() {
-	local pid status=0 name kernel started
+	local pid status=0 name each started
 
 	wait -n -p pid "${!running[@]}" || status=$?
-	read -r name kernel started <<<"${running[$pid]}"
+	read -r name each started <<<"${running[$pid]}"
 	unset "running[$pid]"
-	judge "$name" "$kernel" "$status" $((SECONDS - started))
+	judge "$name" "${each##*/}" "$status" $((SECONDS - started))
 }
 
 # end_all - what still runs when we are to end, guests and all.
@@ -170,14 +172,14 @@ list_checks() {
 }
 
 run_checks() {
-	local name base kernel file
+	local name base each file
 
 	mkdir -p "$BUILD/check"
 	: >"$SUMMARY"
-	while read -r name base kernel file; do
+	while read -r name base each file; do
 		wanted "$name" "$base" || continue
 		((${#running[@]} < jobs)) || reap
-		start "$name" "$kernel" "$file"
+		start "$name" "$each" "$file"
 	done < <(all_checks)
 	while ((${#running[@]})); do
 		reap

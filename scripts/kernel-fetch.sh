@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel-fetch.sh - the stock kernels of KERNEL_TABLE, downloaded and unpacked.  Sourced by kernels.sh.
+# kernel-fetch.sh - the stock kernels of KERNEL_TABLE, downloaded and unpacked, and kernel sources.  Sourced by
+# kernels.sh.
 #
 # Image and headers are downloaded together, so that they are of one version, and unpacked in
 # build/kernels/NAME/.  Neither is installed, because the 6.12 headers would pull in an image and
@@ -150,4 +151,28 @@ kernel_settled() {
 	suite=$(kernel_suite "$1")
 	lists=$BUILD/kernels/suites/$suite/lists
 	[[ $suite && -d $lists && $BUILD/kernels/$1/version -nt $lists ]]
+}
+
+# source_version SERIES - of the package with the sources, linux-source-SERIES, that can be had: the machine's, or
+# what sid has.
+source_version() {
+	if [[ $1 == 6.12 ]]; then
+		need_packages "linux-source-$1"
+		dpkg-query -W -f '${Version}' "linux-source-$1"
+	else
+		use_suite_apt sid && kernel_candidate "linux-source-$1" | grep .
+	fi
+}
+
+# source_archive SERIES DIR - sets archive to the file with the sources; what must be downloaded goes to DIR.
+source_archive() {
+	archive=/usr/src/linux-source-$1.tar.xz
+	if [[ $1 == 6.12 ]]; then
+		need_packages "linux-source-$1"
+		return
+	fi
+	archive=$2$archive
+	rm -rf "$2"
+	mkdir -p "$2"
+	(use_suite_apt sid && cd "$2" && apt_run download "linux-source-$1" && dpkg-deb -x ./*.deb . && rm ./*.deb)
 }

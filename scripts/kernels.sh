@@ -3,10 +3,12 @@
 #
 # kernels.sh - the kernels we run on, and our modules built for each.  Sourced by lib.sh.
 #
-# A kernel has a name (6.1) or is the path of an image.  A named one is a stock Debian kernel, in
-# build/kernels/NAME/: see kernel-fetch.sh.
+# A kernel has a name (6.1) or is a path: of the tree that a developer built it in (the sources', or what
+# make O= named), or of an image.  A named one is a stock Debian kernel, in build/kernels/NAME/: see
+# kernel-fetch.sh; for the others kernel-own.sh.
 #
 # kernel_use sets, for the kernel it is given:
+#   KERNEL          the name or the path it was given
 #   KERNEL_NAME     what its build directories are called
 #   KERNEL_RELEASE  what uname -r says there
 #   KERNEL_IMAGE    the image to boot
@@ -18,12 +20,15 @@
 
 # shellcheck disable=SC2034 # for the scripts that source this file
 STOCK_KERNELS=(6.1 6.12)
+SHOWN_KERNELS=(6.12 7.2)
 KERNEL_MISSING=2
 
 # shellcheck source=scripts/suites.sh
 . "$ROOT/scripts/suites.sh"
 # shellcheck source=scripts/kernel-fetch.sh
 . "$ROOT/scripts/kernel-fetch.sh"
+# shellcheck source=scripts/kernel-own.sh
+. "$ROOT/scripts/kernel-own.sh"
 
 # Of each: its name, the meta packages of its image and headers, and the suite that has them if that is not the
 # machine's.
@@ -69,37 +74,13 @@ kernel_use_made() {
 	KERNEL_HEADERS=$(realpath "$dir/headers")
 	KERNEL_ROOT=$dir/root
 	KERNEL_ARCH=amd64
-	[[ $1 != *-arm64* ]] || KERNEL_ARCH=arm64
+	[[ $1 != *arm64* ]] || KERNEL_ARCH=arm64
 	KERNEL_SUITE=$(toolchain_suite "$(kernel_suite "$1" || true)")
 }
 
-# image_release FILE - the release that an x86 boot image carries (boot protocol, offset 0x20e).
-image_release() {
-	local offset
-
-	[[ $(dd if="$1" bs=1 skip=514 count=4 status=none | tr -d '\0') == HdrS ]] || return
-	offset=$(od -An -tu2 -j 526 -N 2 "$1")
-	dd if="$1" bs=1 skip=$((offset + 512)) count=64 status=none | tr '\0' ' ' |
-		cut -d ' ' -f 1
-}
-
-# kernel_use_image FILE - an image of the user's own, with the build tree it came from or the
-# installed headers of its release.
-kernel_use_image() {
-	local tree=${1%/arch/*/boot/*}
-
-	KERNEL_IMAGE=$(realpath "$1")
-	KERNEL_RELEASE=$(image_release "$1") || die "--kernel: '$1' is not an x86 Linux boot image"
-	KERNEL_NAME=$KERNEL_RELEASE
-	KERNEL_ARCH=amd64
-	KERNEL_ROOT=
-	KERNEL_SUITE=
-	[[ $tree != "$1" ]] || tree=/lib/modules/$KERNEL_RELEASE/build
-	KERNEL_HEADERS=$(realpath -e "$tree" 2>/dev/null) || true
-}
-
-# kernel_use NAME|FILE - make a kernel the one that the variables above speak of.
+# kernel_use NAME|PATH - make a kernel the one that the variables above speak of.
 kernel_use() {
+	KERNEL=$1
 	if kernel_packages "$1" >/dev/null; then
 		mkdir -p "$BUILD/kernels"
 		(
@@ -112,10 +93,14 @@ kernel_use() {
 		kernel_use_made "$1"
 	elif [[ -s $BUILD/kernels/$1/release ]]; then
 		kernel_use_made "$1"
+	elif [[ -f $1 && -s ${1%/arch/*/boot/*}/include/config/kernel.release ]]; then
+		kernel_use_tree "${1%/arch/*/boot/*}"
 	elif [[ -f $1 ]]; then
 		kernel_use_image "$1"
+	elif [[ -d $1 ]]; then
+		kernel_use_tree "$1"
 	else
-		die "--kernel: '$1' is none of $KERNEL_NAMES, nor the path of an image"
+		die "--kernel: '$1' is none of $KERNEL_NAMES, nor a path of a build tree or an image"
 	fi
 }
 
@@ -131,29 +116,35 @@ link_sources() {
 		\( -name '*.[chS]' -o -name Kbuild \) -printf '%P\n')
 }
 
-# kernel_toolchain - see to it that modules can be built for the kernel in use; sets cross.  What is to be
-# entered but cannot is as good as no kernel.
+# kernel_toolchain - see to it that modules can be built for the kernel in use, by the compiler it was built
+# with; sets toolchain to what make has to be told.  What is to be entered but cannot is as good as no kernel.
 kernel_toolchain() {
 	local compiler=gcc-12
 
-	cross=()
+	toolchain=()
 	[[ ! $KERNEL_SUITE ]] ||
 		compiler=$(grep -o 'gcc-[0-9]*$' "$KERNEL_HEADERS/.kernelvariables" | head -n 1)
 	if [[ $KERNEL_ARCH == arm64 ]]; then
-		cross=(CROSS_COMPILE=aarch64-linux-gnu-)
+		toolchain=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
+		[[ -e $KERNEL_HEADERS/.kernelvariables ]] || toolchain+=(CC=aarch64-linux-gnu-gcc-12)
 		compiler+=-aarch64-linux-gnu
+	fi
+	if grep -sqx CONFIG_LD_IS_LLD=y "$KERNEL_HEADERS/.config"; then
+		toolchain+=(LLVM=1)
+		compiler="clang lld llvm"
 	fi
 	if [[ $KERNEL_SUITE ]]; then
 		suite_tree "$KERNEL_SUITE" make "$compiler" libc6-dev libelf1t64 libssl3t64 pahole perl kmod ||
 			exit "$KERNEL_MISSING"
 	else
-		need_packages make gcc-12 "$compiler" perl libelf1 libssl3 pahole kmod
+		# shellcheck disable=SC2086 # these are words
+		need_packages make gcc-12 $compiler perl libelf1 libssl3 pahole kmod
 	fi
 }
 
 # build_in DIR - build our modules, with all warnings, for the kernel in use.
 build_in() {
-	local cross
+	local toolchain
 
 	[[ $KERNEL_HEADERS ]] || die "no headers for $KERNEL_RELEASE: install linux-headers-$KERNEL_RELEASE"
 	kernel_toolchain
@@ -161,7 +152,7 @@ build_in() {
 	{
 		flock 9
 		link_sources "$1"
-		make -C "$KERNEL_HEADERS" M="$1" W=1 "${cross[@]}" -j "$(nproc)" modules
+		make -C "$KERNEL_HEADERS" M="$1" W=1 "${toolchain[@]}" -j "$(nproc)" modules
 	} 9>"$1.lock"
 }
 

@@ -37,7 +37,7 @@ lab_in_guest() {
 		die "cannot build vmap_lab.ko: see $BUILD/lab/modules.log"
 	cat >"$out/loads"
 	say "replaying $(wc -l <"$out/loads") loads in Linux $KERNEL_RELEASE"
-	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem 2048 --timeout "$timeout" \
+	"$ROOT/scripts/vm.sh" --kernel "$KERNEL" --icount --mem 2048 --timeout "$timeout" \
 		--kernel-module drm --module "$MODULES/lab/vmap_lab.ko" \
 		--file "$out/loads" "${@/#/--file=}" --script "$ROOT/scripts/guest/lab.sh" \
 		--out "$out" --log "$out/console.log" >"$out/vm.log" 2>&1 || {

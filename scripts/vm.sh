@@ -6,8 +6,8 @@
 # usage: scripts/vm.sh --script FILE [option]... [-- ARGUMENT...]
 #
 #   --kernel K      a stock kernel: 6.1, 6.12 (the default), 7.2, 7.3, 6.1-rt, 6.12-rt, 7.2-rt,
-#                   6.1-arm64, 6.12-arm64, 7.2-arm64, 6.12-arm64-16k, 7.2-arm64-16k; or the path of a
-#                   boot image
+#                   6.1-arm64, 6.12-arm64, 7.2-arm64, 6.12-arm64-16k, 7.2-arm64-16k; or the path of
+#                   the tree that a kernel of your own was built in, or of a boot image
 #   --script FILE   the script to run, by busybox sh in /modules; it gets the ARGUMENTs
 #   --module FILE   put a module of ours into /modules; may be repeated
 #   --kernel-module NAME

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # about: the modules build from nothing with W=1 and no warning, and say what their parameters are
 # kernels: 6.1 6.12 7.2 6.1-arm64 6.12-arm64 7.2-arm64
+# deep: 7.3
 # quick: 6.12
+# any: yes
 
 # has_parameters MODULE NAME...
 has_parameters() {

@@ -4,6 +4,7 @@
 # kernels: 6.1 6.12 7.2 6.1-rt 6.12-rt 6.1-arm64 6.12-arm64
 # deep: 7.2-rt 7.2-arm64 6.12-arm64-16k
 # quick: 6.12
+# any: yes
 
 use_kernel "$1"
 in_guest parameters.sh

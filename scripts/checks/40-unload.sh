@@ -4,6 +4,7 @@
 # kernels: 6.1 6.12 7.2 6.1-rt 6.12-rt 6.1-arm64 6.12-arm64
 # deep: debug 7.2-rt 7.2-arm64
 # quick: 6.12
+# any: yes
 
 cycles=10 watched=()
 ((QUICK == 0)) || cycles=3

@@ -3,11 +3,12 @@
 # about: the kernel's helpers do on an arena's addresses what Documentation/vmalloc.rst says
 # kernels: 6.12 7.2
 # deep: 6.1 7.2-arm64
+# any: yes
 
 use_kernel "$1"
 in_guest helpers.sh --module "$MODULES/vmap_helpers.ko"
 # The kernel's own area: hardened usercopy stops the task that copies from beyond its guard.
-"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --script "$ROOT/scripts/guest/helpers.sh" \
+"$ROOT/scripts/vm.sh" --kernel "$KERNEL" --script "$ROOT/scripts/guest/helpers.sh" \
 	--module "$MODULES/vmap_arena.ko" --module "$MODULES/vmap_helpers.ko" \
 	--log "$CHECK_DIR/die.log" -- die || true
 expect "a copy from beyond an area of the kernel's is stopped" \

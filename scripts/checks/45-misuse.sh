@@ -4,6 +4,7 @@
 # kernels: 6.1 6.12
 # deep: 6.12-rt 6.1-arm64 6.12-arm64
 # quick: 6.12
+# any: yes
 
 use_kernel "$1"
 in_guest misuse.sh --module "$MODULES/vmap_misuse.ko"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # about: the arena works with 4 and 5 levels of page tables, isolated from user space or not
 # kernels: 6.1 6.12 7.2 6.12-arm64
+# any: yes
 
 use_kernel "$1"
 if [[ $KERNEL_ARCH == arm64 ]]; then

@@ -19,7 +19,7 @@ counted() {
 # try_locks - the same loads again, with probes, and one that cannot be measured.
 try_locks() {
 	printf '%s\n' "$tree" "peer=nobody live=10" "$arena" >"$CHECK_DIR/loads"
-	"$ROOT/scripts/vm.sh" --kernel "$KERNEL_NAME" --icount --mem 512 --timeout "$PATIENCE" \
+	"$ROOT/scripts/vm.sh" --kernel "$KERNEL" --icount --mem 512 --timeout "$PATIENCE" \
 		--kernel-module drm --file "$CHECK_DIR/loads" --module "$MODULES/vmap_arena.ko" \
 		--module "$MODULES/bench/vmap_bench.ko" --script "$ROOT/scripts/guest/bench.sh" \
 		--out "$CHECK_DIR/locks" -- locks
@@ -29,7 +29,7 @@ use_kernel "$1"
 need_packages jq
 tree="peer=tree sizes=random order=fifo live=50 warm=100 ops=100 align=4"
 arena="peer=arena sizes=heavy order=lifo live=50 warm=100 ops=100"
-bench=("$ROOT/scripts/bench.sh" --kernel "$KERNEL_NAME" --timeout "$PATIENCE")
+bench=("$ROOT/scripts/bench.sh" --kernel "$KERNEL" --timeout "$PATIENCE")
 expect "bench.sh measures two loads" "${bench[@]}" --load "$tree" --load "$arena"
 expect "bench.json has each measurement, whole" complete "$BUILD/bench/$KERNEL_NAME-loads/bench.json"
 expect_fail "a peer that is none is an error" try_locks
