@@ -7,17 +7,20 @@
 OWN=$CHECK_DIR/root # what the script gets for a root
 SCRIPT=tools/testing/selftests/mm/test_vmalloc.sh
 
-# find_script - from the newest kernel source that is unpacked, else from the package.
+# find_script SERIES - the script of that series: from its source where that is unpacked, else from the package.
 find_script() {
-	local source
+	local source archive package=$CHECK_DIR/package
 
-	source=$(find "$BUILD/testkernel/" -maxdepth 3 -path "*/source*/Makefile" -printf '%h\n' 2>/dev/null |
-		sort -V | tail -n 1)
+	need_packages xz-utils
+	source=$(find "$BUILD/testkernel/" -maxdepth 1 -name "source-$1.*" ! -name '*.new' 2>/dev/null)
 	if [[ -s $source/$SCRIPT ]]; then
 		cp "$source/$SCRIPT" "$OWN/"
+	elif source_archive "$1" "$package"; then
+		tar -C "$OWN" -I 'xz -T0' --strip-components=5 --wildcards -xf "$archive" "*/$SCRIPT"
+		rm -rf "$package"
 	else
-		need_packages linux-source-6.12 xz-utils
-		tar -C "$OWN" -I 'xz -T0' --strip-components=5 --wildcards -xf /usr/src/linux-source-6.12.tar.xz "*/$SCRIPT"
+		say "linux-source-$1 cannot be had"
+		exit 77
 	fi
 }
 
@@ -41,6 +44,7 @@ add_modules() {
 	depmod -b "$OWN" "$KERNEL_RELEASE"
 }
 
+# make_own SERIES
 make_own() {
 	local applet
 
@@ -48,13 +52,14 @@ make_own() {
 	add_program /bin/bash
 	add_program "$(realpath /sbin/modprobe)"
 	add_program /bin/busybox
+	add_program /usr/bin/getconf
 	for applet in awk cat grep id sed which; do
 		ln -s busybox "$OWN/bin/$applet"
 	done
 	for applet in modinfo modprobe; do
 		ln -s "$(realpath /sbin/modprobe)" "$OWN/sbin/$applet"
 	done
-	find_script
+	find_script "$1"
 	add_modules
 	tar -C "$OWN" -cf "$CHECK_DIR/root.tar" .
 }
@@ -92,7 +97,9 @@ find_kernel "$1"
 build_packaged
 expect_fail "only two modules are built to be installed" \
 	grep -vxE '(.*/)?(vmap_arena|vmap_stress)\.k?o' "$MODULES/modules.order"
-make_own
+series=6.12
+[[ $1 != 7.* ]] || series=7.2
+make_own "$series"
 in_guest selftest.sh --file "$CHECK_DIR/root.tar" --timeout 900
 expect "modprobe test_vmalloc loads ours" [ "$(found)" = updates/vmap_stress.ko ]
 install -D "$MODULES/vmap_arena.ko" "$OWN/lib/modules/$KERNEL_RELEASE/kernel/lib/test_vmalloc.ko"
