@@ -126,7 +126,8 @@ in_second() {
 	module vmap_arena "$second"
 	module vmap_stress "$second"
 	cp "$TREE/example/vmap_example.ko" "$MODULES/"
-	export KERNEL_NAME=$TREE/boot/vmlinuz-$second
+	# shellcheck disable=SC2034 # for in_guest
+	KERNEL=$TREE/boot/vmlinuz-$second
 	in_guest dkms.sh
 }
 
@@ -148,8 +149,8 @@ first=$(newest_kernel)
 mkdir -p "$TREE/lib/modules/$UNSUPPORTED"
 ln -s "$(readlink "$TREE/lib/modules/$first/build")" "$TREE/lib/modules/$UNSUPPORTED/build"
 
-read -ra built_for < <(sed -n 's/^# kernels: //p' "$ROOT/scripts/checks/10-build.sh")
-for kernel in "${built_for[@]}"; do
+# shellcheck disable=SC2013 # these are words
+for kernel in $(sed -nE 's/^# (kernels|deep): //p' "$ROOT/scripts/checks/10-build.sh"); do
 	arch=x86_64
 	[[ $kernel != *-arm64* ]] || arch=aarch64
 	expect "dkms.conf has the modules built for ${kernel%%-*} on $arch" wanted "${kernel%%-*}.0-1" "$arch"
