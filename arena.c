@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * arena.c - creates and destroys arenas; the module and its parameters
+ * arena.c - creates and destroys arenas, and says what an arena holds
  *
- * The default arena lives as long as the module.  Every other arena holds a reference to the module
- * until it is destroyed, and whoever calls an exported function holds one by being linked to it, so
- * the module cannot go while somebody uses it.  What remains is a caller's module that goes and
- * leaves allocations of the default arena behind.  A module notifier looks for that: it reports
- * each area allocated from the module that goes, and keeps a reference to this one for as long as
- * the default arena has live areas.
+ * An arena is on varena_list from its creation to its destruction.  The default arena lives as long
+ * as the module; each other arena holds a reference to the module.
  *
- * An arena can be destroyed when as many frees as allocations are counted.  Nothing touches an
- * arena after the free that was its last is counted: see varena_sum_calls() and empty_arena().  It
- * is freed when its last reference goes: its creator's, or that of an open debugfs file.
+ * vmap_arena_destroy() destroys an arena when the counted frees equal the counted allocations.  No
+ * call touches an arena after the arena's last free was counted: varena_sum_calls() says why the
+ * sums can be trusted, empty_arena() what a free may still be doing then.  The memory of an arena
+ * is freed with the last reference (refs): the creator has one, each open debugfs file another.
  *
- * Locking: varena_list_lock covers the list of arenas and their names.
+ * debugfs.c, a layer above, is told of arenas through varena_viewer.
+ *
+ * Locking: varena_list_lock covers varena_list, and so the names.  It is taken before drain_lock.
  */
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
@@ -40,7 +39,8 @@ DEFINE_MUTEX(varena_list_lock);
  * @arena: a memory arena
  * @bytes: the threshold
  *
- * Has the worker see to what is above the new one; frees that find the new limit passed do a part.
+ * purge_work sees to what is above the new threshold; frees that find the new limit passed do a
+ * part of it.
  *
  * Context: process.
  * Return: 0 or -EINVAL.
@@ -66,7 +66,7 @@ static void free_arena(struct kref *refs)
 	kfree(arena);
 }
 
-/* Drop a reference to an arena that may be destroyed already. */
+/* Drop a reference to an arena, which may be destroyed already. */
 void varena_release(struct vmap_arena *arena)
 {
 	kref_put(&arena->refs, free_arena);
@@ -99,19 +99,20 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
 }
 
 /*
- * Stop all that goes on by itself in an arena and give back what it holds.
+ * Stop the workers of an arena, give back all that the arena holds, and drop the creator's
+ * reference.
  *
- * Each allocation and free is counted, so none is under way but for its last steps:
- *   - a free that counted itself under arena->lock may not have dropped the lock yet:
- *     vcache_switch() takes the lock;
- *   - one that counted itself in vcache_push() may not have turned interrupts on yet, on a CPU
- *     that has a magazine: vcache_switch() interrupts such a CPU to take its magazines away; no CPU
- *     gets one afterwards;
- *   - one that counted itself in vspace_count_free() touches the arena no more.
+ * All allocations and frees are counted, so only the last steps of a free may be left to do:
+ *   - a free that was counted by vspace_count_free_irqs_off() may still hold space->lock:
+ *     vcache_switch() takes space->lock;
+ *   - a free that was counted by vcache_push() may still have interrupts off, on a CPU that has a
+ *     magazine: vcache_switch() interrupts that CPU to take the magazine, and afterwards no CPU
+ *     gets a magazine;
+ *   - a free that was counted by vspace_count_free() does not touch the arena any more.
  *
- * The workers end in an order in which none queues one that has ended: cache_work makes extents
- * lazy and so queues purge_work, as does vpurge_all(); purge_work makes spans idle and so queues
- * span_work; nobody is left to queue stock_work.
+ * The works are cancelled in an order in which no work can queue one that was cancelled before:
+ * cache_work and vpurge_all() make extents lazy, which queues purge_work; purge_work makes spans
+ * idle, which queues span_work; nothing is left that queues stock_work.
  */
 static void empty_arena(struct vmap_arena *arena)
 {
@@ -122,7 +123,7 @@ static void empty_arena(struct vmap_arena *arena)
 	cancel_delayed_work_sync(&arena->cache.cache_work);
 	if (space->memory)
 		vpurge_all(purge);
-	/* The worker would take its time over these. */
+	/* purge_work would give these to the slab a few at a time, with pauses. */
 	vspace_trim_spares(space, 0, ULONG_MAX);
 	cancel_work_sync(&purge->purge_work);
 	cancel_delayed_work_sync(&space->span_work);
@@ -134,7 +135,7 @@ static void empty_arena(struct vmap_arena *arena)
 	varena_release(arena);
 }
 
-/* Of a name that is too long, so much is printed. */
+/* How much of a name that is too long is printed: enough to recognise the name by. */
 #define NAME_SHOWN	(2 * VMAP_NAME_MAX)
 
 static bool name_is_printable(const char *name)
@@ -188,7 +189,7 @@ static bool name_is_taken(const char *name)
 	return false;
 }
 
-/* Make a complete arena known, under a name that nobody else has. */
+/* Put a complete arena on varena_list, unless an arena there has the same name. */
 static struct vmap_arena *register_arena(struct vmap_arena *arena)
 {
 	bool taken;
@@ -296,11 +297,11 @@ EXPORT_SYMBOL_GPL(vmap_arena_create_range);
  * @allocs: set to allocations that succeeded
  * @frees: set to frees that are done: see vspace_count_free()
  *
- * The sums over all CPUs are no snapshot.  All frees are read before any allocation, so that the
- * allocation of each area whose free is in @frees is in @allocs: the difference may be too large,
- * but is never too small.  The barrier pairs with the releases in vspace_count_free() and in
- * vcache_count_stored(); an area freed on another CPU than the one that allocated it was passed on there
- * by its holder in an order of the holder's own.
+ * The sums over all CPUs are no snapshot.  All counts of frees are read before any count of
+ * allocations.  So the allocation of each area whose free is in @frees is in @allocs, and the
+ * difference may be too large but is never too small.  The smp_mb() pairs with the releases in
+ * vspace_count_free() and vcache_count_stored().  If one CPU allocates an area and another CPU
+ * frees the area, the holder has passed the area on, which orders the two counts.
  *
  * Context: any.
  */
@@ -314,14 +315,14 @@ void varena_sum_calls(const struct vmap_arena *arena, unsigned long *allocs, uns
 	for_each_possible_cpu(cpu)
 		*frees += READ_ONCE(per_cpu_ptr(cache->purge.space.calls, cpu)->frees) +
 			  READ_ONCE(per_cpu_ptr(cache->cpu, cpu)->stored);
-	/* All frees before any allocation, and before the arena is freed: see above. */
+	/* All frees are read before any allocation, and before the arena is freed: see above. */
 	smp_mb();
 	for_each_possible_cpu(cpu)
 		*allocs += READ_ONCE(per_cpu_ptr(cache->purge.space.calls, cpu)->allocs) +
 			   READ_ONCE(per_cpu_ptr(cache->cpu, cpu)->hits);
 }
 
-/* How many areas or extents are allocated; too many rather than too few: varena_sum_calls(). */
+/* The number of allocated areas or extents, or more: see varena_sum_calls(). */
 unsigned long varena_live_areas(const struct vmap_arena *arena)
 {
 	unsigned long allocs, frees;
@@ -330,7 +331,7 @@ unsigned long varena_live_areas(const struct vmap_arena *arena)
 	return allocs - frees;
 }
 
-/* Is nothing allocated, once what vmap_free_rcu() was given, if anything was, has been freed? */
+/* Is nothing allocated, after the frees that wait for a grace period?  Range arenas have none. */
 static bool is_unused(const struct vmap_arena *arena)
 {
 	if (!varena_live_areas(arena))
@@ -345,8 +346,8 @@ static bool is_unused(const struct vmap_arena *arena)
  * vmap_arena_destroy() - destroy an arena
  * @arena: not the default one; nobody may use it any more if this succeeds
  *
- * Waits for frees after a grace period that are under way.  A free that another CPU has begun, but
- * not done yet, counts as allocated.
+ * Waits for frees after a grace period.  An area whose free has begun on another CPU, but is not
+ * done, counts as allocated.
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: 0; -EBUSY while anything is allocated; -EINVAL for the default arena.
@@ -360,9 +361,9 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 	if (!is_unused(arena))
 		return -EBUSY;
 	/*
-	 * The folder goes before the name is free for a new arena, which could not make its own
-	 * while this one is there.  Not under varena_list_lock: removing it waits for
-	 * writers, and a write to "purge" waits for CPU hotplug, which takes varena_list_lock.
+	 * The debugfs folder goes before the name is free: a new arena of that name could not make
+	 * its folder.  varena_list_lock is not held: the removal waits for writers of files in the
+	 * folder, a writer of "purge" waits for CPU hotplug, which takes varena_list_lock.
 	 */
 	varena_viewer->remove(arena);
 	mutex_lock(&varena_list_lock);

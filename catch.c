@@ -2,11 +2,11 @@
 /*
  * catch.c - the kernel's own frees of our addresses are caught, if the module is told to
  *
- * To the kernel all of a span is one area, so its vfree() of an address of ours takes the whole
- * span (see lost.c).  With the parameter catch_vfree a probe stands at the entry of each function
- * that does so.  Where the address is not in a span of ours the function runs as ever.  Where it
- * is, the probe sends the caller to a stub of ours, which gets the same arguments and returns to
- * the caller: it reports who called, and does what the kernel was asked to do.
+ * To the kernel a span is one area, so a vfree() of any address in a span takes the whole span (see
+ * lost.c).  With the parameter catch_vfree=1 a kprobe stands at the entry of each kernel function
+ * that does so.  If the address is in no span of ours the function runs as ever.  If it is, the
+ * probe sends the call to a stub, which gets the same arguments and returns to the caller.  The
+ * stub reports the caller, and does what the kernel was asked to do.
  *
  *   vfree(), vfree_atomic(), kvfree()   vmap_free(); vmap_unmap_pages() for what vmap_map_pages()
  *                                       made, as vfree() leaves the pages of a vmap() alone
@@ -16,13 +16,15 @@
  *   vrealloc(), and kvrealloc() by way
  *   of it or of kvfree()                refused: NULL, and the area stays as it is
  *
- * That vfree() is also called by the others does not matter, for a call is caught where it comes
- * in; so the report names the true caller, and no free is left to a worker of the kernel's.
+ * Some of these functions call vfree() themselves.  A call is caught at the function that the
+ * caller called, so the report names the true caller, and no free is left to a worker of the
+ * kernel's.
  *
- * A probe has a post_handler, which does nothing: without one the kernel may optimise the probe so
- * that a changed instruction pointer is ignored.
+ * Each probe has a post_handler, which does nothing: the kernel may optimise a probe without one,
+ * and an optimised probe cannot change the instruction pointer.
  *
- * Before the module goes the probes are taken away, then the tasks inside stubs are waited for.
+ * Locking: none.  Before the module goes the probes are taken away; then take_away() waits for the
+ * tasks inside stubs.
  */
 #include <linux/atomic.h>
 #include <linux/kprobes.h>
@@ -36,7 +38,7 @@
 
 #ifdef CONFIG_KPROBES
 
-/* Calls sent to a stub that have not returned from it. */
+/* Calls that were sent to a stub and have not left the stub. */
 static atomic_t inside = ATOMIC_INIT(0);
 
 static void report(const char *call, const void *addr, const void *caller, const char *what)
@@ -80,15 +82,12 @@ static void *stub_realloc(const void *addr)
 	return NULL;
 }
 
-/**
- * struct catcher - a probe at a function that takes an address to free
- * @probe: the probe
- * @stub: where a call with an address of ours goes on
- * @registered: the probe is in place
- */
+/* A probe at a kernel function that takes an address to free. */
 struct catcher {
 	struct kprobe probe;
+	/* Where a call with an address of ours goes on. */
 	void *stub;
+	/* The probe is in place; written at load and unload only. */
 	bool registered;
 };
 
@@ -148,7 +147,7 @@ static void take_away(void)
 			unregister_kprobe(&catchers[i].probe);
 	while (atomic_read(&inside))
 		schedule_timeout_uninterruptible(1);
-	/* Who counted out may still be on the way to the return. */
+	/* A task that left a stub's count may still be on its way to the return. */
 	synchronize_rcu_tasks();
 }
 

@@ -14,10 +14,13 @@
  *   verify          read: checks the invariants; "ok", or the first violation, or that a span was
  *                   lost
  *
- * What lists tiles does so by a walk (see walk.c), one tile at a time, and prints without the lock.
- * An open file holds a reference to its arena.  A file that lists areas or free extents walks from
- * the first read to the end of the list, or until it is closed, not while it is merely open; when
- * so many walk that the next would be one too many, its read fails with EBUSY and may be repeated.
+ * The files areas, free, spans and verify step through the tiles by a walk (walk.c), which takes
+ * space->lock for one tile at a time, and print without the lock.  An open file holds a reference
+ * to its arena.  areas and free walk from the first read to the end of the list or the close, not
+ * while the file is merely open.  At most WALK_READERS files walk at a time: a read that would be
+ * one more fails with EBUSY, and may be repeated.
+ *
+ * Locking: none of its own; seq_file serialises the reads of one open file.
  */
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
@@ -59,17 +62,14 @@ static int stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
-/**
- * struct tile_file - a walk as a seq_file iterator: what is shown is what the last step saw
- * @arena: whose tiles
- * @walk: through them, while @walking
- * @walking: @walk has begun and is not over
- * @pos: how many steps were made after the first; -1 before that
- */
+/* A walk as a seq_file iterator: a record shows the tile that the last step saw. */
 struct tile_file {
+	/* The arena whose tiles are shown. */
 	struct vmap_arena *arena;
+	/* The walk, which has begun and is not over while walking is set. */
 	struct vmap_walk walk;
 	bool walking;
+	/* How many steps were made after the first; -1 before the first step. */
 	loff_t pos;
 };
 
@@ -193,7 +193,7 @@ static const struct file_operations free_fops = {
 	.release = tiles_release,
 };
 
-/* Spans never touch, so where a tile does not begin at the end of the last one, a span does. */
+/* Spans never touch: a tile that does not begin at the end of the last tile begins a span. */
 static int spans_show(struct seq_file *m, void *unused)
 {
 	struct vmap_arena *arena = m->private;
@@ -217,7 +217,7 @@ static int spans_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(spans);
 
-/* Do the tiles of a walk, @all units, of which @free in @count tiles are free, add up? */
+/* Do the tiles of a walk add up: @all units, of which @free units in @count tiles are free? */
 static const char *find_wrong_sum(struct vmap_arena *arena, unsigned long changes,
 				  unsigned long all, unsigned long free, unsigned long count)
 {
@@ -236,7 +236,7 @@ static const char *find_wrong_sum(struct vmap_arena *arena, unsigned long change
 	return wrong;
 }
 
-/* Walk all tiles.  What they add up to means something only if nothing changed meanwhile. */
+/* Walk all tiles.  The sums are compared only if no extent was cut or put meanwhile. */
 static const char *find_violation(struct vmap_arena *arena, struct vmap_tile *where)
 {
 	unsigned long changes = data_race(arena->cache.purge.space.tree.changes);
@@ -274,10 +274,10 @@ static int verify_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(verify);
 
-/* Longer than any number that can be meant. */
+/* Longer than any 64-bit number in any base, with a prefix and a newline: 22 octal digits and 3. */
 #define NUMBER_BYTES	32
 
-/* Read a number from what was written into the file @name, all of it: no byte is passed over. */
+/* Read a number from all bytes that were written into the file @name. */
 static int read_number(const char *name, const char __user *user, size_t len, u64 *number)
 {
 	char text[NUMBER_BYTES + 1];
@@ -384,7 +384,7 @@ static void add_arena(struct vmap_arena *arena)
 	arena->dir = dir;
 }
 
-/* Waits for whoever is reading. */
+/* Waits for calls of the files in the folder. */
 static void remove_arena(struct vmap_arena *arena)
 {
 	debugfs_remove_recursive(arena->dir);

@@ -2,13 +2,13 @@
 /*
  * leak.c - a module goes and leaves areas of the default arena behind
  *
- * Whoever calls an exported function holds a reference to this module by being linked to it, and
- * each arena but the default one holds one until it is destroyed.  What remains is a caller's
- * module that goes and leaves allocations of the default arena.  A module notifier looks for those:
- * it reports each area allocated from the module that goes, and keeps a reference to this module
- * for as long as the default arena has live areas.
+ * A module that calls an exported function is linked to this module and so holds a reference to it;
+ * each arena but the default one holds a reference until it is destroyed.  What these references do
+ * not cover is a module that goes and leaves areas of the default arena allocated.  A module
+ * notifier looks for such areas: it reports each area that the code of the going module allocated,
+ * and keeps a reference to this module for as long as the default arena has live areas.
  *
- * Locking: the kernel serialises the calls of a module notifier; nothing else writes what is here.
+ * Locking: the kernel serialises the calls of a module notifier, which alone write kept_for_leaks.
  */
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
@@ -18,7 +18,7 @@
 
 #include "module.h"
 
-/* Name those areas of the default arena that were allocated from @mod. */
+/* Report each area of the default arena that the code of @mod allocated. */
 static void report_leaks(struct module *mod)
 {
 	struct vmap_walk walk;
@@ -36,15 +36,17 @@ static void report_leaks(struct module *mod)
 	vwalk_end(&walk);
 }
 
-/* Only ever changed by the notifier below, whose calls the kernel serialises. */
+/* This module holds a reference to itself for leaked areas; written by module_goes() only. */
 static bool kept_for_leaks;
 
+/* Module @data is about to go, or the state of another module changes. */
 static int module_goes(struct notifier_block *nb, unsigned long action, void *data)
 {
 	bool leaks;
 
 	if (action != MODULE_STATE_GOING || data == THIS_MODULE)
 		return NOTIFY_DONE;
+	/* Frees after a grace period are done before the areas are counted. */
 	rcu_barrier();
 	if (READ_ONCE(varena_default->cache.purge.space.nr_lost))
 		vtake_recount_lost(&varena_default->cache);
@@ -61,6 +63,7 @@ static int module_goes(struct notifier_block *nb, unsigned long action, void *da
 
 static struct notifier_block module_notifier = { .notifier_call = module_goes };
 
+/* Look for leaks from now on.  Context: process, may sleep. */
 int vleak_init_module(void)
 {
 	return register_module_notifier(&module_notifier);

@@ -12,8 +12,8 @@
  * until it is destroyed, and whoever calls an exported function holds one by being linked to it, so
  * the module cannot go while somebody uses it.
  *
- * Locking: varena_list_lock, while the arenas are gone through.  The shrinker only tries to take it:
- * who holds it may be waiting for memory.
+ * Locking: varena_list_lock, while the arenas are gone through.  The shrinker only tries to take
+ * varena_list_lock, whose holder may be waiting for memory.
  */
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
@@ -30,7 +30,7 @@
 
 #include "module.h"
 
-/* A number, perhaps with a suffix; unlike memparse() this notices what does not fit. */
+/* Read a number with or without a suffix.  Unlike memparse() this notices an overflow. */
 static int parse_size(const char *text, unsigned long *bytes)
 {
 	static const char suffixes[] = "KMGT";
@@ -69,12 +69,12 @@ static int get_size(char *text, const struct kernel_param *kp)
 
 static const struct kernel_param_ops size_ops = { .set = set_size, .get = get_size };
 
-/* Off, on, off, on, ... */
+/* Words for off and on in turn: the parity of the index is the value. */
 static const char *const flag_words[] = {
 	"0", "1", "n", "y", "N", "Y", "no", "yes", "off", "on",
 };
 
-/* The kernel's own parser of flags looks at no more than two letters. */
+/* param_set_bool() looks at no more than two letters, and so takes "yonder" for yes. */
 static int set_flag(const char *text, const struct kernel_param *kp)
 {
 	int word = text ? match_string(flag_words, ARRAY_SIZE(flag_words), text) : 1;
@@ -160,7 +160,7 @@ MODULE_PARM_DESC(time_lock,
 #define MAX_CPU_CACHE	(1UL << 30)
 #define MAX_DEPOT	(64UL << 30)
 
-/* 0 stands for the default and is always allowed. */
+/* Is a parameter in its range?  0 stands for the default and is always allowed. */
 static int check_range(const char *name, unsigned long value, unsigned long min, unsigned long max)
 {
 	if (!value || (value >= min && value <= max))
@@ -178,12 +178,16 @@ static int check_parameters(void)
 		return -EINVAL;
 	}
 	return check_range("arena_limit", varena_defaults.limit, vspan_size, ULONG_MAX) ?:
-		       check_range("lazy_threshold", varena_defaults.threshold, MIN_THRESHOLD, MAX_THRESHOLD) ?:
+		       check_range("lazy_threshold", varena_defaults.threshold, MIN_THRESHOLD,
+			   MAX_THRESHOLD) ?:
 		       check_range("cache_cpu", cache_cpu, MIN_CACHE, MAX_CPU_CACHE) ?:
 		       check_range("cache_depot", cache_depot, MIN_CACHE, MAX_DEPOT);
 }
 
-/* How much of memory the caches take for all CPUs, and for the depots, at most: two 1/32. */
+/*
+ * Magazines of all CPUs together take 1/32 of memory at most, and depots as much: little enough to
+ * wait for the shrinker.  64 MiB is what a burst of large buffers frees.
+ */
 #define CACHE_SHARE	32
 #define CACHE_MOST	(64UL << 20)
 
@@ -242,7 +246,7 @@ static void end_hotplug(void)
 	cpuhp_remove_state_nocalls(hotplug_state);
 }
 
-/* If varena_list is locked, its holder may be waiting for memory: then there is nothing to give. */
+/* The holder of varena_list_lock may be waiting for memory: then nothing is offered. */
 static unsigned long count_warm(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	struct vmap_arena *arena;
