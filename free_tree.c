@@ -2,66 +2,84 @@
 /*
  * free_tree.c - finds, splits and merges free extents
  *
- * A span of address space is cut into tiles: extents that lie one against the other from its start
- * to its end, each free, busy, lazy or cached.  All tiles of a span, whatever they are doing, are
- * on one ring in address order.  The ring is closed by an edge, a sentinel that starts where the
- * span ends and ends where it starts, so that "my next begins where I end" holds all the way round
- * and no caller has to ask whether a neighbour exists.
+ * Words:
+ *   span     a contiguous range of addresses, opened by free_tree_open()
+ *   tile     an extent as a part of its span; the tiles of a span lie side by side without a gap
+ *   ring     the tiles of one span, free or not, doubly linked in address order
+ *   marker   the sentinel of a ring.  The marker starts where the span ends and ends where the span
+ *            starts, so "extent->next starts where extent ends" holds for each member of the ring,
+ *            and no code asks whether a neighbour exists.  The marker is never free.
+ *   fit      how a request lies in the free extent that it is cut from: FL (full) takes all of the
+ *            extent; LE takes the left edge and RE the right edge, and one rest stays; NE takes no
+ *            edge, and two rests stay
+ *   miss     a free extent that is long enough for a request, but has no aligned address with
+ *            enough room behind it
+ *   spare    an extent without a range, in a pool that the caller passes
  *
- * The free extents of all spans are also in one augmented red-black tree by address.  Each node
- * knows the longest extent at or below it (max), so the lowest one that is long enough is found by
- * walking down once: left while the left side has one, else here, else right.  An extent that is
- * not free has max 0; that is how a neighbour is asked whether it is free.
+ * The free extents of all spans are nodes of one augmented red-black tree, ordered by address.
+ * vmap_extent.max of a node is the size of the longest extent in the subtree of the node.  One walk
+ * from the root finds the lowest extent that is long enough: go left while the left subtree has
+ * such an extent, else take the node if it is long enough, else go right.  An extent that is not
+ * free has max 0, so one load tells whether a neighbour on the ring is free.
  *
  * Invariants (checked by free_tree_check_tile() and free_tree_check()):
- *   - the tiles of a span cover it without gap or overlap;
+ *   - the tiles of a span cover the span without a gap and without an overlap;
  *   - no two neighbouring tiles are both free;
- *   - the tree holds exactly the free tiles, in the order of the ring, and every max is exact.
+ *   - the tree holds the free tiles and no other extent, in address order, and each max is exact.
  *
- * Cutting.  A request fits the free extent it is cut from in one of four ways: FL takes all of it;
- * LE and RE take an edge and leave one remainder; NE leaves two.  The tile cut out (and the second
- * remainder) come from the caller's pool of spares, so nothing here can fail.
+ * Cutting.  free_tree_cut() takes the tile for the request, and the upper rest of an NE fit, from
+ * the pool of spares.  So a cut allocates no memory and cannot fail.
  *
- * Merging needs no search: the ring leads to both neighbours.  Only an extent with no free
- * neighbour needs a place in the tree, and the ring mostly leads to that, too: the next free tile
- * is near.  Merged-away tiles go back to the pool.  Changes of max are passed up only as far as
- * they change something.
+ * Merging.  free_tree_put() finds both neighbours on the ring.  Only an extent without a free
+ * neighbour needs a new place in the tree.  insert() finds the place by following the ring to the
+ * next free tile, which is mostly near.  A tile that is merged into a neighbour becomes a spare.  A
+ * change of max goes up the tree only as far as it changes the max of an ancestor.
  *
- * What was tried, in instructions of an allocation and a free with 100,000 live extents of random
- * sizes (scripts/bench.sh, tree): 1,113 at first; 908 with the place taken from the ring, with
- * losses passed up only to the first ancestor that is longer by another child, and with a ring of
- * plain pointers instead of a list_head, whose checks cost a call each; 857 with the search for a
- * size alone inlined and without a struct for it; 771 with sizes in place of ends, growth told to
- * the top first and a sibling found without a jump.  No better were a tree for each size up to 16
- * units, which has no maxima to pass on (13 more than one tree then: a place must be looked up from
- * a root, and to merge is to change trees); the lowest fit of each size remembered (one search in
- * seven finds it still there); prefetching the other child (13 more, though natively a tenth or
- * more of the time is saved where a million extents are live).  Most of what is left is max itself:
- * about seven tenths of all cuts take an extent of just the size asked for and change seven maxima
- * on the way up, the others eleven.
+ * Costs.  About seven tenths of all cuts take an extent of exactly the size asked for and change
+ * seven maxima on the way up; the other cuts change eleven.  The maxima are the larger part of the
+ * costs of a cut and a put.
  *
- * Alignment.  A long enough extent may still miss if no aligned address in it leaves room.  After a
- * miss the search goes on with the first extent that reaches an aligned address and the size beyond
- * it, so it looks at no more extents than there are misses and no more than there are aligned
- * addresses below the answer, each for a step to its neighbour or one walk down the tree.  It is
- * exact: it ends on the lowest fit or on none.  A long run of misses is remembered (failed_below):
- * later requests as large and as aligned start behind it, and a free below it takes it back only if
- * it makes a fit.  After SEARCH_BATCH misses the search comes up for air and can be called again.
+ * Alignment.  After a miss the search continues at the first extent that reaches the next aligned
+ * address plus the size.  So the search looks at no more extents than there are misses, and at no
+ * more extents than there are aligned addresses below the result.  Each step is one move to the
+ * neighbour in the tree or one walk from the root.  The search is exact: the result is the lowest
+ * fit, or FREE_NONE if there is no fit.
  *
- * No lock is taken, no memory allocated and no page table touched here.  The caller serialises all
- * calls on a tree and on the rings of its spans.
+ * The failed-search hint.  After FAILED_MISSES misses the tree remembers that the request has no
+ * fit below failed_below.  A later request with at least failed_size and failed_align starts its
+ * search there.  A put below failed_below lowers failed_below if the merged extent is a fit for the
+ * remembered request.  After SEARCH_BATCH misses free_tree_find() returns FREE_AGAIN, so that its
+ * caller can drop the lock.
+ *
+ * Locking: none here.  The caller serialises all calls for a tree and for the rings of its spans.
+ * No function sleeps, allocates memory or touches a page table.  With CONFIG_DEBUG_VM, and in user
+ * programs, the functions assert what they rely on.
  */
 #include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/mmdebug.h>
 
 #include "free_tree.h"
 
-/* Misses between two chances for others to take the lock. */
+/*
+ * Misses until free_tree_find() returns FREE_AGAIN.  A miss costs at most one walk from the root, so
+ * one hold of the caller's lock is bounded by 32 walks.  A smaller batch would make a long search
+ * drop and take the lock more often.
+ */
 #define SEARCH_BATCH	32
 
-/* Tiles looked at on the ring before a place in the tree is looked up from its root. */
+/*
+ * Tiles that insert() looks at on the ring before it walks down from the root.  In a space in long
+ * use about every fifth tile is free, so 12 steps find a free tile in 93 of 100 cases (1 - 0.8^12).
+ * More steps than that would cost more than the walk: with 100,000 live extents about 25,000
+ * extents are free, and a walk from the root of their tree passes 15 nodes.
+ */
 #define RING_STEPS	12
 
-/* Fewer misses than this are not worth remembering. */
+/*
+ * Misses from which on a search is remembered.  There is room for one hint.  A search with fewer
+ * misses is cheap to repeat, and would replace the hint of a search with many misses.
+ */
 #define FAILED_MISSES	8
 
 #define to_extent(rb)	rb_entry(rb, struct vmap_extent, node)
@@ -79,8 +97,9 @@ static inline unsigned long longest_below(const struct rb_node *rb)
 }
 
 /*
- * Pass up that something of length @size came to be at @rb, as far as that is news.  The top is
- * told first, so that the walk ends there at the latest.
+ * Raise the maxima at @rb and above: an extent at @rb or below has @size now.  The loop stops at
+ * the first ancestor whose max is @size or more.  The root is raised before the loop, so the loop
+ * needs no test for the root.
  */
 static __always_inline void pass_growth(struct free_tree *tree, struct rb_node *rb,
 					unsigned long size)
@@ -92,7 +111,10 @@ static __always_inline void pass_growth(struct free_tree *tree, struct rb_node *
 		to_extent(rb)->max = size;
 }
 
-/* The child of @parent that is not @rb, found without a jump that nobody could predict. */
+/*
+ * The child of @parent that is not @rb.  Exclusive or needs no branch; which child @rb is cannot be
+ * predicted.
+ */
 static __always_inline struct rb_node *other_child(const struct rb_node *parent,
 						   const struct rb_node *rb)
 {
@@ -101,8 +123,9 @@ static __always_inline struct rb_node *other_child(const struct rb_node *parent,
 }
 
 /*
- * Pass up, as far as @stop, that something at @rb or below got shorter or went.  An ancestor whose
- * maximum was longer has it from elsewhere.
+ * Lower the maxima at @rb and above, below @stop: an extent at @rb or below got shorter or was
+ * erased.  If the max of an ancestor exceeds the old max of its child, an extent elsewhere has that
+ * size, and the loop ends.
  */
 static __always_inline void pass_loss(struct rb_node *rb, struct rb_node *stop)
 {
@@ -140,7 +163,10 @@ static void longest_rotate(struct rb_node *old, struct rb_node *new)
 	to_extent(old)->max = longest_below(old);
 }
 
-/* What the red-black tree calls when it changes shape.  Maxima are raised before an insertion. */
+/*
+ * Called by the red-black tree when it rotates or erases.  For an insertion insert_at() has raised
+ * the maxima before.
+ */
 static const struct rb_augment_callbacks longest = {
 	.propagate = longest_propagate,
 	.copy = longest_copy,
@@ -148,9 +174,11 @@ static const struct rb_augment_callbacks longest = {
 };
 
 /*
- * The lowest extent of at least @size that ends at @reach or above.  Wherever the walk turns left
- * the node it leaves and all that is right of it reach far enough; the last such turn that has the
- * length is the lowest.
+ * The lowest extent of at least @size that ends at @reach or above.
+ *
+ * Where the walk turns left at a node, the node and its right subtree end at @reach or above.
+ * @turn is the last such node for which the node or its right subtree has @size: all nodes below
+ * @turn are too short or end below @reach.
  */
 static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigned long size,
 					   unsigned long reach)
@@ -172,7 +200,10 @@ static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigne
 	return free_tree_lowest_at(turn->rb_right, size);
 }
 
-/* The next candidate after @miss.  Its neighbour often is, and then no walk down is needed. */
+/*
+ * The lowest extent above @miss of at least @size that ends at @reach or above.  The next free
+ * extent often qualifies, which saves the walk from the root.
+ */
 static struct vmap_extent *next_reaching(const struct free_tree *tree, struct vmap_extent *miss,
 					 unsigned long size, unsigned long reach)
 {
@@ -183,7 +214,10 @@ static struct vmap_extent *next_reaching(const struct free_tree *tree, struct vm
 	return next ? lowest_reaching(tree, size, reach) : NULL;
 }
 
-/* Where in @extent a request for @size at @align, not below @lo, would start. */
+/*
+ * Does @extent have room for @size units at @align, not below @lo?  If so, *@start is the lowest
+ * start.
+ */
 static bool has_room(const struct vmap_extent *extent, unsigned long size, unsigned long align,
 		     unsigned long lo, unsigned long *start)
 {
@@ -193,7 +227,9 @@ static bool has_room(const struct vmap_extent *extent, unsigned long size, unsig
 	return *start >= from && *start < end && end - *start >= size;
 }
 
-/* The end of the lowest fit that can lie above @miss; 0 if that is past the top of the world. */
+/*
+ * The lowest end that a fit above @miss can have; 0 if that end exceeds the largest unsigned long.
+ */
 static unsigned long reach_above(const struct vmap_extent *miss, const struct free_search *search)
 {
 	unsigned long end = vext_end(miss), start = ALIGN(end, search->align);
@@ -209,9 +245,13 @@ static bool ends_in_time(const struct free_search *search)
 }
 
 /*
- * Set the point from which to look.  Return whether all below it is known to be barren now, so that
- * what this search sees may be remembered.  That is so for a search without lower bound when it
- * begins, and when it goes on only if nobody has put another memory in place of its own.
+ * Set search->reach, from which the search looks.  Return true if all free extents that end below
+ * search->reach are known to have no room for the request: then the caller may record its misses as
+ * the failed-search hint.
+ *
+ * The hint applies to a new search of at least failed_size and failed_align without a lower bound.
+ * A search that continues after FREE_AGAIN recorded its own hint; the hint still applies if no
+ * other search replaced it, so if failed_size and failed_align are those of the request.
  */
 static bool begin_search(const struct free_tree *tree, struct free_search *search)
 {
@@ -237,7 +277,10 @@ static void remember_failed(struct free_tree *tree, const struct free_search *se
 	tree->failed_align = search->align;
 }
 
-/* The search proper, for a request whose alignment or lower bound an extent may miss. */
+/*
+ * The search for a request that a long enough extent may miss, because of the alignment or of a
+ * lower bound.
+ */
 static noinline enum free_found find_among_misses(struct free_tree *tree,
 						  struct free_search *search)
 {
@@ -276,6 +319,7 @@ static noinline enum free_found find_among_misses(struct free_tree *tree,
  */
 enum free_found free_tree_find(struct free_tree *tree, struct free_search *search)
 {
+	VM_WARN_ON_ONCE(!search->size || !is_power_of_2(search->align));
 	if (search->align > tree->grain || search->lo)
 		return free_tree_longest(tree) < search->size ? FREE_NONE
 							      : find_among_misses(tree, search);
@@ -286,7 +330,7 @@ enum free_found free_tree_find(struct free_tree *tree, struct free_search *searc
 	return ends_in_time(search) ? FREE_FOUND : FREE_NONE;
 }
 
-/* Put @extent into the tree as a child of @parent, at @link. */
+/* Link @extent into the tree as a child of @parent, at @link. */
 static __always_inline void insert_at(struct free_tree *tree, struct vmap_extent *extent,
 				      struct rb_node *parent, struct rb_node **link)
 {
@@ -298,7 +342,7 @@ static __always_inline void insert_at(struct free_tree *tree, struct vmap_extent
 	tree->count++;
 }
 
-/* Put @extent into the tree right before @next. */
+/* Link @extent into the tree directly before @next. */
 static __always_inline void insert_before(struct free_tree *tree, struct vmap_extent *extent,
 					  struct vmap_extent *next)
 {
@@ -311,7 +355,7 @@ static __always_inline void insert_before(struct free_tree *tree, struct vmap_ex
 	insert_at(tree, extent, parent, link);
 }
 
-/* Put @extent into the tree right after @prev. */
+/* Link @extent into the tree directly after @prev. */
 static void insert_after(struct free_tree *tree, struct vmap_extent *extent,
 			 struct vmap_extent *prev)
 {
@@ -337,8 +381,8 @@ static noinline void insert_from_root(struct free_tree *tree, struct vmap_extent
 }
 
 /*
- * Put @extent into the tree.  In a space in use for long about every fifth tile is free, so to look
- * along the ring for the next one is mostly shorter than to walk down.
+ * Link @extent into the tree.  Following the ring to the next free tile is mostly shorter than a
+ * walk from the root: see RING_STEPS.
  */
 static __always_inline void insert(struct free_tree *tree, struct vmap_extent *extent)
 {
@@ -347,7 +391,10 @@ static __always_inline void insert(struct free_tree *tree, struct vmap_extent *e
 
 	for (steps = 0; steps < RING_STEPS && !vext_is_free(next); steps++)
 		next = next->next;
-	/* Past its span's end the ring goes on at the beginning. */
+	/*
+	 * After the marker the ring continues with the lowest tile of the span, which is below
+	 * @extent.
+	 */
 	if (vext_is_free(next) && next->start > extent->start)
 		insert_before(tree, extent, next);
 	else
@@ -375,7 +422,7 @@ static inline void leave_ring(struct vmap_extent *extent)
 	extent->next->prev = extent->prev;
 }
 
-/* Take a tile off the ring after its range went to a neighbour. */
+/* Make @extent a spare: its range belongs to a neighbour now. */
 static inline void retire(struct vmap_extent *extent, struct vmap_extent_pool *spares)
 {
 	leave_ring(extent);
@@ -387,29 +434,32 @@ static inline struct vmap_extent *new_tile(struct vmap_extent_pool *spares, unsi
 {
 	struct vmap_extent *extent = vext_pool_pop(spares);
 
+	VM_WARN_ON_ONCE(extent->state != VMAP_SPARE);
 	extent->start = start;
 	extent->size = size;
 	join_ring(extent, prev);
 	return extent;
 }
 
-/* @grain: a power of two that divides every start and end there will be */
+/* Make @tree empty.  @grain is a power of two that divides each start and each size of the tree. */
 void free_tree_init(struct free_tree *tree, unsigned long grain)
 {
+	VM_WARN_ON_ONCE(!is_power_of_2(grain));
 	*tree = (struct free_tree){ .root = RB_ROOT, .grain = grain };
 }
 
 /**
  * free_tree_open() - add a span, all of it free
  * @tree: the tree
- * @marker: the span's marker, which will head its ring
- * @whole: a spare extent, which will be its first tile
+ * @marker: storage for the marker of the span
+ * @whole: a spare extent, which becomes the first tile of the span
  * @start: first unit of the span
- * @end: one past its last
+ * @end: one past the last unit
  */
 void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end)
 {
+	VM_WARN_ON_ONCE(start >= end || (start | end) & (tree->grain - 1));
 	*marker = (struct vmap_extent){ .start = end, .size = start - end, .state = VMAP_MARKER };
 	marker->prev = marker;
 	marker->next = marker;
@@ -419,17 +469,18 @@ void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct v
 	insert(tree, whole);
 	tree->changes++;
 	tree->units += end - start;
-	/* The new span may lie below what is remembered as barren. */
+	/* The new span may have a fit for the failed-search hint. */
 	tree->failed_below = min(tree->failed_below, start);
 }
 
 /**
- * free_tree_close() - take out a span all of which is free
+ * free_tree_close() - remove a span, all of which is free
  * @tree: the tree
- * @whole: its only tile, which becomes a spare of the caller's
+ * @whole: the only tile of the span; belongs to the caller afterwards
  */
 void free_tree_close(struct free_tree *tree, struct vmap_extent *whole)
 {
+	VM_WARN_ON_ONCE(!vext_is_free(whole) || whole->prev != whole->next);
 	tree->changes++;
 	tree->units -= whole->size;
 	erase(tree, whole);
@@ -437,31 +488,34 @@ void free_tree_close(struct free_tree *tree, struct vmap_extent *whole)
 }
 
 /**
- * free_tree_withdraw() - take a free extent out of the tree, but not to be used
+ * free_tree_withdraw() - remove a free extent from the tree for good
  * @tree: the tree
- * @extent: the extent, which stays on the ring; its state is the caller's to set
+ * @extent: the extent; it stays on the ring, and the caller sets its state
  */
 void free_tree_withdraw(struct free_tree *tree, struct vmap_extent *extent)
 {
+	VM_WARN_ON_ONCE(!vext_is_free(extent));
 	tree->changes++;
 	tree->units -= extent->size;
 	erase(tree, extent);
 }
 
 /**
- * free_tree_cut_left() - take the lower end of a free extent, or all of it, out of the tree
+ * free_tree_cut_left() - cut the lower end of a free extent, or all of the extent (LE and FL fit)
  * @tree: the tree
- * @from: the free extent, at least as long as @size
- * @size: units
- * @spares: holds FREE_TREE_SPARES at least
+ * @from: the free extent, of at least @size
+ * @size: units to cut, not 0
+ * @spares: holds at least FREE_TREE_SPARES extents
  *
- * Return: the tile cut out, on the ring but not in the tree; its state is the caller's to set.
+ * Return: the tile that was cut, on the ring but not in the tree; the caller sets its state.
  */
 struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_extent *from,
 				       unsigned long size, struct vmap_extent_pool *spares)
 {
 	unsigned long start = from->start;
 
+	VM_WARN_ON_ONCE(!vext_is_free(from) || !size || size > from->size);
+	VM_WARN_ON_ONCE(size & (tree->grain - 1) || spares->count < FREE_TREE_SPARES);
 	tree->changes++;
 	tree->units -= size;
 	if (from->size == size) {
@@ -477,12 +531,12 @@ struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_exten
 }
 
 /**
- * free_tree_cut() - take what a search found out of the tree
- * @tree: the tree
- * @search: as free_tree_find() left it; nothing was changed since
- * @spares: holds FREE_TREE_SPARES at least
+ * free_tree_cut() - cut the fit that a search found
+ * @tree: the tree, unchanged since the search
+ * @search: the search, for which free_tree_find() returned FREE_FOUND
+ * @spares: holds at least FREE_TREE_SPARES extents
  *
- * Return: the tile cut out, on the ring but not in the tree; its state is the caller's to set.
+ * Return: the tile that was cut, on the ring but not in the tree; the caller sets its state.
  */
 struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_search *search,
 				  struct vmap_extent_pool *spares)
@@ -492,6 +546,8 @@ struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_sear
 
 	if (start == from->start)
 		return free_tree_cut_left(tree, from, size, spares);
+	VM_WARN_ON_ONCE(!vext_is_free(from) || !size || spares->count < FREE_TREE_SPARES);
+	VM_WARN_ON_ONCE(start < from->start || start + size > vext_end(from));
 	tree->changes++;
 	tree->units -= size;
 	above = vext_end(from) - start - size;
@@ -501,7 +557,10 @@ struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_sear
 	} else {
 		tree->fits[VMAP_FIT_NO_EDGE]++;
 		rest = new_tile(spares, start + size, above, cut);
-		/* While @from has its old length still, no maximum above is too low for @rest. */
+		/*
+		 * Insert @rest before @from gets shorter: no max above @from is below rest->size
+		 * then, so insert_at() has no max to raise.
+		 */
 		insert_after(tree, rest, from);
 	}
 	from->size = start - from->start;
@@ -509,7 +568,7 @@ struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_sear
 	return cut;
 }
 
-/* A free extent came to be or grew: it may be a fit where none was remembered. */
+/* Lower failed_below if @extent, which became free or grew, is a fit for the failed-search hint. */
 static void doubt_failed(struct free_tree *tree, const struct vmap_extent *extent)
 {
 	unsigned long start;
@@ -523,9 +582,9 @@ static void doubt_failed(struct free_tree *tree, const struct vmap_extent *exten
  * free_tree_put() - make a tile free and merge it with its free neighbours
  * @tree: the tree
  * @extent: the tile, on the ring but not in the tree
- * @spares: takes the tiles merged away; @extent itself may be one of them
+ * @spares: gets the tiles that are merged into a neighbour; @extent may be one of these tiles
  *
- * Return: the free extent that now covers what @extent covered.
+ * Return: the free extent that now covers the range of @extent.
  */
 struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *extent,
 				  struct vmap_extent_pool *spares)
@@ -533,6 +592,8 @@ struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *ex
 	struct vmap_extent *prev = extent->prev, *next = extent->next;
 	struct vmap_extent *merged = extent;
 
+	VM_WARN_ON_ONCE(vext_is_free(extent) || !extent->size);
+	VM_WARN_ON_ONCE(vext_end(prev) != extent->start || vext_end(extent) != next->start);
 	tree->changes++;
 	tree->units += extent->size;
 	if (vext_is_free(prev)) {
@@ -562,7 +623,7 @@ struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *ex
 	return merged;
 }
 
-/* The lowest free extent. */
+/* The lowest free extent, or NULL. */
 struct vmap_extent *free_tree_first(const struct free_tree *tree)
 {
 	struct rb_node *rb = rb_first(&tree->root);
@@ -570,7 +631,7 @@ struct vmap_extent *free_tree_first(const struct free_tree *tree)
 	return rb ? to_extent(rb) : NULL;
 }
 
-/* The next free extent above @extent, itself free. */
+/* The next free extent above @extent, or NULL.  @extent must be free. */
 struct vmap_extent *free_tree_after(const struct vmap_extent *extent)
 {
 	struct rb_node *rb = rb_next(&extent->node);
@@ -578,7 +639,7 @@ struct vmap_extent *free_tree_after(const struct vmap_extent *extent)
 	return rb ? to_extent(rb) : NULL;
 }
 
-/* The lowest free extent that starts at @start or above. */
+/* The lowest free extent that starts at @start or above, or NULL. */
 struct vmap_extent *free_tree_at_or_after(const struct free_tree *tree, unsigned long start)
 {
 	struct rb_node *rb = tree->root.rb_node;
@@ -610,10 +671,10 @@ static const char *check_free(const struct vmap_extent *extent)
 }
 
 /**
- * free_tree_check_tile() - check one tile against its neighbours, and its node if it is free
- * @extent: any tile but an edge
+ * free_tree_check_tile() - check one tile and its neighbours, and the node of a free tile
+ * @extent: any tile but a marker
  *
- * Return: NULL, or which invariant does not hold.
+ * Return: NULL, or the invariant that does not hold.
  */
 const char *free_tree_check_tile(const struct vmap_extent *extent)
 {
@@ -625,10 +686,10 @@ const char *free_tree_check_tile(const struct vmap_extent *extent)
 }
 
 /**
- * free_tree_check() - check a whole tree; takes time proportional to its size
+ * free_tree_check() - check a whole tree, in time proportional to its size
  * @tree: the tree
  *
- * Return: NULL, or which invariant does not hold.
+ * Return: NULL, or the invariant that does not hold.
  */
 const char *free_tree_check(const struct free_tree *tree)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * free_tree.h - the extent, and the tree that finds free ones
+ * free_tree.h - the extent, and the tree that finds free extents
  *
- * See the theory statement in free_tree.c.  Compiles in the kernel and in user space alike.
+ * The theory statement is in free_tree.c.  Both files compile in the kernel and in user programs.
  */
 #ifndef FREE_TREE_H
 #define FREE_TREE_H
@@ -13,124 +13,132 @@
 
 #include "vmap_alloc.h"
 
-/* What an extent that is not free is doing.  A free one has no such word: see vmap_extent.max. */
+/*
+ * The state of an extent that is not free.  A free extent has no state: its rb_node overlays
+ * vmap_extent.state, and vmap_extent.max says that it is free.
+ */
 enum vmap_state {
-	VMAP_MARKER,		/* the sentinel that closes a span's ring of tiles */
-	VMAP_BUSY,		/* handed out */
-	VMAP_FREEING,		/* on its way from busy to lazy */
-	VMAP_LAZY,		/* unmapped, not flushed yet or not merged yet */
-	VMAP_CACHED,		/* kept for reuse */
-	VMAP_SPARE,		/* no address range: waits in a pool for the next split */
-	VMAP_LOST,		/* in a span that somebody else gave back to the kernel */
+	VMAP_MARKER,		/* closes the ring of a span's tiles */
+	VMAP_BUSY,		/* handed out to a caller */
+	VMAP_FREEING,		/* the caller freed it; not yet unmapped, or not yet charged */
+	VMAP_LAZY,		/* unmapped; not yet flushed, or not yet merged */
+	VMAP_CACHED,		/* in a magazine or a depot, kept for the next allocation */
+	VMAP_SPARE,		/* without an address range: waits in a pool for a split */
+	VMAP_LOST,		/* in a span whose reservation somebody gave to vfree(): lost.c */
 };
 
-/**
- * struct vmap_extent - a range inside a span: one cache line
- * @start: first unit
- * @size: how many there are
- * @prev: the neighbour that ends where this begins, whatever it is doing
- * @next: the neighbour that begins where this ends
- * @max: length of the longest free extent at or below @node; 0 says this extent is not free
- * @node: free: its place in the tree
- * @arena: busy: who handed it out
- * @lazy: freeing, lazy: the next one on the arena's lazy, flushed or deferred list
- * @under: spare, cached: the next one on a stack under the arena's lock
- * @caller: busy: who asked for it
- * @unmapped: freeing: what lies before this is unmapped already
- * @window: cached, in a memory arena: what maps it
- * @rcu: freeing after a grace period
- * @state: not free: what it is doing
- * @flags: not free: VMAP_EXTENT_*
+/*
+ * A range inside a span.  64 bytes, one cache line: a look at a neighbour costs one miss.
+ *
+ * A free extent uses node; an extent in any other state uses state, flags and the union before
+ * them, whose members are named by the states that use them.
  */
 struct vmap_extent {
+	/* The first unit, and the number of units. */
 	unsigned long start;
 	unsigned long size;
+	/* The neighbours on the ring of the span: prev ends at start, next begins at the end. */
 	struct vmap_extent *prev;
 	struct vmap_extent *next;
+	/* Size of the longest free extent at or below node; 0: this extent is not free. */
 	unsigned long max;
 	union {
+		/* Free: the place in the tree. */
 		struct rb_node node;
 		struct {
 			union {
 				struct {
 					union {
+						/* Busy: the space of the extent. */
 						struct vmap_space *space;
+						/* Freeing, lazy: on a list of purge.c. */
 						struct llist_node lazy;
+						/* Spare, cached: the extent below on a stack. */
 						struct vmap_extent *under;
 					};
 					union {
+						/* Busy: address of the caller's code. */
 						const void *caller;
+						/* Freeing: unmapped below this. */
 						unsigned long unmapped;
+						/* Cached, memory arena: of the span. */
 						struct vmap_window *window;
 					};
 				};
+				/* Freed after a grace period; overlays all members above. */
 				struct callback_head rcu;
 			};
+			/* An enum vmap_state; walkers read it without synchronisation. */
 			u32 state;
+			/* VMAP_EXTENT_*: space.h. */
 			u32 flags;
 		};
 	};
 };
 
-/* A stack of spare extents, so that splitting and merging never meet the memory allocator. */
+/*
+ * A stack of spare extents.  A split takes extents from a pool and a merge puts extents into a
+ * pool, so neither calls the slab allocator.
+ */
 struct vmap_extent_pool {
+	/* The extent pushed last; the others follow by vmap_extent.under. */
 	struct vmap_extent *top;
+	/* Extents on the stack. */
 	unsigned long count;
 };
 
-/* The most spares that one cut can take: the split of an NE fit. */
+/*
+ * The most spares that one cut takes: an NE fit needs a tile for the cut and one for the upper
+ * rest.
+ */
 #define FREE_TREE_SPARES	2
 
-/**
- * struct free_tree - the free extents of an arena
- * @root: them, by address
- * @grain: all their starts and ends are multiples of this
- * @count: how many
- * @units: their lengths added up
- * @changes: cuts and puts, and spans opened and closed, since the start
- * @merges: free neighbours joined since the start
- * @fits: cuts of each kind since the start
- * @failed_below: no extent that starts below this fits @failed_size at @failed_align
- * @failed_size: see @failed_below
- * @failed_align: see @failed_below
- */
+/* The free extents of a space.  The owner's lock (vmap_space.lock) covers all fields. */
 struct free_tree {
+	/* The free extents by address, augmented by vmap_extent.max. */
 	struct rb_root root;
+	/* A power of two that divides each start and each size. */
 	unsigned long grain;
+	/* Free extents in the tree, and the sum of their sizes. */
 	unsigned long count;
 	unsigned long units;
+
+	/* Since free_tree_init(): cuts, puts, spans opened and closed, extents withdrawn. */
 	unsigned long changes;
+	/* Pairs of free neighbours merged. */
 	unsigned long merges;
+	/* Cuts of each kind of fit. */
 	unsigned long fits[VMAP_NR_FITS];
+
+	/*
+	 * The failed-search hint: no free extent that starts below failed_below has room for
+	 * failed_size units at failed_align.
+	 */
 	unsigned long failed_below;
 	unsigned long failed_size;
 	unsigned long failed_align;
 };
 
-/**
- * struct free_search - one request, and how far the search for it has come
- * @size: units wanted, not 0
- * @align: a power of two
- * @lo: lowest start allowed
- * @hi: the end may not pass this
- * @reach: what ends below this has been seen to miss; 0 at first
- * @extent: out: the free extent that has room
- * @start: out: where in it
- */
+/* One request, and the progress of the search for it. */
 struct free_search {
+	/* Units wanted, not 0. */
 	unsigned long size;
+	/* The start must be a multiple of this power of two. */
 	unsigned long align;
+	/* The start must not be below lo, the end not above hi. */
 	unsigned long lo;
 	unsigned long hi;
+	/* 0 at first.  Then: no free extent that ends below reach has room for the request. */
 	unsigned long reach;
+	/* Result: the free extent that has room, and the start of the fit in the extent. */
 	struct vmap_extent *extent;
 	unsigned long start;
 };
 
 enum free_found {
 	FREE_NONE,		/* nothing fits */
-	FREE_FOUND,		/* @extent and @start say where */
-	FREE_AGAIN,		/* a batch of misses is done: let others have the lock, go on */
+	FREE_FOUND,		/* free_search.extent and free_search.start are set */
+	FREE_AGAIN,		/* SEARCH_BATCH misses: drop the lock, take it again, call again */
 };
 
 static inline bool vext_is_free(const struct vmap_extent *extent)
@@ -138,7 +146,7 @@ static inline bool vext_is_free(const struct vmap_extent *extent)
 	return extent->max != 0;
 }
 
-/* One past the last unit. */
+/* One past the last unit of @extent. */
 static inline unsigned long vext_end(const struct vmap_extent *extent)
 {
 	return extent->start + extent->size;
@@ -164,7 +172,7 @@ static inline struct vmap_extent *vext_pool_pop(struct vmap_extent_pool *pool)
 	return extent;
 }
 
-/* Length of the longest free extent; 0 if there is none. */
+/* The size of the longest free extent; 0 if the tree is empty. */
 static inline unsigned long free_tree_longest(const struct free_tree *tree)
 {
 	const struct rb_node *top = tree->root.rb_node;
@@ -172,7 +180,7 @@ static inline unsigned long free_tree_longest(const struct free_tree *tree)
 	return top ? rb_entry(top, struct vmap_extent, node)->max : 0;
 }
 
-/* The lowest extent of at least @size at or below @rb, where there is one. */
+/* The lowest extent of at least @size in the subtree at @rb, whose max must be at least @size. */
 static __always_inline struct vmap_extent *free_tree_lowest_at(struct rb_node *rb,
 							       unsigned long size)
 {
@@ -189,7 +197,7 @@ static __always_inline struct vmap_extent *free_tree_lowest_at(struct rb_node *r
 	}
 }
 
-/* The lowest free extent of at least @size; NULL if there is none. */
+/* The lowest free extent of at least @size, or NULL. */
 static __always_inline struct vmap_extent *free_tree_lowest(const struct free_tree *tree,
 							    unsigned long size)
 {
