@@ -1,60 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * purge.c - lazy extents: flush them in bulk, merge them bit by bit, hold frees back if need be
+ * purge.c - lazy extents: flush in bulk, merge a few at a time, hold frees back above the limit
  *
- * What is freed is unmapped at once, but some TLB may still hold it, so it must not be handed out
- * again.  Such an extent is lazy.  It goes through two stages:
+ * A free unmaps an extent at once.  Some TLB may still hold the old entries, so the addresses must
+ * not be handed out again.  Until every TLB is flushed and the extent is back in the free tree, the
+ * extent is lazy (VMAP_LAZY).  A lazy extent is on one of two lists:
  *
- *   lazy_list   not flushed yet.  A free pushes it there without a lock.
- *   flushed     no TLB holds it any more; waits to be merged into the free tree.
+ *   lazy_list   not flushed yet; a free pushes the extent without a lock
+ *   flushed     no TLB holds the extent any more; the extent waits to be merged into the free tree
  *
- * A flush takes the whole lazy list, makes every CPU forget it, and moves it to the flushed list,
- * all without looking at each extent.  From there it is merged a few extents at a time, by each
- * allocation and, above the threshold, by each free: nobody pays for a backlog of thousands.  If
- * the arena keeps extents for reuse, an allocation of just the size of the next one takes that.
+ * A flush takes all of lazy_list, flushes the TLB of every CPU, and makes the taken list the
+ * flushed list, without a look at more than FLUSH_LOOK extents.  Each allocation past the cache
+ * merges a few flushed extents; above the threshold each free does, too.  So no call pays for a
+ * backlog of thousands.  If the cache is on and a request has just the size of the next flushed
+ * extent, vpurge_reuse() hands that extent out again.
  *
- * Above the threshold a free asks the purge worker for a flush and goes on.  Who has to wait for
- * one, a free above the limit (see throttle.h) or an allocation that finds no room, flushes on the
- * spot: that takes no longer than to wait for the worker.  What is left flushed when the calls end,
- * the worker merges, a batch now and then; without a pause only as long as the limit is reached,
- * for then frees wait for it.
+ * Above the threshold a free wakes the purge worker, which flushes, and goes on.  A free at the
+ * limit (see throttle.h) and an allocation that finds no room flush by themselves, which takes no
+ * longer than to wait for the worker.  The worker merges what the calls leave flushed, one
+ * THROTTLE_MERGE_BATCH a tick.  It makes no pause while lazy units are at the limit or any free is
+ * deferred.
  *
- * Frees that cannot be done where they are called are deferred: the extent is left for the worker.
- * That happens where freeing pages is not allowed or where there are too many for a caller who may
- * not sleep: then they are still mapped.  It also happens where the throttle says that a free must
- * purge first and the caller may not sleep, or has done so THROTTLE_ROUNDS times: then all but the
- * charge and the flush is done.  Who has done so has merged a fixed number of extents before one is
- * left to the worker: so a backlog above the limit, as a threshold that was lowered leaves it, gets
- * smaller with each free, and what is deferred meanwhile is a fraction of it.
+ * A free is deferred, left to the worker, in two cases:
+ *   - Its pages may not be freed where it is called (vctx_may_call_mm()), or are more than
+ *     UNMAP_BATCH while the caller may not sleep.  The extent is still mapped then.
+ *   - The limit is reached, and the caller may not sleep or has done THROTTLE_ROUNDS rounds.  The
+ *     extent is unmapped then, but not charged.  A caller that did the rounds has merged more
+ *     extents than the one it defers, so a backlog above a lowered limit shrinks with each free.
  *
- * What is deferred is added up.  As long as that is more than the threshold, whoever frees and can
- * sleep, and whoever allocates past the cache and can, does a part of it first: as much as the
- * worker does in one go, which is more than a free adds.  So those who can sleep do not make it
- * grow, and what is deferred exceeds the threshold by no more than what callers who may not sleep
- * free until the worker, or anybody who can sleep, gets a CPU.
+ * deferred_units adds up what is deferred.  Above the threshold each call of vpurge_free() that may
+ * sleep, and each allocation past the cache that may sleep, first does THROTTLE_MERGE_FREE deferred
+ * frees, more than the one free it may add.  So only callers that may not sleep push deferred_units
+ * over the threshold, by what they free until the worker or a call that may sleep gets a CPU.
  *
- * Where hardly any room is free and none can be imported, the worker flushes ahead of need: what is
- * lazy at once if there is enough of it to fill the reserve or if an allocation that may not sleep
- * has failed, else THROTTLE_FLUSH_RATE times a second.
+ * An arena that is low on free space, and whose limit allows no import, is flushed by the worker
+ * ahead of need: at once if more is lazy than the reserve holds or if an allocation that may not
+ * sleep has failed (starved), else THROTTLE_FLUSH_RATE times a second.
+ *
+ * Generations: vpurge_all() ends although other calls add to the backlog meanwhile.  A generation
+ * is all that one llist_del_all() takes from lazy_list or from deferred_list.  The next generation
+ * is taken only when the one before is done.  What was lazy or deferred when vpurge_all() began
+ * belongs to the generation in work or to the next one.  Both are done as soon as two generations
+ * were taken since.
  *
  * Invariants:
- *   - an address goes from lazy to free only after every CPU was flushed;
- *   - lazy_units is charged before an extent becomes lazy, and never lets lazy extents exceed the
- *     limit by more than one free on each CPU; above a limit that was lowered it does not grow;
- *   - flushing holds no spinlock; merging holds the arena's for one batch;
- *   - deferred_units is charged before an extent is deferred, until it is lazy;
- *   - purge_lock is held for one flush, deferred_lock for a few deferred frees, of which no more
- *     than UNMAP_BATCH is unmapped: who waits for them does not wait for a backlog.
+ *   - an extent goes from lazy to free only after every CPU was flushed;
+ *   - an extent on lazy_list or flushed is in state VMAP_LAZY and fully unmapped;
+ *   - lazy_units is charged before an extent becomes lazy, and exceeds the limit by no more than
+ *     one extent for each CPU; above a limit that was lowered, lazy_units does not grow;
+ *   - deferred_units is charged from before an extent is deferred until the extent is lazy;
+ *   - no spinlock is held during a flush; space->lock is held for one batch of merges;
+ *   - purge_lock is held for one flush; deferred_lock is held for THROTTLE_MERGE_FREE deferred
+ *     frees, which unmap UNMAP_BATCH at most.
  *
- * Whoever wants all of a backlog gone (vpurge_all()) must not go on for as long as others add to it.
- * Both backlogs are handled in generations: what is to be done next is taken from the list of what
- * comes in only when all that was taken before is done.  What was there when a call began is
- * therefore of the generation that is in hand then or of the next, and done when one more has
- * begun.
- *
- * Locking: purge_lock serialises flushes, so that whoever holds it finds all that is lazy in one of
- * the lists.  deferred_lock does the same for what is deferred; it is taken first.  The lists of
- * what comes in are lock-free; the flushed list is under the arena's lock.
+ * Locking: deferred_lock before purge_lock before space->lock.  purge_lock serialises flushes: its
+ * holder finds each lazy extent on lazy_list or on flushed.  deferred_lock does the same for
+ * deferred extents, deferred_list and finishing.  lazy_list and deferred_list are lock-free;
+ * flushed is under space->lock.
  */
 #include <linux/jiffies.h>
 #include <linux/rcupdate.h>
@@ -62,12 +64,21 @@
 
 #include "purge.h"
 
-/* Extents looked at to find out whether a flush can be limited to what they cover. */
+/*
+ * The most extents whose ends flush_batch() looks at to limit a flush to a range.  An area and its
+ * guard take 2 pages at least, so more than 16 extents cover more pages than arch/x86.h flushes one
+ * by one (ARCH_FLUSH_SINGLY): all of the TLB is flushed then in any case.
+ */
 #define FLUSH_LOOK	16
 
-/* More spares than these are given back, so many at a time. */
+/*
+ * Spares that the worker leaves in the pool: twice as many as vspace_stock_work() fills the pool up
+ * to (SPARES_HIGH), so that the two do not undo each other.  512 spares take 32 KiB.
+ */
 #define SPARES_KEEP	512
-#define TRIM_BATCH	16
+
+/* Spares given back in one pass of the worker, which merges as many extents in the same pass. */
+#define TRIM_BATCH	THROTTLE_MERGE_BATCH
 
 static unsigned long lazy_units(const struct vmap_purge *purge)
 {
@@ -90,12 +101,12 @@ static bool is_at_limit(const struct vmap_purge *purge)
 }
 
 /**
- * charge() - account for an extent about to become lazy
+ * charge() - add an extent that is about to become lazy to lazy_units
  * @purge: the arena
- * @units: its size
+ * @units: size of the extent
  *
  * Context: any.
- * Return: false if too much is lazy; then nothing was charged.
+ * Return: false, and nothing is charged, if the limit is reached.
  */
 static bool charge(struct vmap_purge *purge, unsigned long units)
 {
@@ -108,13 +119,13 @@ static bool charge(struct vmap_purge *purge, unsigned long units)
 	return true;
 }
 
-/* Have the worker look now what there is to do. */
+/* Queue purge_work.  Context: any but NMI. */
 void vpurge_kick(struct vmap_purge *purge)
 {
 	queue_work(vspace_wq, &purge->purge_work);
 }
 
-/* Merge up to @count flushed extents.  Under the arena's lock.  Return whether any is left. */
+/* Merge up to @count flushed extents.  Under space->lock.  Return whether any is left. */
 bool vpurge_merge(struct vmap_purge *purge, unsigned int count)
 {
 	struct vmap_extent *extent;
@@ -124,6 +135,7 @@ bool vpurge_merge(struct vmap_purge *purge, unsigned int count)
 	for (; count && purge->flushed; count--) {
 		extent = llist_entry(purge->flushed, struct vmap_extent, lazy);
 		purge->flushed = llist_next(purge->flushed);
+		VM_WARN_ON_ONCE(extent->state != VMAP_LAZY);
 		units += extent->size;
 		if (likely(!purge->space.nr_lost) || !vlost_keeps(&purge->space, extent))
 			vspace_put(&purge->space, extent);
@@ -135,8 +147,8 @@ bool vpurge_merge(struct vmap_purge *purge, unsigned int count)
 }
 
 /*
- * Take the next flushed extent as it is, if it has just @size and the arena keeps extents for
- * reuse: what is freed and allocated in turn need not go through the tree.  Under the arena's lock.
+ * Take the next flushed extent, of which there is one, as it is, if its size is just @size: an
+ * extent that is freed and allocated in turn does not go through the tree.  Under space->lock.
  */
 struct vmap_extent *vpurge_reuse(struct vmap_purge *purge, unsigned long size)
 {
@@ -150,7 +162,7 @@ struct vmap_extent *vpurge_reuse(struct vmap_purge *purge, unsigned long size)
 	return extent;
 }
 
-/* Merge up to @count flushed extents.  Return whether any is left. */
+/* vpurge_merge() for a caller without space->lock. */
 static bool merge(struct vmap_purge *purge, unsigned int count)
 {
 	unsigned long flags;
@@ -164,13 +176,14 @@ static bool merge(struct vmap_purge *purge, unsigned int count)
 
 /**
  * add_lazy() - make an unmapped extent lazy
- * @purge: the arena, already charged for it
+ * @purge: the arena; lazy_units is already charged with the extent
  * @extent: the extent
  *
  * Context: any.
  */
 static void add_lazy(struct vmap_purge *purge, struct vmap_extent *extent)
 {
+	VM_WARN_ON_ONCE(extent->unmapped != vext_end(extent));
 	WRITE_ONCE(extent->state, VMAP_LAZY);
 	llist_add(&extent->lazy, &purge->lazy_list);
 	if (!wants_purge(purge))
@@ -184,7 +197,7 @@ static void add_lazy(struct vmap_purge *purge, struct vmap_extent *extent)
 /**
  * defer() - leave a free to the worker
  * @purge: the arena
- * @extent: nobody else's any more, unmapped so far as it says
+ * @extent: the extent, which nobody else can find, unmapped up to extent->unmapped
  *
  * Context: any.
  */
@@ -197,12 +210,13 @@ static void defer(struct vmap_purge *purge, struct vmap_extent *extent)
 }
 
 /**
- * unmap_some() - unmap what comes next of an extent on its way to lazy, and free its pages
+ * unmap_some() - unmap an extent from extent->unmapped on, and free the pages unless foreign
  * @purge: the arena
- * @extent: unmapped so far as it says, which is updated; in a lost span there is nothing to do
- * @most: how many units
+ * @extent: the extent, in state VMAP_FREEING; extent->unmapped moves on.  In a lost span only
+ *	    extent->unmapped changes: the page tables are no longer ours
+ * @most: the most units to unmap
  *
- * Context: any in which pages may be freed.
+ * Context: any in which pages may be freed: vctx_may_call_mm().
  * Return: how many units were unmapped.
  */
 static unsigned long unmap_some(struct vmap_purge *purge, struct vmap_extent *extent,
@@ -220,7 +234,7 @@ static unsigned long unmap_some(struct vmap_purge *purge, struct vmap_extent *ex
 	return size;
 }
 
-/* Flush what a few extents cover; a longer list is not walked, for then all of the TLB goes. */
+/* Flush the range that up to FLUSH_LOOK extents cover; for a longer list flush all of the TLB. */
 static void flush_batch(struct llist_node *batch)
 {
 	unsigned long start = ULONG_MAX, end = 0;
@@ -239,8 +253,8 @@ static void flush_batch(struct llist_node *batch)
 }
 
 /*
- * See to it that something is flushed and waits to be merged.  Return false if nothing is lazy, but
- * for what others are about to add.  Under purge_lock.
+ * Make sure that the flushed list is not empty.  Return false if lazy_list is empty, too: then only
+ * extents that were charged but not pushed yet are lazy.  Under purge_lock.
  */
 static bool flush_lazy(struct vmap_purge *purge)
 {
@@ -264,11 +278,11 @@ static bool flush_lazy(struct vmap_purge *purge)
 }
 
 /**
- * vpurge_flush() - have some lazy extents ready to be merged
+ * vpurge_flush() - flush lazy extents, unless flushed ones already wait to be merged
  * @purge: the arena
  *
- * Context: process, may sleep.
- * Return: false if nothing is lazy.
+ * Context: process, may sleep; takes purge_lock.
+ * Return: false if there was nothing to flush and nothing to merge.
  */
 bool vpurge_flush(struct vmap_purge *purge)
 {
@@ -281,7 +295,7 @@ bool vpurge_flush(struct vmap_purge *purge)
 }
 
 /**
- * make_way() - do something about charge() having failed
+ * make_way() - flush and merge, after charge() has failed, so that the next charge() can succeed
  * @purge: the arena
  *
  * Context: process, may sleep.
@@ -292,11 +306,14 @@ static void make_way(struct vmap_purge *purge)
 	if (vpurge_flush(purge))
 		merge(purge, THROTTLE_MERGE_FREE);
 	else
-		/* All is charged by frees that others have not finished. */
+		/* Other CPUs have charged lazy_units but have not pushed their extents yet. */
 		schedule_timeout_uninterruptible(1);
 }
 
-/* See to it that there is a deferred free to be done.  Return false if there is none. */
+/*
+ * If the generation in finishing is done, take the next one.  Return false if no free is deferred.
+ * Under deferred_lock.
+ */
 static bool take_deferred(struct vmap_purge *purge)
 {
 	lockdep_assert_held(&purge->deferred_lock);
@@ -308,7 +325,10 @@ static bool take_deferred(struct vmap_purge *purge)
 	return purge->finishing;
 }
 
-/* Do the next deferred free, unmapping at most @most, which is updated.  Return if it is done. */
+/*
+ * Do the next deferred free; unmap @most units at most, and take what was unmapped off @most.
+ * Return false if the free is not done yet.  Under deferred_lock.
+ */
 static bool finish_next(struct vmap_purge *purge, unsigned long *most)
 {
 	struct vmap_extent *extent = llist_entry(purge->finishing, struct vmap_extent, lazy);
@@ -330,11 +350,14 @@ static bool finish_next(struct vmap_purge *purge, unsigned long *most)
 }
 
 /**
- * vpurge_deferred() - do some deferred frees, or a part of one, or purge a little for the next
+ * vpurge_deferred() - do up to THROTTLE_MERGE_FREE deferred frees
  * @purge: the arena
  *
- * Context: process, may sleep.
- * Return: false if none is deferred.
+ * Unmaps UNMAP_BATCH at most, so one call may do a part of a large free.  At the limit the call
+ * flushes and merges instead, so that a later call can charge the next deferred free.
+ *
+ * Context: process, may sleep; takes deferred_lock, then purge_lock.
+ * Return: false if no free is deferred.
  */
 bool vpurge_deferred(struct vmap_purge *purge)
 {
@@ -353,7 +376,7 @@ bool vpurge_deferred(struct vmap_purge *purge)
 	return any;
 }
 
-/* Unmap all of an extent; return false if it is more than may be done here. */
+/* Unmap all of an extent.  Return false, and unmap nothing, if the context does not allow it. */
 static bool unmap_here(struct vmap_purge *purge, struct vmap_extent *extent)
 {
 	if (!vctx_may_call_mm() || (extent->size > UNMAP_BATCH && !vctx_may_wait()))
@@ -363,9 +386,15 @@ static bool unmap_here(struct vmap_purge *purge, struct vmap_extent *extent)
 	return true;
 }
 
-/*
- * Free an extent that nobody can find any more.  The caller counts the free afterwards.  Return how
- * many pages were unmapped here.
+/**
+ * vpurge_free() - free an extent of a memory arena
+ * @purge: the arena
+ * @extent: the extent, which nobody else can find: its slot in span->owner is NULL
+ *
+ * The caller counts the free afterwards: vspace_count_free().
+ *
+ * Context: any but NMI.
+ * Return: how many pages were unmapped here; 0 if the worker unmaps them.
  */
 unsigned long vpurge_free(struct vmap_purge *purge, struct vmap_extent *extent)
 {
@@ -391,7 +420,7 @@ unsigned long vpurge_free(struct vmap_purge *purge, struct vmap_extent *extent)
 	return pages;
 }
 
-/* Is there something to do that frees wait for, or are deferred for, and that can be done now? */
+/* Is there work that frees at the limit wait for, or a deferred free, that can be done now? */
 static bool is_urgent(const struct vmap_purge *purge)
 {
 	if (is_at_limit(purge))
@@ -399,7 +428,7 @@ static bool is_urgent(const struct vmap_purge *purge)
 	return deferred_units(purge);
 }
 
-/* Let others run: for a while, if nobody waits for what comes next or if it cannot be done yet. */
+/* Yield the CPU if the next step is urgent; else sleep for a tick: no call waits for the step. */
 static void pause(const struct vmap_purge *purge)
 {
 	if (is_urgent(purge))
@@ -409,21 +438,22 @@ static void pause(const struct vmap_purge *purge)
 }
 
 /*
- * Give back some of the spares that a burst of merging left over.  A range arena keeps its extents
- * until it is destroyed, so that one freed twice can be told by a look at it.
+ * Give spares beyond SPARES_KEEP, which merging leaves over, back to the slab.  Return whether more
+ * may be left.  A range arena keeps the memory of its extents until it is destroyed, because
+ * vmap_extent_free() reads the state of an extent that may be freed already.
  */
 static bool trim_a_little(struct vmap_purge *purge)
 {
 	return purge->space.memory && vspace_trim_spares(&purge->space, SPARES_KEEP, TRIM_BATCH);
 }
 
-/* Has it been long enough since the last flush for one that gains little? */
+/* Was the last flush at least 1 / THROTTLE_FLUSH_RATE seconds ago? */
 static bool is_flush_due(const struct vmap_purge *purge)
 {
 	return time_after_eq(jiffies, READ_ONCE(purge->flushed_at) + HZ / THROTTLE_FLUSH_RATE);
 }
 
-/* Is what is lazy to be flushed now? */
+/* Should the worker flush now: above the threshold, or because free space is low? */
 static bool wants_flush(const struct vmap_purge *purge)
 {
 	return wants_purge(purge) ||
@@ -431,13 +461,16 @@ static bool wants_flush(const struct vmap_purge *purge)
 						 is_flush_due(purge) || READ_ONCE(purge->starved)));
 }
 
-/* Will it be later on? */
+/* Is a flush due later, when is_flush_due() holds?  Then the worker must not end. */
 static bool awaits_flush(const struct vmap_purge *purge)
 {
 	return vspace_is_low(&purge->space) && !llist_empty(&purge->lazy_list);
 }
 
-/* Do what was deferred, flush if need be, merge; a little of each.  Return whether to go on. */
+/*
+ * One pass of the worker: do a few deferred frees, flush if need be, merge one batch.  Return
+ * whether another pass is needed.
+ */
 static bool purge_a_little(struct vmap_purge *purge)
 {
 	bool deferred = vpurge_deferred(purge);
@@ -448,7 +481,10 @@ static bool purge_a_little(struct vmap_purge *purge)
 	       awaits_flush(purge) || trim_a_little(purge);
 }
 
-/* As long as calls come they merge, too, and below the limit nobody waits for this. */
+/*
+ * The function of purge_work.  The worker has no hurry: calls merge flushed extents, too, and below
+ * the limit no call waits for the worker.
+ */
 static void purge_work(struct work_struct *work)
 {
 	struct vmap_purge *purge = container_of(work, struct vmap_purge, purge_work);
@@ -457,7 +493,7 @@ static void purge_work(struct work_struct *work)
 		pause(purge);
 }
 
-/* Do all that was deferred before the call: of the generation in hand, and of the next. */
+/* Finish the generation of deferred frees that is in work, and the next one. */
 static void finish_all_deferred(struct vmap_purge *purge)
 {
 	unsigned long first;
@@ -469,7 +505,7 @@ static void finish_all_deferred(struct vmap_purge *purge)
 		pause(purge);
 }
 
-/* The same for what was lazy. */
+/* Merge the generation of lazy extents that is flushed already, and the next one. */
 static void merge_all_lazy(struct vmap_purge *purge)
 {
 	unsigned long first;
@@ -484,7 +520,7 @@ static void merge_all_lazy(struct vmap_purge *purge)
 }
 
 /**
- * vpurge_all() - purge; on return all that was lazy or deferred before the call is free
+ * vpurge_all() - make everything free that is lazy or deferred when the call begins
  * @purge: the arena
  *
  * Context: process, may sleep.
@@ -496,7 +532,7 @@ void vpurge_all(struct vmap_purge *purge)
 	vpurge_kick(purge);
 }
 
-/* Begin without anything lazy or deferred, on a space that has begun. */
+/* Begin with nothing lazy and nothing deferred; after vspace_init(). */
 void vpurge_init(struct vmap_purge *purge)
 {
 	init_llist_head(&purge->lazy_list);

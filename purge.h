@@ -13,51 +13,57 @@
 #include "throttle.h"
 
 /*
- * So much is mapped or unmapped before others may run, and no more is unmapped where they may not.
- * The pages of 2 MiB are freed in a small part of a millisecond, and in less than one if each is
- * cleared (init_on_free): a tick of the fastest clock.  It is told in bytes, so that larger pages
- * take no longer to clear.
+ * Bytes that a task maps or unmaps between two calls of cond_resched(), and the most bytes that a
+ * free unmaps where its caller may not sleep.  To free the pages of 2 MiB takes a small part of a
+ * millisecond, and less than one millisecond, a tick at HZ=1000, if init_on_free clears each page.
+ * The number is in bytes, not in pages, so that larger pages take no longer to clear.
  */
 #define UNMAP_BATCH	(2UL << 20)
 
-/* A space, and what is on its way to be free there. */
+/* A space, and the extents of the space that are between busy and free. */
 struct vmap_purge {
 	struct vmap_space space;
 
-	/* Lazy bytes above which purging has priority; may be changed at any time. */
+	/* Without a lock. */
+
+	/* Lazy units above which purging has priority; may be changed at any time. */
 	unsigned long threshold;
 	/* Units in lazy_list and in flushed; charged before an extent becomes lazy. */
 	atomic_long_t lazy_units;
 	/* Units in deferred_list and in finishing; charged before an extent is deferred. */
 	atomic_long_t deferred_units;
-
-	/* Lazy extents that some TLB may still hold; lock-free. */
+	/* Lazy extents that some TLB may still hold; the newest first. */
 	struct llist_head lazy_list;
-	/* Extents freed where the free could not be done; lock-free. */
+	/* Extents whose free could not be done where it was called; the newest first. */
 	struct llist_head deferred_list;
+	/* An allocation that may not sleep found no room since the last flush began. */
+	bool starved;
 
-	/* Lazy extents that no TLB holds any more, to be merged; under space.lock. */
+	/* Under space.lock. */
+
+	/* Lazy extents that no TLB holds any more: they wait to be merged into the free tree. */
 	struct llist_node *flushed;
-	/* Lazy extents merged since the start; under space.lock. */
+	/* Lazy extents merged since the start. */
 	unsigned long purged;
 
-	/* One task at a time does deferred frees, a few: taken before purge_lock. */
+	/*
+	 * Serialises deferred frees; held for THROTTLE_MERGE_FREE of them at most.  Taken before
+	 * purge_lock.
+	 */
 	struct mutex deferred_lock;
-	/* Taken from deferred_list, to be done before more are; under deferred_lock. */
+	/* The generation taken from deferred_list last; under deferred_lock. */
 	struct llist_node *finishing;
-	/* How often some were taken since the start; written under deferred_lock. */
+	/* Generations taken from deferred_list since the start; written under deferred_lock. */
 	unsigned long deferrals;
 
-	/* One flush at a time, and held no longer than that: its holder finds no flush half done. */
+	/* Serialises flushes; held for one flush.  Taken before space.lock. */
 	struct mutex purge_lock;
 	/* Flushes since the start; written under purge_lock. */
 	unsigned long flushes;
-	/* When the last flush was, in jiffies; written under purge_lock. */
+	/* The jiffies at the end of the last flush; written under purge_lock. */
 	unsigned long flushed_at;
-	/* An allocation that may not sleep found no room since the last flush. */
-	bool starved;
 
-	/* Does the deferred frees, and purges what nobody else does. */
+	/* The purge worker: does deferred frees, flushes and merges when no call does. */
 	struct work_struct purge_work;
 };
 
@@ -70,14 +76,14 @@ bool vpurge_flush(struct vmap_purge *purge);
 bool vpurge_deferred(struct vmap_purge *purge);
 void vpurge_all(struct vmap_purge *purge);
 
-/* Is so much deferred that whoever can sleep is to do a part of it? */
+/* Is so much deferred that each call that may sleep must do some deferred frees first? */
 static __always_inline bool vpurge_wants_help(const struct vmap_purge *purge)
 {
 	return vthrottle_wants_purge(atomic_long_read(&purge->deferred_units),
 				     READ_ONCE(purge->threshold));
 }
 
-/* Would a flush more than fill the reserve? */
+/* Is more lazy than the reserve holds, so that one flush fills the reserve? */
 static inline bool vpurge_is_worth_a_flush(const struct vmap_purge *purge)
 {
 	return atomic_long_read(&purge->lazy_units) > vspace_reserve();

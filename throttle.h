@@ -1,56 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * throttle.h - how hard to purge, from how much is lazy
+ * throttle.h - how hard to purge, given how much is lazy
  *
- * The first threshold is a wish, the second (twice the first) a limit:
+ * An arena has a threshold.  The limit is twice the threshold.  Lazy units decide what a free does:
  *
- *   below the threshold	nobody purges; frees and allocations merge some of what is flushed
- *   above it			a flush is asked for, and each free merges more than an allocation
- *				can undo, so that purging wins over allocating
- *   above twice it		a free purges first, a few times, or is left to the worker if that
- *				did not do or if it may not sleep
+ *   up to the threshold	A free purges nothing.  Each allocation past the cache merges
+ *				THROTTLE_MERGE_ALLOC flushed extents, THROTTLE_MERGE_FREE if free
+ *				space is low.
+ *   above the threshold	A free merges THROTTLE_MERGE_FREE flushed extents, more than one
+ *				free adds; if none is flushed it asks the worker for a flush.
+ *   from the limit on		A free that may sleep flushes and merges first, THROTTLE_ROUNDS
+ *				times at most.  If the limit is still reached then, or if the free
+ *				may not sleep, the free is deferred: left to the worker.
  *
- * What is deferred is held down to the threshold likewise: above it each free, and each allocation
- * past the cache, that can sleep does a part of it first.
+ * Deferred units are compared with the same threshold: while they exceed it, each free that goes
+ * past the magazines and each allocation that goes past the cache do some deferred frees first, if
+ * they may sleep.
  *
- * A free is let through as long as the limit is not reached yet, so lazy units never exceed the
- * limit by more than the extent of one free on each CPU.  A threshold that is lowered may put the
- * limit below what is lazy already: then none is let through until that is purged.  Pure
- * arithmetic; also compiled in user space.
+ * A free is charged as long as the limit is not reached, so lazy units exceed the limit by no more
+ * than one extent for each CPU.  After the threshold was lowered, lazy units may exceed the new
+ * limit by more; then no free is charged until lazy units are below the limit.
+ *
+ * Locking: none.  This file is arithmetic only, and is compiled in user space, too.
  */
 #ifndef THROTTLE_H
 #define THROTTLE_H
 
 #include <linux/types.h>
 
-/* Flushed extents that one call merges. */
+/*
+ * Flushed extents that one allocation merges.  A free makes one extent lazy, so with as many frees
+ * as allocations the backlog of flushed extents shrinks as soon as an allocation merges 2.
+ */
 #define THROTTLE_MERGE_ALLOC	2
+
+/*
+ * Flushed extents that one free merges above the threshold.  8 extents shrink a backlog eight times
+ * as fast as frees add to it.  Each merge takes some hundred instructions, so one call pays a few
+ * thousand at most.
+ */
 #define THROTTLE_MERGE_FREE	8
 
 /*
- * How often a free that finds the limit reached merges so many before it is left to the worker.
- * Once makes room for it and for seven others, so the second time is needed only where more than
- * seven come in between, and four do for a flood of frees on all CPUs.  A free that needs more
- * would pay for a backlog: the limit was lowered, or many small extents add up to it.
+ * Rounds of flushing and merging that one free does at the limit before the free is deferred.  The
+ * first round makes room for this free and for 7 others.  A second round is needed only if more
+ * than 7 other frees were charged in between; 4 rounds suffice while all CPUs free at once.  With
+ * more rounds a free would pay for the frees of others: after the threshold was lowered, or where
+ * the lazy extents are many and small.
  */
 #define THROTTLE_ROUNDS		4
 
-/* Flushed extents that the worker merges before it lets others have the lock. */
+/*
+ * Flushed extents merged during one hold of space->lock, by the worker or by a call that must have
+ * room.  16 merges take some microseconds, for which other CPUs may spin.
+ */
 #define THROTTLE_MERGE_BATCH	16
 
 /*
- * Flushes a second of an arena with hardly any room, whose limit lets no span be imported, if each
- * gains little: they are for callers who may not sleep and may come at any time.  Whoever needs
- * room now has it flushed now.  An interrupt to each CPU every tenth of a second is what a few
- * timers cost.
+ * Flushes in a second that the worker makes ahead of need, each of less than the reserve, in an
+ * arena that is low on free space and at its limit.  Callers who may not sleep need that space, and
+ * may come at any time; an allocation that may sleep flushes by itself.  10 flushes interrupt each
+ * CPU every tenth of a second, as a few timers do.
  */
 #define THROTTLE_FLUSH_RATE	10
 
+/* Are @lazy units, or deferred ones, above the threshold? */
 static inline bool vthrottle_wants_purge(unsigned long lazy, unsigned long threshold)
 {
 	return lazy > threshold;
 }
 
+/* Are @lazy units below the limit?  lazy / 2 instead of threshold * 2, which may overflow. */
 static inline bool vthrottle_may_free(unsigned long lazy, unsigned long threshold)
 {
 	return lazy / 2 < threshold;

@@ -167,6 +167,7 @@ static __always_inline void raw_spin_unlock(raw_spinlock_t *lock)
 #define raw_spin_lock_irqsave(lock, flags)	((flags) = 0, raw_spin_lock(lock))
 #define raw_spin_unlock_irqrestore(lock, flags)	((void)(flags), raw_spin_unlock(lock))
 #define lockdep_assert_held(lock)		((void)(lock))
+#define lockdep_assert_irqs_disabled()		((void)0)
 
 struct mutex {
 	pthread_mutex_t real;
@@ -327,6 +328,7 @@ struct kref {
 #define clamp_t(type, value, lo, hi)	((type)clamp((type)(value), (type)(lo), (type)(hi)))
 #define ktime_get_mono_fast_ns()	0
 #define WARN_ON_ONCE(condition)		(condition)
+#define VM_WARN_ON_ONCE(condition)	((void)sizeof(condition))
 
 void pr_err_ratelimited(const char *format, ...);
 void pr_warn_ratelimited(const char *format, ...);
