@@ -2,57 +2,68 @@
 /*
  * cache.c - keeps freed extents for the next allocation of the same size
  *
- * An extent that is freed is likely to be asked for again soon, by the same CPU.  A cached extent
- * is neither busy nor free: it is still a tile of its own, in state VMAP_CACHED.  In a memory arena
- * it is warm: its pages stay mapped, so handing it out again needs no page, no page-table entry and
- * no flush.  In a range arena it is cold: just its addresses are kept.
+ * A CPU that frees an extent is likely to ask for the same size again soon.  A cached extent is
+ * neither busy nor free: the extent stays a tile of its span, in state VMAP_CACHED.
  *
- * Sizes are counted in quanta without the guard; each is a class of its own, so nothing is rounded.
+ * Words:
  *
- *   magazine   the extents of one class on one CPU.  Only that CPU touches it, with interrupts
- *              off: no lock, no atomic operation.
- *   depot      the extents of one class shared by all CPUs, under the arena's lock.  A magazine
- *              that runs empty takes half its capacity from there, one that runs full leaves half
- *              there.  So a CPU that only allocates or only frees comes back once in half a
- *              magazine.  A CPU without a magazine of the class takes and leaves one at a time.
+ *   warm       said of a cached extent of a memory arena: its pages stay mapped, so handing the
+ *              extent out again needs no page, no page-table entry and no flush
+ *   cold       said of a cached extent of a range arena: an address range, and nothing else
+ *   class      the size of an extent in quanta, guard not counted; no size is rounded to a class
+ *   magazine   the extents of one class on one CPU.  Only that CPU uses the magazine, with
+ *              interrupts off, without a lock and without atomic operations.
+ *   depot      the extents of one class that all CPUs share, under space->lock
+ *   exchange   an empty magazine takes half its capacity from the depot, a full one leaves half its
+ *              capacity there; so a CPU that only allocates, or only frees, takes space->lock once
+ *              in half a magazine
+ *   tick       cache_work, every CACHE_TICK
  *
- * Where there are several NUMA nodes, each has depots of its own, and a magazine holds warm extents
- * of its CPU's node only (place.h): a free elsewhere goes to the depot of its pages' node, and a
- * request for another node is served from there.
+ * A CPU without a magazine of the class takes one extent from the depot, or leaves one there, for
+ * each call.  With several NUMA nodes each node has depots of its own, and a magazine holds warm
+ * extents of its CPU's node only (place.h).  An extent of another node goes to the depot of that
+ * node, and a request that names another node is served from the depot of that node.
  *
- * Which classes are worth a magazine is decided by demand: a CPU gets one after DEMAND misses of a
- * class: allocations or, once another CPU has one, frees.  How much may be cached is bounded for
- * each CPU (a magazine is charged with all it can hold when it is made) and for the depot.  A depot
- * takes extents as long as some CPU has a magazine of the class.  What does not fit is freed the
- * ordinary way, one extent by the call that brought it: nobody pays for a backlog.
+ * Demand: a CPU gets a magazine of a class after DEMAND allocations of the class that found no
+ * magazine on this CPU.  Frees count, too, once another CPU has a magazine of the class.
  *
- * What was not used goes back.  Once a tick, magazines not touched since the last are taken away,
- * and of each depot as many extents as nobody needed since then.  A tick is queued under the
- * arena's lock by whoever makes a magazine or puts the first extent into the depots, and by each
- * tick that leaves something; so nothing stays for ever.  All goes back when the arena is
- * purged, at a CPU's end for what it had, and, as a last resort, before an allocation fails.  Under
- * memory pressure a shrinker empties the depots first, then the magazines.  It is asked often how
- * much that may be, and says what is in the depots and what the magazines may hold: a number that
- * is kept, and that is too high only until the shrinker takes the magazines away, empty or not.
+ * Bounds: cpu_limit bounds the magazines of each CPU; a magazine is charged with capacity * class
+ * when it is made.  depot_limit bounds all depots together.  A depot takes an extent only while
+ * some CPU has a magazine of the class.  An extent for which there is no room is freed by the call
+ * that brought it, which frees no other extent.
  *
- * A magazine is taken from its CPU by that CPU, on an interrupt sent to it, or after that CPU is
- * gone; it is emptied by whoever asked for it, in process context.  No CPU is interrupted for
- * nothing: whether a CPU has magazines, and which of them nobody touched, is read from afar, and
- * an interrupt goes only where one is to be taken.  A CPU that never used an arena gets none.
+ * Giving back: each tick takes away the magazines that were idle for IDLE_TICKS, and frees as many
+ * extents of each depot as were not needed since the last tick.  queue_tick() is called when a
+ * magazine is made and when the first extent comes into the depots, and each tick queues the next
+ * one while anything may be cached; so no extent stays cached for ever.  All extents are freed when
+ * the arena is purged and before an allocation fails for want of room, and those of a CPU when the
+ * CPU goes offline.  The shrinker empties the depots first, then the magazines.  The kernel asks
+ * often how much the shrinker could free: the answer, vcache_most_warm(), takes no walk, but counts
+ * magazines as full until they are taken away.
  *
- * What is read from afar may be old.  A magazine made meanwhile is none that whoever asks could
- * know of; but what was cached before the call is found: a CPU charges its room before it keeps the
- * first extent, and whoever knows of the free has synchronised with that CPU.  An interrupt that
- * comes late, on a CPU that has used or given up the magazine by then, does nothing.
- * on_each_cpu_cond() keeps CPUs from going off line; one that has gone before, without its
- * interrupt, keeps its magazines until cpu_gone() or detach_offline() takes them.
+ * Detaching: a magazine is taken from its CPU by that CPU, in an interrupt, or after the CPU has
+ * gone offline.  The task that wanted the magazine empties it, in process context.  Whether a CPU
+ * has any magazine (room), and an idle one (due), is read from other CPUs first; only a CPU with
+ * such a magazine is interrupted.  The values read may be old:
+ *   - A magazine that its CPU makes meanwhile may be missed.  An extent that was cached before the
+ *     drain began is not missed: the CPU lowers room before it puts the first extent into the
+ *     magazine, and a task that knows of the free has synchronised with that CPU.
+ *   - The interrupt of a tick may come late: a magazine that was used again by then stays.
+ *   - on_each_cpu_cond() keeps CPUs from going offline meanwhile.  A CPU that went offline before
+ *     keeps its magazines until vcache_cpu_gone() or detach_offline() takes them.
  *
- * Who takes extents out of the cache to free them holds the drain_lock meanwhile, so that whoever
- * takes it after them finds nothing on its way.  Callers who may not sleep do without; that happens
- * in range arenas only, where an extent is free at once.
+ * Invariants:
+ *   - an extent in a magazine or a depot is in state VMAP_CACHED and in no other list;
+ *   - extent->space is set in a magazine; in a depot extent->under overlays extent->space, so
+ *     depot_pop() restores extent->space;
+ *   - the call that takes an extent out of a magazine or a depot owns the extent;
+ *   - vcache_no_magazine is never written.
  *
- * Invariant: what is in a magazine or a depot is in state VMAP_CACHED and in no other list, what is
- * in a magazine has its arena noted, and who takes it out owns it.
+ * Locking: cpus_read_lock() before drain_lock before the locks of purge before space->lock.
+ * space->lock covers the depots and the making of magazines; drain_lock is held while extents are
+ * taken out of the cache to be freed.  vcache_drain_here(), for callers who may not sleep, does
+ * without drain_lock: it serves range arenas only, where an extent that leaves the cache is free
+ * at once.
  */
 #include <linux/cpu.h>
 #include <linux/minmax.h>
@@ -63,32 +74,55 @@
 
 #include "cache.h"
 
-/* Misses of a class that make a magazine worth it. */
+/*
+ * Calls of a class without a magazine after which a CPU gets one.  A magazine is charged with all
+ * that it can hold, so a size asked for only once or twice, as a driver does at its start, gets
+ * none.
+ */
 #define DEMAND		4
 
 /*
- * A magazine of memory holds about so many quanta, but not fewer or more extents than these.
- * Addresses alone cost little to keep: a range arena has so many in each.
+ * Quanta that a magazine of a memory arena holds, rounded down to whole extents: 512 KiB of memory
+ * with 4 KiB pages, so that sixteen sizes in use keep 8 MiB on a CPU.
  */
 #define MAGAZINE_QUANTA	128
+
+/* Fewest extents of a magazine: half a magazine is exchanged, and half of one extent is none. */
 #define MAGAZINE_MIN	2
+
+/*
+ * Most extents of a magazine in a memory arena.  With 32 a CPU takes space->lock once in 16 calls,
+ * which is a small part of what the calls take; more would only keep more memory.
+ */
 #define MAGAZINE_MAX	32
+
+/*
+ * Extents of a magazine in a range arena, whose cached extents keep no memory but their own 64
+ * bytes.  An exchange moves 32 of them in one hold of space->lock, in about the time of one free
+ * through the tree.
+ */
 #define MAGAZINE_RANGES	64
 
+/* Memory that is not used goes back after 2 to 4 seconds; a pass over all classes in 2 is cheap. */
 #define CACHE_TICK	(2 * HZ)
 
-/* A magazine goes at this many ticks: then nobody touched it for one whole interval at least. */
+/*
+ * Ticks after which an unused magazine is taken away.  The first tick may come right after the last
+ * use; the second one proves a whole CACHE_TICK without use.
+ */
 #define IDLE_TICKS	2
 
-/* Extents taken from a depot under one hold of the lock. */
+/* Extents taken from a depot in one hold of space->lock; their pointers take 128 bytes of stack. */
 #define DRAIN_BATCH	16
 
+/* Quanta that the magazines of one CPU may hold; constant once an arena exists. */
 static unsigned long cpu_limit;
+/* Quanta that all depots of an arena may hold; constant once an arena exists. */
 static unsigned long depot_limit;
 struct vmap_magazine vcache_no_magazine;
 DEFINE_STATIC_KEY_FALSE(vplace_matters);
 
-/* Set before any arena exists. */
+/* Set cpu_limit and depot_limit, before the first arena is created. */
 void vcache_set_limits(unsigned long cpu_quanta, unsigned long depot_quanta)
 {
 	cpu_limit = cpu_quanta;
@@ -107,20 +141,23 @@ static bool has_magazine(const struct vmap_cache_cpu *cpu, unsigned int class)
 	return cpu->magazine[class] != &vcache_no_magazine;
 }
 
-/* Have what is not used given back.  Under the arena's lock, and only while the arena caches. */
+/*
+ * Queue the tick.  Under space->lock, and only while cache->caching is set: empty_arena() clears
+ * caching under space->lock and then cancels cache_work.
+ */
 static void queue_tick(struct vmap_cache *cache)
 {
 	lockdep_assert_held(&cache->purge.space.lock);
 	queue_delayed_work(vspace_wq, &cache->cache_work, CACHE_TICK);
 }
 
-/* How many NUMA nodes have depots in an arena? */
+/* For how many NUMA nodes the cache has depots. */
 static unsigned int nr_places(const struct vmap_cache *cache)
 {
 	return cache->far ? nr_node_ids : 1;
 }
 
-/* The node whose areas this CPU's magazines hold; 0 where that does not matter. */
+/* The NUMA node of the extents in this CPU's magazines; 0 if the cache has one set of depots. */
 static unsigned int home_here(const struct vmap_cache *cache)
 {
 	return cache->far ? vplace_here() : 0;
@@ -135,6 +172,8 @@ static void depot_push(struct vmap_cache *cache, unsigned int class, struct vmap
 {
 	struct vmap_depot *depot = depot_of(cache, vplace_of(extent), class);
 
+	lockdep_assert_held(&cache->purge.space.lock);
+	VM_WARN_ON_ONCE(extent->state != VMAP_CACHED);
 	if (!cache->depot_quanta)
 		queue_tick(cache);
 	extent->under = depot->top;
@@ -149,6 +188,7 @@ static struct vmap_extent *depot_pop(struct vmap_cache *cache, unsigned int node
 	struct vmap_depot *depot = depot_of(cache, node, class);
 	struct vmap_extent *extent = depot->top;
 
+	lockdep_assert_held(&cache->purge.space.lock);
 	if (extent) {
 		depot->top = extent->under;
 		depot->count--;
@@ -161,13 +201,18 @@ static struct vmap_extent *depot_pop(struct vmap_cache *cache, unsigned int node
 
 static bool depot_has_room(const struct vmap_cache *cache, unsigned long quanta)
 {
+	lockdep_assert_held(&cache->purge.space.lock);
 	return cache->depot_quanta + quanta <= depot_limit;
 }
 
-/* Has this CPU seen enough misses of @class, and is there room for a magazine? */
+/*
+ * Count a call of @class, if @cpu, this CPU, has no magazine of @class but room for one.  Return
+ * whether DEMAND is reached.  Under space->lock.
+ */
 static bool wants_magazine(const struct vmap_cache *cache, struct vmap_cache_cpu *cpu,
 			   unsigned int class)
 {
+	lockdep_assert_held(&cache->purge.space.lock);
 	if (has_magazine(cpu, class) || cpu->room < (long)(capacity_of(cache, class) * class))
 		return false;
 	if (cpu->demand[class] < DEMAND)
@@ -175,7 +220,10 @@ static bool wants_magazine(const struct vmap_cache *cache, struct vmap_cache_cpu
 	return cpu->demand[class] == DEMAND;
 }
 
-/* Give this CPU @magazine, unless it has one of that class by now. */
+/*
+ * Give this CPU @magazine.  Return false if this CPU has a magazine of the class by now, or if the
+ * cache was switched off.
+ */
 static bool attach(struct vmap_cache *cache, struct vmap_magazine *magazine)
 {
 	unsigned int class = magazine->class;
@@ -187,7 +235,7 @@ static bool attach(struct vmap_cache *cache, struct vmap_magazine *magazine)
 	cpu = this_cpu_ptr(cache->cpu);
 	attached = !has_magazine(cpu, class) && cache->caching;
 	if (attached) {
-		/* Pairs with the address dependency of who reads another CPU's magazines. */
+		/* Pairs with the address dependency in sum_magazines() and age_magazines(). */
 		smp_store_release(&cpu->magazine[class], magazine);
 		WRITE_ONCE(cpu->room, cpu->room - (long)(magazine->capacity * class));
 		cpu->demand[class] = 0;
@@ -199,6 +247,10 @@ static bool attach(struct vmap_cache *cache, struct vmap_magazine *magazine)
 	return attached;
 }
 
+/*
+ * Make a magazine for this CPU, if there is memory for one: without I/O, since the caller may be in
+ * reclaim, and with little effort, since the cache works without the magazine.
+ */
 static void add_magazine(struct vmap_cache *cache, unsigned int class, gfp_t gfp)
 {
 	gfp_t effort = gfpflags_allow_blocking(gfp) ? GFP_NOIO : GFP_NOWAIT;
@@ -214,7 +266,7 @@ static void add_magazine(struct vmap_cache *cache, unsigned int class, gfp_t gfp
 		kfree(magazine);
 }
 
-/* Fill half of @magazine from the depot.  Under the arena's lock. */
+/* Fill half of @magazine, which is empty, from the depot.  Under space->lock. */
 static void exchange_empty(struct vmap_cache *cache, struct vmap_magazine *magazine)
 {
 	unsigned int home = home_here(cache);
@@ -228,7 +280,7 @@ static void exchange_empty(struct vmap_cache *cache, struct vmap_magazine *magaz
 		cache->refills++;
 }
 
-/* Empty half of @magazine into the depot.  Under the arena's lock. */
+/* Empty half of @magazine into the depot.  Under space->lock. */
 static void exchange_full(struct vmap_cache *cache, struct vmap_magazine *magazine)
 {
 	lockdep_assert_held(&cache->purge.space.lock);
@@ -237,15 +289,15 @@ static void exchange_full(struct vmap_cache *cache, struct vmap_magazine *magazi
 	cache->drains++;
 }
 
-/* Is what would be taken from @magazine next aligned? */
+/* Is the newest extent of @magazine, which vcache_pop() would take, aligned to @align? */
 static bool top_is_aligned(const struct vmap_magazine *magazine, unsigned long align)
 {
 	return magazine->count && IS_ALIGNED(magazine->slot[magazine->count - 1]->start, align);
 }
 
 /*
- * Take an extent of @node for a CPU of another node, or without a magazine of @class.  Under the
- * arena's lock.
+ * Take an extent from the depot of @node, for a @cpu that has no magazine of @class or lies on
+ * another node.  Under space->lock.
  */
 static struct vmap_extent *take_from_depot(struct vmap_cache *cache, struct vmap_cache_cpu *cpu,
 					   unsigned int node, unsigned int class,
@@ -260,10 +312,11 @@ static struct vmap_extent *take_from_depot(struct vmap_cache *cache, struct vmap
 	return depot_pop(cache, node, class);
 }
 
-/* Take an extent for a CPU by way of its @magazine.  Under the arena's lock. */
+/* Take an extent from this CPU's @magazine, refilled if it is empty.  Under space->lock. */
 static struct vmap_extent *take_by_magazine(struct vmap_cache *cache,
 					    struct vmap_magazine *magazine, unsigned long align)
 {
+	lockdep_assert_held(&cache->purge.space.lock);
 	if (!magazine->count)
 		exchange_empty(cache, magazine);
 	return top_is_aligned(magazine, align) ? vcache_pop(cache->cpu, magazine) : NULL;
@@ -273,11 +326,12 @@ static struct vmap_extent *take_by_magazine(struct vmap_cache *cache,
  * vcache_take_slow() - take an extent from the cache when vcache_take() could not
  * @cache: the arena
  * @class: quanta, guard not counted
- * @align: of its start; more than a quantum is met only by chance, as when the last free is reused
+ * @align: of the start, in units; more than a quantum is met only by chance: no extent but the
+ *	   newest is looked at
  * @gfp: of the allocation, for a new magazine
- * @node: the NUMA node that the caller names, one that there is; NUMA_NO_NODE: this CPU's
+ * @node: the NUMA node that the caller names, below nr_node_ids; NUMA_NO_NODE: this CPU's
  *
- * Context: as the allocation.
+ * Context: any but NMI that @gfp allows; takes space->lock.
  * Return: a cached extent, or NULL.
  */
 struct vmap_extent *vcache_take_slow(struct vmap_cache *cache, unsigned long class,
@@ -308,10 +362,13 @@ struct vmap_extent *vcache_take_slow(struct vmap_cache *cache, unsigned long cla
 	return extent;
 }
 
-/* What is to become of an extent that nobody holds any more. */
+/* Where store() keeps a freed extent. */
 enum store_where { NOT_STORED, IN_MAGAZINE, IN_DEPOT };
 
-/* Where is room for @extent?  Sets the @magazine of this CPU.  Under the arena's lock. */
+/*
+ * Where is there room for @extent?  Sets @magazine to this CPU's, if the cache is on.  A depot must
+ * have room for all of the capacity, more than exchange_full() leaves there.  Under space->lock.
+ */
 static enum store_where where_to_store(const struct vmap_cache *cache,
 				       const struct vmap_extent *extent, unsigned int class,
 				       struct vmap_magazine **magazine)
@@ -325,7 +382,7 @@ static enum store_where where_to_store(const struct vmap_cache *cache,
 									       NOT_STORED;
 }
 
-/* Keep an extent in this CPU's magazine or in the depot.  Under the arena's lock. */
+/* Keep an extent in this CPU's magazine or in the depot of its node.  Under space->lock. */
 static bool store(struct vmap_cache *cache, struct vmap_extent *extent, unsigned int class)
 {
 	struct vmap_magazine *magazine;
@@ -346,11 +403,11 @@ static bool store(struct vmap_cache *cache, struct vmap_extent *extent, unsigned
 /**
  * vcache_has_room() - is there room for one more extent, on this CPU or in the depot?
  * @cache: the arena
- * @extent: the extent, busy
- * @class: its size in quanta, at most CACHE_CLASSES, guard not counted
+ * @extent: the extent, which the caller owns
+ * @class: size of the extent in quanta, at most CACHE_CLASSES, guard not counted
  *
- * Context: any.
- * Return: what is so now; others may take the room.
+ * Context: any but NMI; takes space->lock.
+ * Return: whether there is room now; other calls may use the room before the caller does.
  */
 bool vcache_has_room(struct vmap_cache *cache, const struct vmap_extent *extent,
 		     unsigned long class)
@@ -368,11 +425,11 @@ bool vcache_has_room(struct vmap_cache *cache, const struct vmap_extent *extent,
 /**
  * vcache_store_slow() - keep an extent when this CPU's magazine had no room
  * @cache: the arena
- * @extent: an extent that nobody holds any more
- * @class: its size in quanta, guard not counted
+ * @extent: the extent, which the caller owns
+ * @class: size of the extent in quanta, guard not counted
  *
- * Context: any.
- * Return: whether it was kept.
+ * Context: any but NMI; takes space->lock.
+ * Return: whether the extent was kept; then the free is counted, and the arena may be gone.
  */
 bool vcache_store_slow(struct vmap_cache *cache, struct vmap_extent *extent, unsigned long class)
 {
@@ -383,7 +440,7 @@ bool vcache_store_slow(struct vmap_cache *cache, struct vmap_extent *extent, uns
 		return false;
 	flags = vspace_lock(&cache->purge.space);
 	if (wants_magazine(cache, this_cpu_ptr(cache->cpu), class) && may_add) {
-		/* Not afterwards: once the free is counted the arena may be gone. */
+		/* Before store(): once store() has counted the free, the arena may be gone. */
 		vspace_unlock(&cache->purge.space, flags);
 		add_magazine(cache, class, GFP_NOWAIT);
 		flags = vspace_lock(&cache->purge.space);
@@ -393,7 +450,10 @@ bool vcache_store_slow(struct vmap_cache *cache, struct vmap_extent *extent, uns
 	return stored;
 }
 
-/* Take the magazine of @class from @cpu; the caller sees to it that @cpu does not use it now. */
+/*
+ * Take the magazine of @class from @cpu.  The caller runs on @cpu with interrupts off, or @cpu is
+ * offline: so no call uses the magazine now.
+ */
 static void detach(struct vmap_cache *cache, struct vmap_cache_cpu *cpu, unsigned int class)
 {
 	struct vmap_magazine *magazine = cpu->magazine[class];
@@ -406,6 +466,7 @@ static void detach(struct vmap_cache *cache, struct vmap_cache_cpu *cpu, unsigne
 	llist_add(&magazine->node, &cache->detached);
 }
 
+/* detach() for all magazines of @cpu. */
 static void detach_all(struct vmap_cache *cache, struct vmap_cache_cpu *cpu)
 {
 	unsigned int class;
@@ -415,13 +476,14 @@ static void detach_all(struct vmap_cache *cache, struct vmap_cache_cpu *cpu)
 			detach(cache, cpu, class);
 }
 
-/* On the CPU whose magazines they are, interrupts off. */
+/* detach_all() for this CPU; interrupts off. */
 static void detach_all_here(void *cache)
 {
+	lockdep_assert_irqs_disabled();
 	detach_all(cache, this_cpu_ptr(((struct vmap_cache *)cache)->cpu));
 }
 
-/* The same with those that are due, as long as nobody has touched them since. */
+/* Detach this CPU's idle magazines; one that was used since the tick is not idle any more. */
 static void detach_due_here(void *data)
 {
 	struct vmap_cache *cache = data;
@@ -434,7 +496,7 @@ static void detach_due_here(void *data)
 			detach(cache, cpu, class);
 }
 
-/* Does this CPU, perhaps another one than ours, have magazines? */
+/* Does @cpu, which may be another CPU than this one, have magazines? */
 static bool has_magazines(const struct vmap_cache_cpu *cpu)
 {
 	return READ_ONCE(cpu->room) != cpu_limit;
@@ -457,14 +519,15 @@ static void detach_all_online(struct vmap_cache *cache)
 }
 
 /*
- * Make what was cached free: an extent that is in no magazine and no depot any more.  Return how
- * many pages went back to the kernel.  If that is because the kernel reclaims memory, it is told:
- * nobody else can know of them.  What a holder frees, the holder tells, as with vfree().
+ * Free an extent that was taken out of its magazine or depot.  Return how many pages went back to
+ * the kernel.  If the task is in reclaim, mm_account_reclaimed_pages() credits reclaim with the
+ * pages, which reclaim cannot count by itself.  Like vfree(), the free calls credit nothing.
  */
 static unsigned long uncache(struct vmap_cache *cache, struct vmap_extent *extent)
 {
 	unsigned long flags, pages = 0;
 
+	VM_WARN_ON_ONCE(extent->state != VMAP_CACHED);
 	if (cache->purge.space.memory) {
 		WRITE_ONCE(*vspan_slot(vspan_of(extent->start), extent->start), NULL);
 		pages = vpurge_free(&cache->purge, extent);
@@ -479,7 +542,7 @@ static unsigned long uncache(struct vmap_cache *cache, struct vmap_extent *exten
 	return pages;
 }
 
-/* Free what detached magazines hold, and them.  Return how many pages went back to the kernel. */
+/* Free all detached magazines and their extents.  Return how many pages went back to the kernel. */
 static unsigned long empty_detached(struct vmap_cache *cache)
 {
 	struct llist_node *batch = llist_del_all(&cache->detached);
@@ -495,8 +558,8 @@ static unsigned long empty_detached(struct vmap_cache *cache)
 }
 
 /*
- * Free a batch of a depot's extents, @count at most.  Return how many; the pages that went back to
- * the kernel are added to @pages.
+ * Free up to @count extents of a depot, DRAIN_BATCH at most.  Return how many extents were freed;
+ * add the pages that went back to the kernel to @pages.
  */
 static unsigned int empty_depot(struct vmap_cache *cache, unsigned int node, unsigned int class,
 				unsigned int count, unsigned long *pages)
@@ -517,7 +580,7 @@ static unsigned int empty_depot(struct vmap_cache *cache, unsigned int node, uns
 	return got;
 }
 
-/* Free all that is in depots.  Return how many pages went back to the kernel. */
+/* Free all extents in depots.  Return how many pages went back to the kernel. */
 static unsigned long empty_depots(struct vmap_cache *cache)
 {
 	unsigned long pages = 0;
@@ -531,10 +594,10 @@ static unsigned long empty_depots(struct vmap_cache *cache)
 }
 
 /**
- * vcache_drain() - free what is cached, but not what a CPU has that is just going offline
+ * vcache_drain() - free all cached extents but those of a CPU that is just going offline
  * @cache: the arena
  *
- * Context: process, may sleep; interrupts the CPUs that have magazines.
+ * Context: process, may sleep; takes drain_lock; interrupts the CPUs that have magazines.
  */
 void vcache_drain(struct vmap_cache *cache)
 {
@@ -546,8 +609,8 @@ void vcache_drain(struct vmap_cache *cache)
 }
 
 /*
- * CPUs that no interrupt reaches any more, though cpu_gone() was not called for them yet.  Under
- * cpus_read_lock().
+ * Detach the magazines of offline CPUs, which no interrupt reaches, and for which vcache_cpu_gone()
+ * may not have been called yet.  Under cpus_read_lock(), so that no CPU comes online.
  */
 static void detach_offline(struct vmap_cache *cache)
 {
@@ -561,11 +624,11 @@ static void detach_offline(struct vmap_cache *cache)
 }
 
 /**
- * vcache_drain_all() - free all that is cached
+ * vcache_drain_all() - free all cached extents
  * @cache: the arena
  *
- * Context: process, may sleep; interrupts the CPUs that have magazines, and keeps all from coming
- * and going.
+ * Context: process, may sleep; takes cpus_read_lock() and drain_lock; interrupts the CPUs that have
+ * magazines.
  */
 void vcache_drain_all(struct vmap_cache *cache)
 {
@@ -575,7 +638,7 @@ void vcache_drain_all(struct vmap_cache *cache)
 	cpus_read_unlock();
 }
 
-/* Free what this CPU has cached. */
+/* Free the extents in this CPU's magazines, and in other detached ones. */
 static void drain_this_cpu(struct vmap_cache *cache)
 {
 	unsigned long flags;
@@ -587,16 +650,16 @@ static void drain_this_cpu(struct vmap_cache *cache)
 }
 
 /**
- * vcache_drain_here() - free some of what is cached on this CPU and in the depot
- * @cache: a range arena: in a memory arena it would not become free before a flush
- * @drained: what the caller's calls before have freed; nothing at first
+ * vcache_drain_here() - free some of the extents cached on this CPU and in the depots
+ * @cache: a range arena; in a memory arena no extent would be free before a flush
+ * @drained: what earlier calls for the same allocation have freed; all zero at first
  *
- * The first call frees what the CPU has, each later one a batch of the depot's, until all that was
- * there at first is free.  While others fill the depot it ends, too, when as much was freed as the
- * depot may hold.
+ * The first call frees the extents of this CPU's magazines, each later call one batch from the
+ * depots.  The calls end after the largest class, or when they have freed depot_limit quanta, even
+ * if other CPUs fill the depots meanwhile.
  *
- * Context: any.
- * Return: false if there was nothing left.
+ * Context: any but NMI; takes space->lock.
+ * Return: false if no extent was left to free.
  */
 bool vcache_drain_here(struct vmap_cache *cache, struct vmap_cache_drained *drained)
 {
@@ -617,7 +680,7 @@ bool vcache_drain_here(struct vmap_cache *cache, struct vmap_cache_drained *drai
 	return got;
 }
 
-/* Turn the cache on or off.  Context: process, may sleep. */
+/* Turn the cache on; or turn it off and free all cached extents.  Context: process, may sleep. */
 void vcache_switch(struct vmap_cache *cache, bool on)
 {
 	unsigned long flags;
@@ -632,8 +695,8 @@ void vcache_switch(struct vmap_cache *cache, bool on)
 }
 
 /*
- * Add what is in the magazines of a CPU, which may be at work on them.  Under rcu_read_lock(), so
- * that a magazine found here stays.
+ * Add the extents in the magazines of @cpu, which may be using them.  Under rcu_read_lock(), which
+ * keeps a magazine found here from being freed.
  */
 static void sum_magazines(const struct vmap_cache_cpu *cpu, struct vmap_cache_sums *sums)
 {
@@ -659,9 +722,9 @@ static void sum_depots(struct vmap_cache *cache, struct vmap_cache_sums *sums)
 }
 
 /**
- * vcache_sum() - add up what is cached and what the cache did
+ * vcache_sum() - add up the cached extents, hits and misses; not a snapshot
  * @cache: the arena
- * @sums: set
+ * @sums: set to the sums
  *
  * Context: any but NMI.
  */
@@ -682,7 +745,7 @@ void vcache_sum(struct vmap_cache *cache, struct vmap_cache_sums *sums)
 	rcu_read_unlock();
 }
 
-/* How many extents of a depot nobody needed since the last tick? */
+/* How many extents of @depot were not needed since the last tick?  Starts the next interval. */
 static unsigned int unused_in_depot(struct vmap_cache *cache, struct vmap_depot *depot)
 {
 	unsigned long flags;
@@ -695,7 +758,7 @@ static unsigned int unused_in_depot(struct vmap_cache *cache, struct vmap_depot 
 	return unused;
 }
 
-/* Give those back, a batch now and then: there is no hurry. */
+/* Free the extents of a depot that were not needed: a batch, then a pause of a tick, and so on. */
 static void age_depot(struct vmap_cache *cache, unsigned int node, unsigned int class)
 {
 	unsigned int unused = unused_in_depot(cache, depot_of(cache, node, class)), got = 1;
@@ -710,8 +773,9 @@ static void age_depot(struct vmap_cache *cache, unsigned int node, unsigned int 
 }
 
 /*
- * Count a tick for @magazine, whose CPU may be at work on it.  If that CPU touches the magazine at
- * this moment, either the exchange fails or the CPU's 0 comes after it: no touch is lost.
+ * Count a tick for @magazine, which its CPU may be using.  Return the new count.  If that CPU sets
+ * magazine->idle to 0 at this moment, either cmpxchg() fails or the 0 overwrites its result: no use
+ * is missed.
  */
 static unsigned int age_magazine(struct vmap_magazine *magazine)
 {
@@ -722,7 +786,7 @@ static unsigned int age_magazine(struct vmap_magazine *magazine)
 	return cmpxchg(&magazine->idle, idle, idle + 1) == idle ? idle + 1 : 0;
 }
 
-/* Count a tick for the magazines of a CPU, and note whether any is due. */
+/* Count a tick for the magazines of @cpu; set cpu->due if any is idle.  Under drain_lock. */
 static void age_magazines(struct vmap_cache_cpu *cpu)
 {
 	struct vmap_magazine *magazine;
@@ -731,7 +795,7 @@ static void age_magazines(struct vmap_cache_cpu *cpu)
 	cpu->due = false;
 	if (!has_magazines(cpu))
 		return;
-	/* Until the end of this a magazine that is taken away meanwhile is not freed. */
+	/* Keeps a magazine that its CPU detaches meanwhile from being freed. */
 	rcu_read_lock();
 	for (class = 1; class <= CACHE_CLASSES; class++) {
 		magazine = READ_ONCE(cpu->magazine[class]);
@@ -741,6 +805,7 @@ static void age_magazines(struct vmap_cache_cpu *cpu)
 	rcu_read_unlock();
 }
 
+/* Detach and empty the magazines that no call has used for IDLE_TICKS. */
 static void take_unused_magazines(struct vmap_cache *cache)
 {
 	int cpu;
@@ -753,12 +818,13 @@ static void take_unused_magazines(struct vmap_cache *cache)
 	mutex_unlock(&cache->drain_lock);
 }
 
-/* What may be cached: all that is in the depots, and all that the magazines may hold. */
+/* The most quanta that may be cached now: those in the depots, and all that magazines may hold. */
 static unsigned long most_cached(const struct vmap_cache *cache)
 {
 	return data_race(cache->depot_quanta) + atomic_long_read(&cache->promised);
 }
 
+/* The tick. */
 static void cache_work(struct work_struct *work)
 {
 	struct vmap_cache *cache = container_of(work, struct vmap_cache, cache_work.work);
@@ -787,11 +853,11 @@ static void init_cpus(struct vmap_cache *cache)
 }
 
 /**
- * vcache_init() - begin without anything cached, and without caching
- * @cache: all zero but for the layers below, which have begun
+ * vcache_init() - begin with an empty cache that is switched off
+ * @cache: all zero but for cache->purge, after vpurge_init()
  *
  * Context: process, may sleep.
- * Return: 0 or -ENOMEM; then vcache_exit() is still to be called.
+ * Return: 0 or -ENOMEM; vcache_exit() must be called in either case.
  */
 int vcache_init(struct vmap_cache *cache)
 {
@@ -813,14 +879,15 @@ int vcache_init(struct vmap_cache *cache)
 	return 0;
 }
 
-/* End a cache that is switched off. */
+/* End a cache that is switched off, and therefore empty. */
 void vcache_exit(struct vmap_cache *cache)
 {
+	VM_WARN_ON_ONCE(most_cached(cache));
 	kvfree(cache->far);
 	free_percpu(cache->cpu);
 }
 
-/* CPU @cpu is gone: nobody else touches its magazines.  Context: process, may sleep. */
+/* Free the extents in the magazines of @cpu, which is offline.  Context: process, may sleep. */
 void vcache_cpu_gone(struct vmap_cache *cache, unsigned int cpu)
 {
 	mutex_lock(&cache->drain_lock);
@@ -829,7 +896,7 @@ void vcache_cpu_gone(struct vmap_cache *cache, unsigned int cpu)
 	mutex_unlock(&cache->drain_lock);
 }
 
-/* How many pages may be warm at most? */
+/* The most pages that vcache_shrink() could give back; 0 for a range arena. */
 unsigned long vcache_most_warm(const struct vmap_cache *cache)
 {
 	return cache->purge.space.memory ? most_cached(cache) : 0;
@@ -838,12 +905,13 @@ unsigned long vcache_most_warm(const struct vmap_cache *cache)
 /**
  * vcache_shrink() - give warm memory back to the kernel
  * @cache: the cache
- * @wanted: pages; the magazines are taken only if the depots have fewer
+ * @wanted: pages; the magazines are emptied only if the depots have fewer
  *
- * If drain_lock is held, its holder is giving memory back already, and may be waiting for some.
+ * Only tries to take drain_lock: its holder is giving memory back already, and may be waiting for
+ * memory in this very task.
  *
- * Context: reclaim; interrupts the CPUs that have magazines.
- * Return: how many pages went back.
+ * Context: reclaim; interrupts the CPUs that have magazines, if the depots do not suffice.
+ * Return: how many pages went back to the kernel.
  */
 unsigned long vcache_shrink(struct vmap_cache *cache, unsigned long wanted)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * cache.h - extents kept for the next allocation of the same size: what there is, and the hot paths
+ * cache.h - extents kept for the next allocation of the same size: the structs and the hot paths
  *
  * See the theory statement in cache.c.
  */
@@ -13,109 +13,143 @@
 #include "place.h"
 #include "purge.h"
 
-/* Extents of up to this many quanta, guard not counted, may be cached. */
+/*
+ * The largest class: extents of up to 128 quanta, guard not counted, may be cached.  The number
+ * bounds the tables: 9 bytes a class on each CPU, 24 bytes a class in the depots.  A magazine of
+ * class 128 is the smallest one, MAGAZINE_MIN extents, and holds twice MAGAZINE_QUANTA already.
+ */
 #define CACHE_CLASSES		128
 
-/* Some extents of one size, on one CPU. */
+/*
+ * The extents of one class on one CPU.  Only that CPU changes the magazine, with interrupts off;
+ * idle, node and rcu excepted.
+ */
 struct vmap_magazine {
-	/* How many there are, and how many there may be. */
+	/* How many extents slot[] has. */
 	unsigned int count;
+	/* How many extents slot[] may have; constant. */
 	unsigned int capacity;
-	/* Their size in quanta, guard not counted. */
+	/* The size of each extent in quanta, guard not counted; constant. */
 	unsigned int class;
-	/* Ticks since the magazine was touched: its CPU sets this to 0, the tick adds to it. */
+	/* Ticks since the magazine was used: its CPU sets idle to 0, age_magazine() adds 1. */
 	u8 idle;
 	/* On cache->detached, once the magazine was taken from its CPU. */
 	struct llist_node node;
-	/* vcache_sum() and the tick may still read the magazine when it goes. */
+	/* vcache_sum() and age_magazines() may still read the magazine when it is freed. */
 	struct rcu_head rcu;
-	/* The extents, their space noted in each. */
+	/* The extents, in state VMAP_CACHED, extent->space set. */
 	struct vmap_extent *slot[];
 };
 
-/* What a CPU has of a cache; only that CPU changes it, with interrupts off. */
+/*
+ * The magazines and counters of one CPU.  Only that CPU changes them, with interrupts off; after
+ * the CPU has gone offline, the holder of drain_lock does.
+ */
 struct vmap_cache_cpu {
-	/* For each size in quanta, the extents kept here; &vcache_no_magazine: none is worth it. */
+	/* The magazine of each class; &vcache_no_magazine if the CPU has none of the class. */
 	struct vmap_magazine *magazine[CACHE_CLASSES + 1];
-	/* Allocations served by a magazine of this CPU's, or past a magazine from a depot. */
+	/* Allocations served by a magazine of this CPU, or by a depot directly. */
 	unsigned long hits;
-	/* Frees kept in a magazine or in a depot, each counted when it is done. */
+	/* Frees kept in a magazine or in a depot, each counted when the free is done. */
 	unsigned long stored;
-	/* Allocations that the cache could have served but did not. */
+	/* Allocations that vcache_take_slow() did not serve. */
 	unsigned long misses;
-	/* Quanta that further magazines may hold; as much as at first if there is no magazine. */
+	/*
+	 * Quanta that further magazines may hold: cpu_limit less capacity * class of each magazine.
+	 * Other CPUs read room to see whether this CPU has any magazine: has_magazines().
+	 */
 	long room;
-	/* The last tick found a magazine here that is to be taken away; only the tick touches this. */
+	/* The last tick found an idle magazine here; under drain_lock. */
 	bool due;
-	/* Recent misses of each size that has no magazine. */
+	/* Calls, up to DEMAND, that found no magazine of the class here since the last one went. */
 	u8 demand[CACHE_CLASSES + 1];
 };
 
-/* The extents of one size that all CPUs share; under space.lock. */
+/* The extents of one class that all CPUs share; under space.lock, magazines excepted. */
 struct vmap_depot {
-	/* A stack of extents, and how many it has. */
+	/* A stack of extents in state VMAP_CACHED, linked by extent->under. */
 	struct vmap_extent *top;
+	/* How many extents the stack has. */
 	unsigned int count;
-	/* The fewest that the stack had since the last tick: so many nobody needed. */
+	/* The lowest count since the last tick: so many extents were not needed. */
 	unsigned int unused;
-	/* CPUs that have a magazine of this size; without any, nothing is put in.  Not under a lock. */
+	/*
+	 * In cache->depot: how many CPUs have a magazine of the class.  While no CPU has one, no
+	 * extent of the class is kept.  Changed by the CPU that gains or loses a magazine.
+	 */
 	atomic_t magazines;
 };
 
-/* A space that is purged, and what is kept for reuse there. */
+/* A space that is purged, and the extents of the space that are kept for reuse. */
 struct vmap_cache {
 	struct vmap_purge purge;
 
-	/* Frees may be kept; changed under space.lock. */
-	bool caching;
-	/* What is cached serves alignments up to this: PAGE_SIZE in a memory arena, else 0. */
-	unsigned long memory_align;
-	/* The same for extents: the quantum in a range arena that caches, else 0. */
-	unsigned long range_align;
-	/* Of each CPU. */
-	struct vmap_cache_cpu __percpu *cpu;
+	/* Changed under space.lock, read without. */
 
-	/* The depots, by size in quanta. */
-	struct vmap_depot depot[CACHE_CLASSES + 1];
-	/* Those of the NUMA nodes from 1 on; NULL where there is one node, or no memory. */
+	/* Frees may be kept, and magazines made. */
+	bool caching;
+	/* In a range arena that caches: the quantum, to which each extent is aligned.  Else 0. */
+	unsigned long range_align;
+
+	/* Constant after creation. */
+
+	/* In a memory arena: PAGE_SIZE, to which each cached area is aligned.  Else 0. */
+	unsigned long memory_align;
+	/* The magazines of each CPU. */
+	struct vmap_cache_cpu __percpu *cpu;
+	/* The depots of the NUMA nodes from 1 on; NULL in a range arena or with one node only. */
 	struct vmap_depot (*far)[CACHE_CLASSES + 1];
-	/* Quanta in all depots; under space.lock. */
+
+	/* Under space.lock. */
+
+	/* The depots of NUMA node 0, or of all nodes if far is NULL; one for each class. */
+	struct vmap_depot depot[CACHE_CLASSES + 1];
+	/* Quanta in all depots. */
 	unsigned long depot_quanta;
-	/* Half magazines filled from a depot, and emptied into one; under space.lock. */
+	/* How often half a magazine was filled from a depot. */
 	unsigned long refills;
+	/* How often half a magazine was emptied into a depot. */
 	unsigned long drains;
 
-	/* Quanta that all magazines together may hold; each CPU adds and subtracts its own. */
+	/* Quanta that all magazines together may hold: the sum of capacity * class. */
 	atomic_long_t promised;
-	/* Pages given back by the shrinker, which alone writes this. */
-	unsigned long shrinks;
 
 	/*
-	 * Held by who takes cached extents out to free them, so that the next holder finds none on
-	 * the way.  Taken before the locks of the layers below.
+	 * Held while extents are taken out of the cache and freed.  The next holder of drain_lock
+	 * finds no extent between cached and lazy, or in a range arena between cached and free;
+	 * vcache_drain_here() alone works without drain_lock.  Taken before the locks of purge and
+	 * space.
 	 */
 	struct mutex drain_lock;
+	/* Pages given back by vcache_shrink(); written under drain_lock. */
+	unsigned long shrinks;
+
 	/* Magazines taken from their CPU, to be emptied; lock-free. */
 	struct llist_head detached;
-	/* The tick: gives back what was not used for a while. */
+	/* The tick: frees the extents that were not used for a while. */
 	struct delayed_work cache_work;
 };
 
-/* The cache over a space that is an arena's. */
+/* The cache that embeds @space. */
 static __always_inline struct vmap_cache *vcache_of(struct vmap_space *space)
 {
 	return container_of(space, struct vmap_cache, purge.space);
 }
 
-/* What a CPU has of a class not worth a magazine, so that the hot paths need not ask. */
+/*
+ * The magazine of a class for which a CPU has none: count and capacity are 0, always, so the hot
+ * paths need no test for NULL.
+ */
 extern struct vmap_magazine vcache_no_magazine;
 
-/* Take what @magazine, not empty, got last.  On its CPU, interrupts off. */
+/* Take the newest extent of @magazine, which is not empty.  On its CPU, interrupts off. */
 static __always_inline struct vmap_extent *vcache_pop(struct vmap_cache_cpu __percpu *cpu,
 						      struct vmap_magazine *magazine)
 {
 	unsigned int count = magazine->count - 1;
 
+	lockdep_assert_irqs_disabled();
+	VM_WARN_ON_ONCE(magazine->slot[count]->state != VMAP_CACHED);
 	WRITE_ONCE(magazine->idle, 0);
 	magazine->count = count;
 	__this_cpu_inc(cpu->hits);
@@ -123,8 +157,9 @@ static __always_inline struct vmap_extent *vcache_pop(struct vmap_cache_cpu __pe
 }
 
 /*
- * Is this an NMI, which may have interrupted a call in the middle of this CPU's magazines?  @flags
- * are those that interrupts were turned off with: an NMI finds them off already, most calls do not.
+ * Is this an NMI?  An NMI may have interrupted a call that was changing this CPU's magazines.
+ * @flags are the result of local_irq_save(): an NMI finds interrupts off, most calls find them on
+ * and so need not ask in_nmi().
  */
 static __always_inline bool vcache_in_nmi(unsigned long flags)
 {
@@ -132,8 +167,9 @@ static __always_inline bool vcache_in_nmi(unsigned long flags)
 }
 
 /*
- * Take an extent of @class quanta from this CPU's magazine.  Return false if there is none; each
- * way out turns interrupts on by itself, so that the compiler need not ask twice.
+ * Take an extent of @class quanta from this CPU's magazine.  Return false if the magazine is empty.
+ * local_irq_restore() stands before each return, so that the compiler adds no second test of the
+ * result.
  */
 static __always_inline bool vcache_take(struct vmap_cache *cache, unsigned long class,
 					struct vmap_extent **extent)
@@ -156,30 +192,37 @@ static __always_inline bool vcache_take(struct vmap_cache *cache, unsigned long 
 }
 
 /*
- * Count a free that was kept.  Interrupts off.  The release comes after the count of the
- * allocation, on whichever CPU that was, and pairs with the barrier in varena_sum_calls().
+ * Count a free whose extent was kept.  Interrupts off.  The release orders cpu->stored after the
+ * count of the allocation, on whichever CPU the allocation was counted, and pairs with the barrier
+ * in varena_sum_calls().
  */
 static __always_inline void vcache_count_stored(struct vmap_cache_cpu __percpu *cpu)
 {
 	vspace_arch_count_release(cpu->stored);
 }
 
-/* Has this CPU's @magazine, which is set, room for @extent, of @class quanta?  Interrupts off. */
+/*
+ * Has this CPU's magazine of @class room for @extent, and does @extent lie on this CPU's node?
+ * Sets @magazine in any case.  Interrupts off.
+ */
 static __always_inline bool vcache_magazine_has_room(struct vmap_cache_cpu __percpu *cpu,
 						     const struct vmap_extent *extent,
 						     unsigned long class,
 						     struct vmap_magazine **magazine)
 {
+	lockdep_assert_irqs_disabled();
 	*magazine = __this_cpu_read(cpu->magazine[class]);
 	return likely((*magazine)->count < (*magazine)->capacity && !vplace_is_far(extent));
 }
 
-/* Keep an extent in this CPU's @magazine, with interrupts off since vcache_magazine_has_room(). */
+/* Put @extent into this CPU's @magazine.  Interrupts off since vcache_magazine_has_room(). */
 static __always_inline void vcache_push(struct vmap_cache_cpu __percpu *cpu,
 					struct vmap_magazine *magazine, struct vmap_extent *extent)
 {
 	unsigned int count = magazine->count;
 
+	lockdep_assert_irqs_disabled();
+	VM_WARN_ON_ONCE(count >= magazine->capacity);
 	WRITE_ONCE(extent->state, VMAP_CACHED);
 	WRITE_ONCE(magazine->idle, 0);
 	magazine->count = count + 1;
@@ -187,7 +230,7 @@ static __always_inline void vcache_push(struct vmap_cache_cpu __percpu *cpu,
 	vcache_count_stored(cpu);
 }
 
-/* Keep an extent of @class quanta in this CPU's magazine, if it has room. */
+/* Put an extent of @class quanta into this CPU's magazine.  Return false if there is no room. */
 static __always_inline bool vcache_store(struct vmap_cache *cache, struct vmap_extent *extent,
 					 unsigned long class)
 {
@@ -208,7 +251,10 @@ static __always_inline bool vcache_store(struct vmap_cache *cache, struct vmap_e
 	return true;
 }
 
-/* May an extent of @class quanta be kept?  vcache_store_slow() has the last word. */
+/*
+ * Has any CPU a magazine of @class?  If not, vcache_store() and vcache_store_slow() would not keep
+ * an extent of @class quanta.
+ */
 static inline bool vcache_wants(const struct vmap_cache *cache, unsigned long class)
 {
 	return class - 1 < CACHE_CLASSES && atomic_read(&cache->depot[class].magazines);
@@ -220,23 +266,23 @@ bool vcache_has_room(struct vmap_cache *cache, const struct vmap_extent *extent,
 		     unsigned long class);
 bool vcache_store_slow(struct vmap_cache *cache, struct vmap_extent *extent, unsigned long class);
 
-/* What is cached in an arena, and what the cache has done. */
+/* The sums that vcache_sum() makes over all CPUs and depots. */
 struct vmap_cache_sums {
-	/* In magazines and depots: quanta, and how many extents those are. */
+	/* Quanta in magazines and depots, guards not counted. */
 	unsigned long quanta;
+	/* Extents in magazines and depots. */
 	unsigned long extents;
-	/* See struct vmap_cache_cpu. */
+	/* The sum of vmap_cache_cpu.hits. */
 	unsigned long hits;
+	/* The sum of vmap_cache_cpu.misses. */
 	unsigned long misses;
 };
 
-/**
- * struct vmap_cache_drained - what a call that may not sleep has freed of the cache so far
- * @class: of the depot's classes, the one to go on with; 0: nothing was freed yet
- * @quanta: of the depot's
- */
+/* How far the calls of vcache_drain_here() by one allocation have come. */
 struct vmap_cache_drained {
+	/* The class of depot that the next call empties; 0: the first call was not made yet. */
 	unsigned int class;
+	/* Quanta freed from depots. */
 	unsigned long quanta;
 };
 

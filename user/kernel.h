@@ -29,6 +29,7 @@
 #include <linux/llist.h>
 #include <linux/log2.h>
 #include <linux/mm_types.h>
+#include <linux/mmdebug.h>
 #include <linux/overflow.h>
 #include <linux/types.h>
 
@@ -328,7 +329,6 @@ struct kref {
 #define clamp_t(type, value, lo, hi)	((type)clamp((type)(value), (type)(lo), (type)(hi)))
 #define ktime_get_mono_fast_ns()	0
 #define WARN_ON_ONCE(condition)		(condition)
-#define VM_WARN_ON_ONCE(condition)	((void)sizeof(condition))
 
 void pr_err_ratelimited(const char *format, ...);
 void pr_warn_ratelimited(const char *format, ...);
