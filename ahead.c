@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ahead.c - what is done for a space ahead of need, and behind the callers' backs
+ * ahead.c - keeps a reserve of free space, and does the work on spans that no call waits for
  *
- * Callers who may not sleep can neither import nor flush.  For their sake some space is kept free,
- * the reserve: whoever finds less than that free has a span imported or a flush made.  The worker
- * imports, returns what was idle for a while, and settles what is left to do about lost spans:
- * for that the cache must be empty and nothing lazy, so lost.c alone cannot do it.
+ * A caller who may not sleep can neither import a span nor flush.  So a reserve of free space is
+ * kept for such callers (vspace_reserve()).  An allocation that finds less free space has the
+ * worker import or flush, or flushes by itself: vtake_keep_reserve().
  *
- * Locking: none held here; each step takes what it needs.
+ * The worker (vtake_upkeep(), the function of space->span_work) imports ahead of need, returns idle
+ * spans beyond vspan_size, and settles lost spans.  To settle a lost span is the work of this
+ * layer, not of lost.c, because the cache must be drained and lazy extents purged first.
+ *
+ * Locking: no lock is held between the steps; each step takes the locks that it needs.
  */
 #include "take.h"
 
@@ -16,7 +19,10 @@ static unsigned long lazy_units(const struct vmap_cache *cache)
 	return atomic_long_read(&cache->purge.lazy_units);
 }
 
-/* Is there too little space even if all that is lazy were free, and may a span be imported? */
+/*
+ * Is free space below the reserve even if all lazy units were free, and does the limit allow one
+ * more span?
+ */
 static bool wants_import(const struct vmap_cache *cache)
 {
 	const struct vmap_space *space = &cache->purge.space;
@@ -26,11 +32,12 @@ static bool wants_import(const struct vmap_cache *cache)
 }
 
 /**
- * vtake_keep_reserve() - see to it that some space is free, by a flush or an import ahead of need
+ * vtake_keep_reserve() - if free space is low, import a span or flush, ahead of need
  * @cache: of a memory arena
- * @gfp: whether the caller may sleep; then a flush that is worth it is done here, in time
+ * @gfp: whether the caller may sleep; if so, a flush that fills the reserve is made here, else by
+ *	 the purge worker.  An import is always left to the worker of span_work.
  *
- * Context: any that @gfp allows.
+ * Context: any but NMI that @gfp allows; takes purge_lock if it flushes.
  */
 void vtake_keep_reserve(struct vmap_cache *cache, gfp_t gfp)
 {
@@ -44,7 +51,10 @@ void vtake_keep_reserve(struct vmap_cache *cache, gfp_t gfp)
 		vpurge_kick(&cache->purge);
 }
 
-/* Do what is left to do about spans lost since the last time. */
+/*
+ * Settle each span that was lost since the last call: once nothing of the span is cached, lazy or
+ * deferred, report its live areas and count them as freed.
+ */
 static void settle_lost(struct vmap_cache *cache)
 {
 	struct vmap_span *span;
@@ -57,10 +67,11 @@ static void settle_lost(struct vmap_cache *cache)
 }
 
 /**
- * vtake_recount_lost() - count as freed what became an area of a lost span after that was settled
- * @cache: of a memory arena about to be destroyed, or of one that is looked through for leaks
+ * vtake_recount_lost() - count areas as freed that were published after a lost span was settled
+ * @cache: of a memory arena that is being destroyed, or that is searched for leaks
  *
- * An allocation that looked just before the span was lost may have ended after.
+ * An allocation that saw the span alive just before the span was lost may publish its area after
+ * settle_lost() went through the span.
  *
  * Context: process, may sleep.
  */
@@ -69,12 +80,12 @@ void vtake_recount_lost(struct vmap_cache *cache)
 	struct vmap_span *span;
 
 	settle_lost(cache);
-	/* Lost spans stay on the list, where new ones are only added at the end. */
+	/* Without space->lock: spans are only added to the end of lost_spans until vlost_drop(). */
 	list_for_each_entry(span, &cache->purge.space.lost_spans, link)
 		vlost_drop_areas(&cache->purge.space, span);
 }
 
-/* The function of span_work. */
+/* The function of space->span_work. */
 void vtake_upkeep(struct work_struct *work)
 {
 	struct vmap_space *space = container_of(work, struct vmap_space, span_work.work);

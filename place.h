@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * place.h - which NUMA node an area's pages lie on, and where its next holder wants them
+ * place.h - the NUMA node that the pages of an area lie on, and the node that a request wants
  *
- * vmalloc() takes pages one after the other where the task's memory policy says, and without one
- * from the memory node of the CPU; a caller may name another node.  A warm area serves a request
- * only if its pages lie where fresh ones would be looked for first:
+ * vmalloc() takes each page from the node that the task's memory policy names; without a memory
+ * policy from the memory node of the CPU, or from the node that the caller names.  A warm area
+ * serves a request only if its pages lie on the node from which fresh pages would be tried first:
  *
- *   - an area is kept only if all of its pages lie on one node, which is noted in extent->flags;
+ *   - an area is cached only if all of its pages lie on one node; extent->flags has the node;
  *   - a magazine has areas of its CPU's memory node only, and each node has depots of its own;
  *   - a task with a memory policy, or in a cpuset without the node, gets fresh pages.
  *
- * Where there is one node only, nothing of this is asked: a static branch.
+ * On a machine with one node the static branch vplace_matters skips all of these questions.
+ *
+ * Locking: none.  The node of a CPU is read with interrupts off where the result must stay true.
  */
 #ifndef PLACE_H
 #define PLACE_H
@@ -23,35 +25,37 @@
 
 #include "space.h"
 
-/* The pages of an area lie on several nodes. */
+/* Returned by vplace_of_pages() for pages of several nodes; -1 is NUMA_NO_NODE. */
 #define PLACE_MIXED	(-2)
 
+/* The machine has several NUMA nodes; set at load. */
 DECLARE_STATIC_KEY_FALSE(vplace_matters);
 
-/* The memory node of this CPU.  The task may be on another CPU right away, if it can move. */
+/* The memory node of this CPU.  Unless preemption is off, the task may move to another CPU next. */
 static __always_inline unsigned int vplace_here(void)
 {
 	return static_branch_unlikely(&vplace_matters) ? numa_mem_id() : 0;
 }
 
-/* The flags of an area all of whose pages lie on @node, as good for any other caller. */
+/* extent->flags of a recyclable area all of whose pages lie on @node. */
 static inline u32 vplace_flags(unsigned int node)
 {
 	return VMAP_EXTENT_RECYCLABLE | node << VMAP_EXTENT_NODE_SHIFT;
 }
 
-/* The node that an area which may be kept lies on; 0 of any other extent. */
+/* The node of a recyclable area; 0 for any other extent. */
 static inline unsigned int vplace_of(const struct vmap_extent *extent)
 {
 	return extent->flags >> VMAP_EXTENT_NODE_SHIFT;
 }
 
+/* Are the pages of a busy or cached area as good for any other caller, and not foreign? */
 static __always_inline bool vplace_is_recyclable(const struct vmap_extent *extent)
 {
 	return (u8)extent->flags == VMAP_EXTENT_RECYCLABLE;
 }
 
-/* Does an extent lie elsewhere than this CPU's magazines may hold?  Interrupts off. */
+/* Does an area lie on another node than this CPU's, so that no magazine here may have the area? */
 static __always_inline bool vplace_is_far(const struct vmap_extent *extent)
 {
 	return static_branch_unlikely(&vplace_matters) && vplace_is_recyclable(extent) &&
@@ -59,7 +63,10 @@ static __always_inline bool vplace_is_far(const struct vmap_extent *extent)
 }
 
 #ifdef CONFIG_NUMA
-/* The node that @node, or NUMA_NO_NODE at first, and all of @pages have in common. */
+/*
+ * The node of all of @pages and of the pages looked at before, on @node; NUMA_NO_NODE if there were
+ * none before.  PLACE_MIXED if the nodes differ.
+ */
 static inline int vplace_of_pages(struct page **pages, unsigned int count, int node)
 {
 	for (; count; count--) {
@@ -72,12 +79,13 @@ static inline int vplace_of_pages(struct page **pages, unsigned int count, int n
 	return node;
 }
 
-/* Has the task a policy that alloc_pages() would obey here? */
+/* Would alloc_pages() follow the task's memory policy in a request for @node? */
 static inline bool vplace_by_policy(int node)
 {
 	return node == NUMA_NO_NODE && current->mempolicy && !in_interrupt();
 }
 
+/* Does the task's cpuset allow pages of @node? */
 static inline bool vplace_is_allowed(unsigned int node)
 {
 #ifdef CONFIG_CPUSETS
@@ -103,7 +111,7 @@ static inline bool vplace_is_allowed(unsigned int node)
 }
 #endif
 
-/* Can what is warm serve a request for @node, as far as the task is concerned? */
+/* May a warm area of @node serve this task, given its memory policy and its cpuset? */
 static __always_inline bool vplace_may_be_warm(int node)
 {
 	if (!static_branch_unlikely(&vplace_matters))

@@ -1,27 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * take.c - takes extents out of an arena: what vtake_fast() could not do at once
+ * take.c - takes extents out of an arena that vtake_fast() could not take at once
  *
- * Most requests ask for a size only and find it at the first look (vtake_fast() in take.h).  The
- * others come here: those with an alignment or bounds, whose search may go in several rounds, and
- * those that find no room.
+ * Most requests have a size and no more, and vtake_fast() (take.h) finds room at its one look at
+ * the free tree.  vtake_slow() serves the others: requests with an alignment or bounds, whose
+ * search may take several rounds (free_tree_find()), and requests that find no room.
  *
- * If nothing fits, what costs least is done first: lazy extents are flushed and merged, a batch and
- * a look at a time, and where none is lazy deferred frees are done; then a span is imported; then
- * all that is cached is given up, and in an arena with a limit the spans that are idle, so that a
- * larger one may come; only then the allocation fails.  A caller who may not sleep gets what is
- * free or flushed already, and so does, in a memory arena, a task that was killed; in a range arena
- * such a caller gives up what is cached on the CPU, then a batch and a look at a time of the depot.
+ * If nothing fits, make_room() does one step, the cheapest that is left, before each new search:
  *
- * A memory request with __GFP_NOFAIL does not fail then: if others may give back what it needs, it
- * waits a tick and begins anew.
+ *   1. In a memory arena merge a batch of flushed extents.  If none is flushed, flush the lazy
+ *      ones; if none is lazy, do some deferred frees.  MAX_MERGES batches for each call.
+ *   2. In a memory arena import a span.  MAX_IMPORTS for each call.
+ *   3. Once for each call: free all cached extents, and return idle spans if the arena has a limit,
+ *      so that a larger span fits below the limit.
+ *   4. Fail.
  *
- * Splitting needs up to two spare extents.  They are got before the lock is taken, from a pool that
- * merging fills, so that freeing never needs memory.  A worker fills it in time, so that few calls
- * ask the slab.  Where the slab may not be asked, in atomic context with PREEMPT_RT, what is in the
- * pool has to do.
+ * A caller who may not sleep only merges what is flushed already; so does, in a memory arena, a
+ * task that was killed.  In a range arena a caller who may not sleep frees the extents cached on
+ * this CPU, then those in the depots, a batch before each new search.
  *
- * Locking: see arena.h.
+ * With __GFP_NOFAIL a memory request that may sleep does not fail at step 4: wait_for_room() lets a
+ * tick pass, in which other tasks may free, and the steps begin anew.
+ *
+ * Each cut needs up to FREE_TREE_SPARES spares, which are allocated before space->lock is taken:
+ * see spares.c.
+ *
+ * Locking: space->lock is held for one search and cut, or for one batch; no lock is held between
+ * the steps.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -31,24 +36,29 @@
 
 #include "take.h"
 
-/* Spares that a call gets at a time, and up to how many the worker fills the pool. */
-#define SPARES_REFILL	4
-#define SPARES_HIGH	256
-
-/* Others may free something behind a search that goes in rounds; this often it is repeated. */
+/*
+ * How often a search is repeated because the tree changed during the search: other CPUs may free an
+ * extent below the point that a search in rounds has reached.  While frees go on each search may
+ * miss one, so the number is bounded; 8 searches that all miss are improbable.
+ */
 #define MAX_RESTARTS	8
 
-/* Others may snatch away what was imported; this often we import again. */
+/*
+ * How often one call imports: other CPUs may take the space of a span before the call that imported
+ * it does.  Each import adds span_size at least, so 8 bound what one call adds to the arena.
+ */
 #define MAX_IMPORTS	8
 
-/* Batches merged by one call before it imports, which takes as long as to merge many more. */
+/*
+ * Batches that one call merges before it imports a span.  16 batches are 256 extents, which take
+ * less time than the milliseconds of an import; more would delay the import that may be needed.
+ */
 #define MAX_MERGES	16
 
-/* Of a caller's flags, those that say how hard to try; the others are about the pages. */
-#define EFFORT_FLAGS	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_NORETRY | \
-			 __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_MEMALLOC | __GFP_NOMEMALLOC)
-
-/* One try to find and cut an extent. */
+/*
+ * One round of a search, and the cut if the search has found an extent.  FREE_AGAIN also if other
+ * CPUs have used up the spares.
+ */
 static enum free_found try_take(struct vmap_cache *cache, struct free_search *search,
 				const void *caller, struct vmap_extent **extent)
 {
@@ -71,7 +81,10 @@ static enum free_found try_take(struct vmap_cache *cache, struct free_search *se
 	return found;
 }
 
-/* A span of this size holds the request wherever it begins.  vmap() maps no more than the RAM. */
+/*
+ * Set @size to that of a span which holds the request wherever the span begins.  Return false for
+ * more than the RAM, which vmap() does not map.
+ */
 static bool import_size(const struct free_search *search, unsigned long *size)
 {
 	unsigned long slack = search->align > WINDOW_GRAIN ? search->align - WINDOW_GRAIN : 0;
@@ -80,23 +93,21 @@ static bool import_size(const struct free_search *search, unsigned long *size)
 	       *size <= totalram_pages() << PAGE_SHIFT;
 }
 
-/*
- * struct effort - what a call has done so far for want of room
- * @merges: batches merged
- * @imports: spans that it tried to import
- * @seen: arena->imports before the last look
- * @drained: the cache was emptied, and idle spans given up if they stand in the way
- * @drained_here: of the cache, where the caller may not sleep
- */
+/* What one call has done so far to make room. */
 struct effort {
+	/* Batches that the call has merged or tried to merge. */
 	unsigned int merges;
+	/* Spans that the call has imported or tried to import. */
 	unsigned int imports;
+	/* space->imports before the last search: tells vspan_import() of imports by other calls. */
 	unsigned long seen;
+	/* drain_for_room() is done. */
 	bool drained;
+	/* How far vcache_drain_here() has come. */
 	struct vmap_cache_drained drained_here;
 };
 
-/* Is there a batch to be merged, and has this call not merged enough? */
+/* Is there a flushed batch, flushed here if the caller may sleep?  False after MAX_MERGES. */
 static bool has_batch(struct vmap_cache *cache, struct effort *effort, bool may_sleep)
 {
 	if (!may_sleep)
@@ -105,7 +116,7 @@ static bool has_batch(struct vmap_cache *cache, struct effort *effort, bool may_
 	       (vpurge_flush(&cache->purge) || vpurge_deferred(&cache->purge));
 }
 
-/* Merge a batch.  Return false if there is none, or if enough was merged by this call. */
+/* Step 1: merge a batch.  Return false if there is none, or after MAX_MERGES. */
 static bool merge_for_room(struct vmap_cache *cache, struct effort *effort, bool may_sleep)
 {
 	unsigned long flags;
@@ -118,6 +129,7 @@ static bool merge_for_room(struct vmap_cache *cache, struct effort *effort, bool
 	return true;
 }
 
+/* Step 2: import a span.  Return 0 if this call or another one has imported, else an error. */
 static int import_for_room(struct vmap_cache *cache, const struct free_search *search, gfp_t gfp,
 			   struct effort *effort)
 {
@@ -129,7 +141,7 @@ static int import_for_room(struct vmap_cache *cache, const struct free_search *s
 	return vspan_import(&cache->purge.space, size, effort->seen, gfp);
 }
 
-/* Give up all that is cached. */
+/* Step 3: free all cached extents, and return idle spans below a limit.  False the second time. */
 static bool drain_for_room(struct vmap_cache *cache, struct effort *effort)
 {
 	if (effort->drained)
@@ -144,8 +156,9 @@ static bool drain_for_room(struct vmap_cache *cache, struct effort *effort)
 }
 
 /*
- * The same where the caller may not sleep: a batch at a time of what is cached here and in the
- * depot.  In a memory arena that would be free only after a flush, so others are told.
+ * Step 3 where the caller may not sleep: in a range arena free a batch of cached extents.  In a
+ * memory arena those would be free only after a flush, so set starved, which makes the worker flush
+ * at once.
  */
 static bool drain_at_once(struct vmap_cache *cache, struct effort *effort)
 {
@@ -155,7 +168,7 @@ static bool drain_at_once(struct vmap_cache *cache, struct effort *effort)
 	return false;
 }
 
-/* Nothing fits.  Do what costs least; return 0 if it is worth another try, else why not. */
+/* Nothing fits: do the next step.  Return 0 if a new search is worthwhile, else the error. */
 static int make_room(struct vmap_cache *cache, struct free_search *search, gfp_t gfp,
 		     struct effort *effort)
 {
@@ -172,7 +185,10 @@ static int make_room(struct vmap_cache *cache, struct free_search *search, gfp_t
 	return err && drain_for_room(cache, effort) ? 0 : err;
 }
 
-/* Is it a matter of time until there is room for what must not fail?  Then let some pass. */
+/*
+ * Wait a tick if the request must not fail and can be met as soon as other tasks free.  Return
+ * false without a wait if no free can help: the request exceeds the limit or the RAM.
+ */
 static bool wait_for_room(const struct vmap_cache *cache, const struct free_search *search,
 			  gfp_t gfp)
 {
@@ -186,15 +202,16 @@ static bool wait_for_room(const struct vmap_cache *cache, const struct free_sear
 }
 
 /**
- * vtake_slow() - take the lowest extent that fits, making room if need be
+ * vtake_slow() - take the lowest extent that fits, and make room if none fits
  * @cache: the arena
- * @search: what is asked for; reach 0
- * @gfp: whether it may sleep, and how to get memory for the bookkeeping
- * @caller: to be noted
+ * @search: the request; search->reach is 0
+ * @gfp: whether the call may sleep, and how to get memory for spares and spans
+ * @caller: who allocates: becomes extent->caller
  *
- * Context: any that @gfp allows.
- * Return: the extent, busy, or an ERR_PTR: -ENOSPC, -ENOMEM.  With __GFP_NOFAIL, where it may
- * sleep, a memory arena gives an ERR_PTR only for more than its limit or the memory.
+ * Context: any but NMI that @gfp allows; takes space->lock.
+ * Return: the extent, busy, or an ERR_PTR: -ENOSPC if nothing fits, -ENOMEM.  With __GFP_NOFAIL and
+ * where the call may sleep, a memory arena returns an ERR_PTR only for more than its limit or more
+ * than the RAM.
  */
 struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *search, gfp_t gfp,
 			       const void *caller)
@@ -235,7 +252,7 @@ struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *sea
 	}
 }
 
-/* What stands in the way of a request that must not fail. */
+/* Why a request with __GFP_NOFAIL is refused. */
 static const char *why_not(const struct vmap_cache *cache, int err, gfp_t gfp)
 {
 	if (err == -EINVAL)
@@ -245,7 +262,7 @@ static const char *why_not(const struct vmap_cache *cache, int err, gfp_t gfp)
 	return cache->purge.space.memory ? "more than the arena may hold" : "no room in the range";
 }
 
-/* Count a request that failed.  One that must not fail is not refused in silence. */
+/* Count a request that failed, and warn if the request has __GFP_NOFAIL. */
 noinline void vtake_failed(struct vmap_cache *cache, unsigned long size, unsigned long align,
 			   gfp_t gfp, int err, const void *caller)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * take.h - the hot paths of finding room
+ * take.h - finds room: the paths that need one look at the free tree
  *
  * See the theory statement in take.c.
  */
@@ -20,7 +20,7 @@ void vtake_keep_reserve(struct vmap_cache *cache, gfp_t gfp);
 void vtake_upkeep(struct work_struct *work);
 void vtake_recount_lost(struct vmap_cache *cache);
 
-/* Pay a little of what is flushed; more if there is hardly any room. */
+/* Merge a few flushed extents, more of them if free space is low.  Under space->lock. */
 static inline void vtake_merge(struct vmap_cache *cache)
 {
 	bool low = vspace_is_low(&cache->purge.space);
@@ -29,8 +29,8 @@ static inline void vtake_merge(struct vmap_cache *cache)
 }
 
 /*
- * Take the lowest extent of @size, which nothing else is asked of, from a range arena: nothing is
- * flushed there.  NULL if that takes more than one look at what is free now.
+ * Take the lowest extent of @size from a range arena, where no extent is ever lazy.  NULL if none
+ * is large enough or if spares are missing; vtake_slow() makes room.
  */
 static __always_inline struct vmap_extent *vtake_fast_range(struct vmap_cache *cache,
 							    unsigned long size, const void *caller)
@@ -44,7 +44,11 @@ static __always_inline struct vmap_extent *vtake_fast_range(struct vmap_cache *c
 	return extent;
 }
 
-/* The same from a memory arena. */
+/*
+ * Take an extent of @size from a memory arena: the next flushed extent, if the cache is on and the
+ * extent has just @size; else the lowest free one, after merging a few flushed extents.  NULL for
+ * the same reasons as vtake_fast_range().
+ */
 static __always_inline struct vmap_extent *vtake_fast(struct vmap_cache *cache, unsigned long size,
 						      const void *caller)
 {
@@ -66,8 +70,9 @@ static __always_inline struct vmap_extent *vtake_fast(struct vmap_cache *cache, 
 }
 
 /*
- * See to it that the next calls find spares and room.  To be called last: the worker that is woken
- * may get the CPU at once.
+ * Make sure that the next calls find spares and free space: wake the workers, or do some deferred
+ * frees here if @gfp allows.  The last step of an allocation, because a worker that is woken may
+ * get the CPU at once.
  */
 static __always_inline void vtake_ahead(struct vmap_cache *cache, gfp_t gfp)
 {
