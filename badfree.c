@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * badfree.c - whose address is this: live, stale, interior, foreign
+ * badfree.c - tells whether an address is live, interior, stale or foreign
  *
- * A span has a table with a slot for each page: the extent that starts there and is handed out or
- * cached, or NULL.  A free looks up its address there, and what is not the start of a live area is
- * a bad free: it is reported with the caller, and changes nothing.
+ * The owner table of a span has a slot for each page: the extent that starts at the page and is
+ * busy or cached, or NULL.  A free looks up its address in the owner table.  A free of an address
+ * that is not the start of a live area is a bad free: it is reported with its caller and changes
+ * nothing.
  *
- *   live      an extent in state VMAP_BUSY starts there, of the kind that the call frees
- *   interior  a live extent covers the address, but starts below it
- *   stale     neither: it was freed already, or never handed out
- *   foreign   in no span, or in one that somebody else gave back to the kernel (lost.c)
+ *   live      an extent in state VMAP_BUSY starts at the address, of the kind that the call frees
+ *   interior  a live extent covers the address, but starts below the address
+ *   stale     neither: the area was freed already, or was never handed out
+ *   foreign   the address is in no span, or in a lost span (lost.c)
  *
- * The extent that covers an address is the one with the nearest slot below it.  The slots of one
- * WINDOW_GRAIN are looked at, no more: for what begins before them the span notes, at each
- * WINDOW_GRAIN, how many pages before that boundary the area began that was last handed out across
- * it.  The note is a distance, not a pointer, so nobody has to clear it: the slot that it leads to
- * says whether that area is still there.
+ * The extent that covers an address is the one with the nearest slot at or below the address.
+ * nearest_below() looks at the slots of one grain only.  For an area that starts in an earlier
+ * grain, vmap_span.behind has, for each grain, the number of pages from the start of the area that
+ * was last handed out across the start of the grain.  Nobody has to clear the number: it leads to a
+ * slot, and the slot tells whether the area still exists.
  *
- * Locking: none.  Look-ups are made under rcu_read_lock() or with interrupts off, while other CPUs
- * free the extents that they find.  An extent keeps its memory for a grace period after it was
- * taken out of its slot, so what a look-up reads may be out of date but is no foreign memory.  Who
- * wants to free an extent claims it: of all who found it in its slot, one takes it out.
+ * Invariants:
+ *   - one caller at most claims an extent: the one whose cmpxchg() clears the slot of the extent;
+ *   - an extent that a look-up found in a slot is not given to the slab before a grace period ends
+ *     (drop_extent() in spares.c).  Until then the fields that a look-up reads may be out of date,
+ *     but they are fields of an extent.
+ *
+ * Locking: none.  Look-ups run under rcu_read_lock() or with interrupts off.
  */
 #include <linux/mm.h>
 #include <linux/preempt.h>
@@ -30,7 +34,7 @@
 
 #include "space.h"
 
-/* The extent with the nearest slot at or below @addr, as far as it may cover @addr. */
+/* The extent with the nearest slot at or below @addr, or NULL.  It may end below @addr. */
 static struct vmap_extent *nearest_below(const struct vmap_span *span, unsigned long addr)
 {
 	unsigned long boundary = ALIGN_DOWN(addr, WINDOW_GRAIN), at;
@@ -49,13 +53,13 @@ static struct vmap_extent *nearest_below(const struct vmap_span *span, unsigned 
 }
 
 /**
- * vbad_covering() - the live extent that covers an address
+ * vbad_covering() - find the live extent that covers an address
  * @span: the span of the address
  * @addr: the address
  *
- * Context: any, under rcu_read_lock() or with interrupts off; at most a step for each page
- * of WINDOW_GRAIN.
- * Return: the extent, guard included, or NULL.
+ * Context: any, under rcu_read_lock() or with interrupts off; looks at one slot for each page of
+ * a WINDOW_GRAIN at most.
+ * Return: the extent, whose guard also counts as covered, or NULL.
  */
 struct vmap_extent *vbad_covering(const struct vmap_span *span, unsigned long addr)
 {
@@ -67,6 +71,7 @@ struct vmap_extent *vbad_covering(const struct vmap_span *span, unsigned long ad
 	return NULL;
 }
 
+/* Why a free of @addr is a bad free.  @span is NULL if no live span has @addr. */
 static const char *what_is_wrong(const struct vmap_span *span, unsigned long addr)
 {
 	const struct vmap_extent *extent;
@@ -80,7 +85,7 @@ static const char *what_is_wrong(const struct vmap_span *span, unsigned long add
 						: "inside an area, not its start";
 }
 
-/* Under rcu_read_lock(). */
+/* Report a bad free.  Under rcu_read_lock(). */
 static noinline void report_bad_free(const struct vmap_span *span, unsigned long addr,
 				     const void *caller)
 {
@@ -88,6 +93,10 @@ static noinline void report_bad_free(const struct vmap_span *span, unsigned long
 			   what_is_wrong(span, addr));
 }
 
+/*
+ * The live extent that starts at @addr and has VMAP_EXTENT_FOREIGN set as @foreign says, or NULL.
+ * Under rcu_read_lock() or with interrupts off.
+ */
 static struct vmap_extent *live_at(const struct vmap_span *span, unsigned long addr, bool foreign)
 {
 	struct vmap_extent *extent;
@@ -102,14 +111,14 @@ static struct vmap_extent *live_at(const struct vmap_span *span, unsigned long a
 }
 
 /**
- * vbad_claim() - take the live area that starts at an address from its holder
+ * vbad_claim() - claim the live area that starts at an address, to free it
  * @ptr: the address
- * @foreign: of the kind whose pages are the caller's
- * @caller: to be told in a report
+ * @foreign: claim an area of vmap_map_pages(); else one whose pages are the module's
+ * @caller: the caller of the free, for reports
  *
  * Context: any but NMI.
- * Return: its extent, which is the caller's now and which nobody finds any more; NULL, and a
- * report, if no such area starts there.
+ * Return: the extent of the area, in state VMAP_FREEING and out of its slot: the caller holds it.
+ * NULL, after a report, if no such area starts at @ptr.
  */
 struct vmap_extent *vbad_claim(const void *ptr, bool foreign, const void *caller)
 {
@@ -136,7 +145,7 @@ struct vmap_extent *vbad_claim(const void *ptr, bool foreign, const void *caller
 	return extent;
 }
 
-/* Does @addr lie in a span that is there, so that only our own calls may free it? */
+/* Is @addr in a span that is not lost?  Then only calls of this module may free @addr. */
 bool vbad_is_ours(const void *addr)
 {
 	bool ours;
@@ -147,7 +156,7 @@ bool vbad_is_ours(const void *addr)
 	return ours;
 }
 
-/* Does a live area start at @addr that vmap_map_pages() made?  Context: any but NMI. */
+/* Does a live area of vmap_map_pages() start at @addr?  Context: any but NMI. */
 bool vbad_is_foreign(const void *addr)
 {
 	bool foreign;
@@ -159,14 +168,13 @@ bool vbad_is_foreign(const void *addr)
 }
 
 /**
- * vbad_refuse_nmi() - may a call be served here?
- * @caller: who called; told in a report if not
+ * vbad_refuse_nmi() - refuse a call in an NMI, with a report
+ * @caller: the caller of the refused function, for the report
  *
- * An NMI may have interrupted a call that is half done, in this CPU's magazines or under an arena's
- * lock.
+ * The NMI may have interrupted a call that changes magazines of this CPU or holds space->lock.
  *
  * Context: any.
- * Return: whether this is an NMI.
+ * Return: true in an NMI: the call must do nothing.
  */
 bool vbad_refuse_nmi(const void *caller)
 {
@@ -176,6 +184,7 @@ bool vbad_refuse_nmi(const void *caller)
 	return true;
 }
 
+/* Report a free of @extent, which is not a live extent of @space. */
 void vbad_report_extent(const struct vmap_space *space, const struct vmap_extent *extent,
 			const void *caller)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * import.c - the way of a span into a space
+ * import.c - imports spans into a space
  *
- * A memory arena grows by importing spans: windows of kernel address space of the usual size
- * (module parameter span_size), or larger ones for requests that need them.  Importing sleeps, and
- * takes milliseconds: so the layer above imports ahead of need.
+ * A memory arena grows by importing spans: windows of kernel address space (window.c) of vspan_size
+ * bytes, or larger ones for requests that need more.  An import sleeps and takes milliseconds, so
+ * ahead.c imports ahead of need.
  *
- * A range arena has one span, adopted when the arena is created, without a window.
+ * A range arena has one span without a window, which vspan_adopt() opens when the arena is created.
  *
- * A new span is entered into the look-up by address before the lock is taken, and opened, all of it
- * free, under the lock.
+ * A new span is entered into span_map and vspan_front before vspan_open() makes it part of the
+ * space, so vspan_of() finds the span of each extent that an allocation can get.
  *
- * Locking: import_lock, one import at a time; space->lock only to open the span.
+ * Locking: import_lock serialises the imports of a space; only vspan_open() takes space->lock.
  */
 #include <linux/kmemleak.h>
 #include <linux/math.h>
@@ -22,7 +22,10 @@
 
 #include "space.h"
 
-/* Another span is still known at @addr, which the kernel has given to a new one: it was lost. */
+/*
+ * The kernel gave @addr to a new span while span_map still has another span there: that span is
+ * lost.
+ */
 static void lose_span_at(unsigned long addr)
 {
 	struct vmap_span *lost;
@@ -34,7 +37,9 @@ static void lose_span_at(unsigned long addr)
 	rcu_read_unlock();
 }
 
-/* Make a span known to vspan_of().  Return 0, -EBUSY where one was lost, or -ENOMEM. */
+/*
+ * Enter each grain of a span into span_map.  Return 0; -EBUSY if a lost span lies there; -ENOMEM.
+ */
 static int map_span(struct vmap_span *span)
 {
 	unsigned long addr;
@@ -46,7 +51,7 @@ static int map_span(struct vmap_span *span)
 			if (err == -EBUSY)
 				lose_span_at(addr);
 			vspan_leave(span, addr);
-			/* The caller frees the span, which somebody may have found already. */
+			/* The caller frees the span; a look-up on another CPU may read it. */
 			synchronize_rcu();
 			return err;
 		}
@@ -54,6 +59,7 @@ static int map_span(struct vmap_span *span)
 	return 0;
 }
 
+/* Open a window of @size for a new span, which is on no list yet.  Return NULL without memory. */
 static struct vmap_span *new_span(struct vmap_space *space, unsigned long size)
 {
 	struct vmap_span *span = kzalloc(sizeof(*span), vgfp_may_fail(GFP_KERNEL));
@@ -71,21 +77,27 @@ static struct vmap_span *new_span(struct vmap_space *space, unsigned long size)
 	}
 	span->start = span->window->start;
 	span->end = span->window->end;
-	/* The addresses before are no pointers to the area that begins there. */
+	/*
+	 * start and end are addresses of areas, but no references to them: kmemleak scans from link
+	 * on only.
+	 */
 	kmemleak_scan_area(&span->link, SIZE_MAX, GFP_KERNEL);
 	return span;
 }
 
 /*
- * Get a span that can be found.  What begins where another was lost is put aside until the arena is
- * destroyed: what was cached or on its way in the lost one would be taken for the new one's.  Under
- * import_lock.
+ * Get a new span of @size and enter it into span_map.  Under import_lock.
+ *
+ * A span that overlaps a lost span is put on space->aside, unused, until the arena is destroyed.
+ * Extents of the lost span may still be cached or on their way to the free tree; with a new span at
+ * the same addresses they would be taken for extents of the new span.
  */
 static struct vmap_span *get_span(struct vmap_space *space, unsigned long size)
 {
 	struct vmap_span *span;
 	int err;
 
+	lockdep_assert_held(&space->import_lock);
 	while ((span = new_span(space, size))) {
 		err = map_span(span);
 		if (!err)
@@ -99,14 +111,16 @@ static struct vmap_span *get_span(struct vmap_space *space, unsigned long size)
 	return NULL;
 }
 
+/* Import a span of @size.  Return 0, -ENOSPC at space->limit, or -ENOMEM.  Under import_lock. */
 static int import(struct vmap_space *space, unsigned long size)
 {
 	struct vmap_extent *whole;
 	struct vmap_span *span;
 
-	if (space->limit && size > space->limit - min(space->limit, space->reserved))
+	lockdep_assert_held(&space->import_lock);
+	if (space->limit && size > space->limit - min(space->limit, data_race(space->reserved)))
 		return -ENOSPC;
-	/* vmap() would refuse, but only after its bookkeeping has eaten much of that memory. */
+	/* vmap() would refuse as well, but only after its page array took much of the memory. */
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return -ENOMEM;
 	whole = kmem_cache_alloc(vspace_extent_slab, vgfp_may_fail(GFP_KERNEL));
@@ -120,7 +134,10 @@ static int import(struct vmap_space *space, unsigned long size)
 	return 0;
 }
 
-/* Whoever has the lock may be waiting for memory; a killed task need not. */
+/*
+ * Take import_lock.  The task that holds import_lock may wait for memory, so a killed task does not
+ * wait for import_lock, unless it must not fail (__GFP_NOFAIL).
+ */
 static int lock_import(struct vmap_space *space, gfp_t gfp)
 {
 	if (!vgfp_waits(gfp))
@@ -131,15 +148,16 @@ static int lock_import(struct vmap_space *space, gfp_t gfp)
 
 /**
  * vspan_import() - add a span to a memory arena
- * @space: the arena
- * @size: bytes that it must have; the usual size is taken if that is more and can be had
- * @seen: arena->imports when the caller found that it lacks room
- * @gfp: whether the caller gives up when it is killed
+ * @space: the space of the arena
+ * @size: the least size of the span, in bytes; the span has vspan_size if @size is smaller and
+ *	memory and space->limit permit
+ * @seen: space->imports when the caller found no room
+ * @gfp: __GFP_NOFAIL: wait for import_lock even if the task is killed
  *
- * Context: process, may sleep.  Reclaims no memory through file systems or block devices, so that
- * waiting for another's import cannot deadlock a caller that may not either.
- * Return: 0 if there was an import, by this call or another; -ENOSPC at the arena's limit; -ENOMEM,
- * also if the task was killed before its turn came.
+ * Context: process, may sleep.  An import reclaims no memory through file systems or block devices:
+ * a task that must not do I/O itself may wait for import_lock, and would deadlock otherwise.
+ * Return: 0 if space->imports is not @seen any more, by this call or by another task; -ENOSPC at
+ * space->limit; -ENOMEM, also if the task was killed while it waited for import_lock.
  */
 int vspan_import(struct vmap_space *space, unsigned long size, unsigned long seen, gfp_t gfp)
 {
@@ -161,9 +179,9 @@ int vspan_import(struct vmap_space *space, unsigned long size, unsigned long see
 
 /**
  * vspan_adopt() - make [start, end) the span of a range arena
- * @space: the arena, without a span yet
+ * @space: the space of the arena, without a span
  * @start: first unit
- * @end: one past the last
+ * @end: one past the last unit
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.

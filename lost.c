@@ -2,29 +2,39 @@
 /*
  * lost.c - spans whose reservation somebody else gave back to the kernel
  *
- * To the kernel all of a span is one area.  A vfree(), kvfree() or vunmap() of any address in it
- * unmaps all of it, whoever has memory there, and lets the kernel give the addresses to others.
- * Nothing can prevent that, but it must not go on: whoever writes to the span's page tables after
- * that writes into somebody else's memory.
+ * To the kernel a span is one vmap area.  A vfree(), kvfree() or vunmap() of any address in the
+ * span unmaps the whole span, with all areas in it, and the kernel may give the addresses to
+ * another caller of vmalloc().  The module cannot prevent such a call.  But a write to the page
+ * tables of the span after such a call would corrupt the memory of the other caller.
  *
- * So each call that begins to write to a span's tables, or that hands out or takes back what is
- * mapped there, first asks vwin_alive() (vspan_of_live()).  Who finds the span gone calls
- * vlost_note().  That reports it, takes the span off the arena's list and its free extents out of
- * the free tree, a batch for each hold of the lock; from then on nothing is allocated there.  The
- * rest is left to the worker: what was cached there is dropped; each live area is reported, once,
- * with who allocated it, and counted as freed.
+ * So each call that is about to write to page tables of a span, or to hand out or take back an area
+ * that is mapped in the span, first asks vwin_alive() (mostly by vspan_of_live()).  A call that
+ * finds the span not alive calls vlost_note():
  *
- * The span is still found by its addresses, so that what was cached or on its way there is not
- * taken for another's.  No other span of ours may therefore begin there: where the kernel gives its
- * addresses to a new one, that is put aside, unused, and another is asked for (span.c).
+ *   - vlost_note() reports the loss, moves the span from space->spans to space->lost_spans, and
+ *     takes the free extents of the span out of the free tree, LOST_BATCH under each hold of
+ *     space->lock.  From then on no allocation cuts from the span.
+ *   - vlost_note() queues span_work.  The worker (settle_lost() in ahead.c) empties the cache, has
+ *     all lazy extents merged, and calls vlost_drop_areas(), which reports each live area of the
+ *     span once, with the caller that allocated it, and counts the area as freed.
  *
- * An extent of a lost span never becomes free again.  Who holds one - a free on its way, an
- * allocation, the cache, the list of flushed extents - leaves it in state VMAP_LOST when it comes
- * to look.  All stay tiles of the span, which stays with its arena until that is destroyed: then
- * its bookkeeping is freed, but there is no reservation to give back any more.  Nor are there
- * pages: the kernel took them out of the tables without a look, and nobody knows which they were.
+ * span_map keeps the span, so that no cached or lazy extent of the span is taken for an extent of
+ * another span.  If the kernel gives the addresses to a new span of a memory arena, get_span() in
+ * import.c puts the new span aside and asks for another one.
  *
- * Locking: see arena.h.  The tiles of a lost span do not change, but for their state.
+ * An extent of a lost span never becomes free again.  The holder of an extent - a free, an
+ * allocation, the cache, the list of flushed extents - sets the extent to VMAP_LOST when it finds
+ * the span lost.  The extents stay tiles of the span, and the span stays with its space until
+ * vlost_drop() frees both.  Then there is no reservation to return, and there are no pages to free:
+ * the kernel cleared the page-table entries, which alone said which pages an area had.
+ *
+ * Invariants:
+ *   - a span is on space->lost_spans, or on space->spans, or closed: vmap_span.gone tells;
+ *   - once the free extents of a lost span are out of the free tree, its ring does not change; of
+ *     its tiles only the states do.
+ *
+ * Locking: space->lock covers lost_spans, gone and settled, and is taken for one batch at a time.
+ * An extent's state belongs to the extent's holder.
  */
 #include <linux/kmemleak.h>
 #include <linux/printk.h>
@@ -34,10 +44,16 @@
 
 #include "space.h"
 
-/* Extents looked at under one hold of the lock. */
+/*
+ * Free extents taken out of the tree under one hold of space->lock.  Each takes a walk from the
+ * root and an erase, so a hold takes as long as 16 allocations through the tree.
+ */
 #define LOST_BATCH	16
 
-/* Leave an extent of a lost span, which the caller holds, where it is. */
+/*
+ * Leave an extent of a lost span where it is: the caller holds the extent.  @mapped: count the
+ * pages as lost.
+ */
 static void leave(struct vmap_space *space, struct vmap_extent *extent, bool mapped)
 {
 	if (mapped && !(extent->flags & VMAP_EXTENT_FOREIGN))
@@ -46,11 +62,11 @@ static void leave(struct vmap_space *space, struct vmap_extent *extent, bool map
 }
 
 /**
- * vlost_leave() - leave an extent where it is, for vspan_of_live() said that its span is lost
- * @space: its arena
- * @extent: the extent, which the caller holds
- * @mapped: it had pages, which are lost, unless they are the caller's of vmap_map_pages()
- * @caller: of the call that noticed, for the report
+ * vlost_leave() - leave an extent where it is, because vspan_of_live() found its span lost
+ * @space: the space of the extent
+ * @extent: the extent; the caller holds it
+ * @mapped: the extent had pages; count them as lost, unless VMAP_EXTENT_FOREIGN is set
+ * @caller: the caller of the function that noticed the loss, for the report
  *
  * Context: any but NMI.
  */
@@ -62,10 +78,10 @@ void vlost_leave(struct vmap_space *space, struct vmap_extent *extent, bool mapp
 }
 
 /**
- * vlost_unmap() - what unmap_some() has to do in a lost span: nothing, but to count
- * @space: the arena
- * @extent: an extent on its way to lazy; when it is to be merged, vlost_keeps() leaves it
- * @size: bytes from where it says that it is unmapped up to
+ * vlost_unmap() - count the pages that purge.c cannot unmap, because the span is lost
+ * @space: the space of the extent
+ * @extent: an extent in state VMAP_FREEING; vlost_keeps() leaves it when it is to be merged
+ * @size: bytes from extent->unmapped on
  *
  * Context: any but NMI.
  */
@@ -78,7 +94,10 @@ void vlost_unmap(struct vmap_space *space, const struct vmap_extent *extent, uns
 		atomic_long_add((min(from + size, end) - from) >> PAGE_SHIFT, &space->lost_pages);
 }
 
-/* Leave @extent, if it is of a lost span, instead of making it free.  Under the arena's lock. */
+/*
+ * If @extent is in a lost span, leave it and return true: the caller must not put it.  Under
+ * space->lock.
+ */
 bool vlost_keeps(struct vmap_space *space, struct vmap_extent *extent)
 {
 	const struct vmap_span *span;
@@ -93,7 +112,7 @@ bool vlost_keeps(struct vmap_space *space, struct vmap_extent *extent)
 	return false;
 }
 
-/* Take a batch of free extents of a lost span out of the tree.  Return whether any is left. */
+/* Take LOST_BATCH free extents of a lost span out of the tree.  Return whether any may be left. */
 static bool withdraw(struct vmap_space *space, const struct vmap_span *span)
 {
 	struct vmap_extent *extent = NULL;
@@ -114,7 +133,7 @@ static bool withdraw(struct vmap_space *space, const struct vmap_span *span)
 	return extent;
 }
 
-/* Put a span on the list of lost ones: the arena counts without it.  False if it is there. */
+/* Move a span from space->spans to space->lost_spans.  Return false if the span is gone already. */
 static bool move_to_lost(struct vmap_space *space, struct vmap_span *span)
 {
 	unsigned long flags;
@@ -134,11 +153,11 @@ static bool move_to_lost(struct vmap_space *space, struct vmap_span *span)
 }
 
 /**
- * vlost_note() - somebody gave a span's reservation back to the kernel
+ * vlost_note() - note that somebody gave the reservation of a span back to the kernel
  * @span: the span
- * @caller: of the call that noticed
+ * @caller: the caller of the function that noticed the loss, for the report
  *
- * Context: any but NMI; takes the arena's lock for a batch at a time.
+ * Context: any but NMI; takes space->lock for a batch at a time.
  */
 void vlost_note(struct vmap_span *span, const void *caller)
 {
@@ -153,7 +172,10 @@ void vlost_note(struct vmap_span *span, const void *caller)
 	mod_delayed_work(vspace_wq, &space->span_work, 0);
 }
 
-/* The live area of a tile is nobody's any more, unless somebody is just freeing it. */
+/*
+ * If @extent is a live area, take it from its holder, report it, and count it as freed. cmpxchg()
+ * of the owner slot decides between this function and a free of the area on another CPU.
+ */
 static void lose_area(struct vmap_space *space, const struct vmap_span *span,
 		      struct vmap_extent *extent)
 {
@@ -168,6 +190,10 @@ static void lose_area(struct vmap_space *space, const struct vmap_span *span,
 	vspace_count_free(space);
 }
 
+/*
+ * Take all live areas of a lost span from their holders.  The ring is read without space->lock: no
+ * extent enters or leaves the ring of a lost span.  Context: process, may sleep.
+ */
 void vlost_drop_areas(struct vmap_space *space, struct vmap_span *span)
 {
 	struct vmap_extent *extent;
@@ -178,7 +204,7 @@ void vlost_drop_areas(struct vmap_space *space, struct vmap_span *span)
 	}
 }
 
-/* A lost span of @space that was not settled yet; NULL if there is none. */
+/* Return a lost span that this function did not return before, or NULL. */
 struct vmap_span *vlost_next_unsettled(struct vmap_space *space)
 {
 	struct vmap_span *span, *found = NULL;
@@ -218,8 +244,8 @@ static void drop_tiles(struct vmap_span *span)
 }
 
 /**
- * vlost_drop() - free the bookkeeping of lost spans, and what was put aside for their sake
- * @space: an arena that is being destroyed, with nothing cached, lazy or on its way
+ * vlost_drop() - free the lost spans with their tiles, and the spans on space->aside
+ * @space: the space of an arena that is being destroyed, with nothing cached, lazy or deferred
  *
  * Context: process, may sleep.
  */

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * space.c - begins and ends spaces, and has what all of them share
+ * space.c - begins and ends spaces; the slab and the workqueue that all spaces share
  *
- * All spaces share the slab of extents and the workqueue.  The theory statement of the layer is in
- * space.h.
+ * The theory statement of the layer is in space.h.
  *
- * Locking: the shared variables are set before the first space begins and constant until the last
- * one has ended.
+ * Locking: vspace_wq and vspace_extent_slab are set before the first space begins, and constant
+ * until the last space has ended.
  */
 #include <linux/log2.h>
 #include <linux/rcupdate.h>
@@ -19,7 +18,7 @@ struct workqueue_struct *vspace_wq;
 struct kmem_cache *vspace_extent_slab;
 DEFINE_STATIC_KEY_FALSE(vspace_lock_timed);
 
-/* How long was the lock held that is about to be let go? */
+/* Update space->held_max: the caller is about to drop space->lock. */
 void vspace_note_hold(struct vmap_space *space)
 {
 	lockdep_assert_held(&space->lock);
@@ -30,10 +29,10 @@ void vspace_note_hold(struct vmap_space *space)
 /**
  * vspace_init() - begin a space without spans
  * @space: all zero
- * @name: what reports call it; shorter than VMAP_NAME_MAX
+ * @name: the name of the arena, for reports; shorter than VMAP_NAME_MAX
  * @quantum: a power of two
  *
- * The functions of stock_work and span_work are left to the layers above.
+ * The caller sets memory, guard and limit, and the functions of stock_work and span_work.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
@@ -58,15 +57,22 @@ int vspace_init(struct vmap_space *space, const char *name, unsigned long quantu
 	return 0;
 }
 
-/* End a space that has no span any more, or that vspace_init() could not begin. */
+/* End a space that has no span any more, or for which vspace_init() failed. */
 void vspace_exit(struct vmap_space *space)
 {
 	free_percpu(space->calls);
 }
 
 /*
- * kmemleak does not look into extents: each has the address of its area, which would therefore
- * never count as lost.  Extents lead to nothing else; a lost one shows when the slab is destroyed.
+ * Create the slab of extents and the workqueue.
+ *
+ * SLAB_NOLEAKTRACE keeps kmemleak out of extents: extent->start is the address of the area, so an
+ * area would never count as leaked.  An extent that leaks shows when kmem_cache_destroy()
+ * complains.
+ *
+ * The workqueue: WQ_MEM_RECLAIM, because frees under memory pressure wait for the purge worker;
+ * WQ_HIGHPRI, because allocations that may not sleep depend on spares and on the reserve;
+ * WQ_UNBOUND, because a work item that unmaps and merges for long must not delay others on its CPU.
  */
 int vspace_init_module(void)
 {
@@ -84,7 +90,10 @@ void vspace_exit_module(void)
 {
 	if (vspace_wq)
 		destroy_workqueue(vspace_wq);
-	/* Extents of memory arenas are given to the slab after a grace period. */
+	/*
+	 * drop_extent() gives extents of memory arenas to the slab after a grace period: wait for
+	 * it.
+	 */
 	rcu_barrier();
 	kmem_cache_destroy(vspace_extent_slab);
 }

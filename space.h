@@ -2,40 +2,44 @@
 /*
  * space.h - one lock, one tree of free extents, and the spans that the extents tile
  *
- * A space is address space and nothing else: it cuts extents off what is free and puts them back,
- * finds the span and the owner of an address, and steps through the tiles.  What is freed is free
- * at once; that a TLB may still hold it is the concern of the layer above (purge.h).
+ * A space manages addresses and nothing else: it cuts extents from the free tree and puts extents
+ * back, finds the span and the extent of an address, and steps through the tiles.  vspace_put()
+ * makes an extent free at once; purge.h, the layer above, calls it only when no TLB holds a
+ * translation of the extent's addresses any more.
  *
  * Words:
  *
- *   span       one contiguous piece of address space, imported from the kernel (a memory arena) or
- *              owned by the arena's creator (a range arena)
- *   tile       an extent as a part of its span: the tiles of a span lie side by side without gap
- *   ring       the tiles of a span, linked in address order through the span's marker
- *   marker     the extent of no length that closes the ring of a span
+ *   span       one contiguous range of addresses, imported from the kernel (memory arena) or owned
+ *              by the creator of the arena (range arena)
+ *   tile       an extent as a part of its span: the tiles of a span lie side by side without a gap
+ *   ring       the tiles of a span, linked in address order through the marker of the span
+ *   marker     the extent of negative size that closes the ring: see free_tree.c
  *   idle       said of a span all of which is free
- *   lost       said of a span whose reservation somebody else gave back to the kernel (lost.c)
- *   spare      an extent without a range, allocated ahead of need: a split takes one or two
- *   quantum    all sizes and addresses of a space are multiples of it; PAGE_SIZE for memory
- *   unit       what sizes are counted in: bytes for memory, else what the arena's creator means
+ *   lost       said of a span whose reservation somebody else gave back to the kernel: see lost.c
+ *   spare      an extent without a range, allocated ahead of need: a cut takes up to two
+ *   quantum    divides all sizes and addresses of a space; PAGE_SIZE in a memory arena
+ *   unit       what sizes count: bytes in a memory arena, else what the creator of the arena means
+ *   grain      WINDOW_GRAIN bytes, aligned; each span of a memory arena consists of whole grains
  *
  *   space.c    the lock, and what all spaces share
  *   spares.c   the pool of spares
- *   span.c     spans: look-up by address, the idle ones, the way back to the kernel
- *   import.c   spans: the way in
- *   lost.c     spans that are lost
+ *   span.c     look-up of the span of an address; idle spans and their return to the kernel
+ *   import.c   the import of spans
+ *   lost.c     lost spans
  *   walk.c     steps through all tiles without keeping the lock
- *   badfree.c  whose address is this: live, stale, interior, foreign
+ *   badfree.c  whether an address is live, stale, interior or foreign
  *
  * Invariants:
- *   - the tiles of a span cover it, and no two free ones touch;
- *   - a busy extent belongs to its holder; nobody else writes it;
- *   - a span stays while the caller holds a busy extent of it, is under rcu_read_lock(), or has
- *     interrupts off.
+ *   - the tiles of a span cover the span, and no two neighbouring tiles are both free;
+ *   - a busy extent belongs to its holder; only lost.c writes it, and only once it has taken the
+ *     extent out of its owner slot;
+ *   - a span is not freed while the caller holds a busy extent of the span, is in an RCU read-side
+ *     section, or has interrupts off.
  *
- * Locking: vmap_space.lock covers the tree, the rings of all spans, the spares, and the fields
- * grouped below it.  Each hold takes O(log n) steps or one fixed batch.  The lock is a raw one,
- * since frees come from any context.  import_lock and walk_lock are taken before it.
+ * Locking: vmap_space.lock covers the fields listed below it in struct vmap_space, the rings of all
+ * spans, and each free extent.  One hold takes O(log n) steps or one fixed batch.
+ * vmap_space.lock is a raw spinlock taken with interrupts off, because frees come from any context,
+ * also with PREEMPT_RT.  Order: walk_lock or import_lock (never both), then vmap_space.lock.
  */
 #ifndef SPACE_H
 #define SPACE_H
@@ -58,50 +62,63 @@
 
 #define VMAP_NAME_MAX		32
 
-/* Flags of an extent that is not free. */
-#define VMAP_EXTENT_FOREIGN	(1U << 0)	/* its pages are the caller's: vmap_map_pages() */
-#define VMAP_EXTENT_RECYCLABLE	(1U << 1)	/* its pages are as good for any other caller */
-#define VMAP_EXTENT_NODE_SHIFT	8		/* above: of a recyclable extent, its pages' NUMA node */
+/* vmap_extent.flags, of an extent that is not free. */
+/* The pages belong to the caller of vmap_map_pages(). */
+#define VMAP_EXTENT_FOREIGN	(1U << 0)
+/* The pages are as good for any other caller as for this one: the area may be kept warm. */
+#define VMAP_EXTENT_RECYCLABLE	(1U << 1)
+/* Of a recyclable extent: bits 8 and above hold the NUMA node of the pages. */
+#define VMAP_EXTENT_NODE_SHIFT	8
 
-/* One span. */
+/* One span.  A field without a lock is constant while vspan_of() finds the span. */
 struct vmap_span {
-	/* The space that the span belongs to. */
+	/* The space of the span. */
 	struct vmap_space *space;
-	/* The first unit, and one past the last. */
+	/* The first unit, and one past the last unit. */
 	unsigned long start;
 	unsigned long end;
-	/* The marker, which closes the ring of tiles. */
+	/* The marker, which closes the ring of tiles.  Under space->lock. */
 	struct vmap_extent marker;
-	/* On space->spans; once the span is lost, on space->lost_spans. */
+	/*
+	 * On space->spans; on space->lost_spans once the span is lost.  Under space->lock.  A span
+	 * that is not open is on space->aside, or on a list of vspan_return_idle().
+	 */
 	struct list_head link;
-	/* On space->idle_spans while the span is idle. */
+	/* On space->idle_spans while the span is idle.  Under space->lock. */
 	struct list_head idle;
 	/* The page tables; NULL in a range arena. */
 	struct vmap_window *window;
-	/* For each page, the busy or cached extent that starts there, or NULL; NULL in a range arena. */
+	/*
+	 * The owner table, a slot for each page: the busy or cached extent that starts at the
+	 * page, or NULL.  An allocation sets the slot of its extent; a free claims the extent by
+	 * cmpxchg() of the slot.  No lock: see badfree.c.  The table is NULL in a range arena.
+	 */
 	struct vmap_extent **owner;
 	/*
-	 * For each WINDOW_GRAIN, how many pages before its start the area begins that was handed out
-	 * last across that boundary; NULL in a range arena.
+	 * A slot for each grain: how many pages before the start of the grain the area starts that
+	 * was last handed out across this start.  NULL in a range arena.  No lock: see badfree.c.
 	 */
 	u32 *behind;
-	/* The span was returned or lost, and is not on space->spans; under space->lock. */
+	/* The span was returned or lost, and is not on space->spans.  Under space->lock. */
 	bool gone;
-	/* The span is lost, and its areas are accounted for, or about to be; under space->lock. */
+	/* The span is lost, and vlost_next_unsettled() has returned it.  Under space->lock. */
 	bool settled;
 };
 
-/* What a CPU counts of the calls of a space; only that CPU adds to it. */
+/*
+ * What one CPU counts of the calls of a space.  Only this CPU writes the counters; all CPUs read
+ * them.
+ */
 struct vmap_calls {
 	/* Allocations that no magazine served. */
 	unsigned long allocs;
-	/* Frees that went into no magazine, each counted when it is done: vspace_count_free(). */
+	/* Frees that went into no magazine, counted when the free is done: vspace_count_free(). */
 	unsigned long frees;
 	/* Allocations that failed. */
 	unsigned long fails;
-	/* Frees that first had to purge. */
+	/* Times that a free flushed or slept before it could be charged: throttle.h. */
 	unsigned long throttle_waits;
-	/* Frees left to the worker. */
+	/* Frees that were deferred to the purge worker. */
 	unsigned long deferred;
 };
 
@@ -109,61 +126,64 @@ struct vmap_calls {
 struct vmap_space {
 	/* Constant after creation. */
 
-	/* What reports call the space: the name of its arena. */
+	/* The name of the arena, for reports. */
 	char name[VMAP_NAME_MAX];
-	/* The spans are kernel address space, with windows; else bare ranges. */
+	/* A memory arena: each span has a window.  Else a range arena: its span has none. */
 	bool memory;
-	/* All sizes and addresses are multiples of this power of two; and its logarithm. */
+	/* The power of two that divides all sizes and addresses, and its logarithm. */
 	unsigned long quantum;
 	unsigned int quantum_shift;
-	/* Bytes left unmapped after each area. */
+	/* Bytes left unmapped at the end of each extent of a memory arena. */
 	unsigned long guard;
-	/* The most that the spans may add up to; 0: no limit. */
+	/* The most units that all spans together may have; 0: no limit. */
 	unsigned long limit;
-	/* What each CPU counts. */
+	/* The counters of each CPU. */
 	struct vmap_calls __percpu *calls;
 
-	/* Serialises all fields of this group; taken by vspace_lock() only. */
+	/* Covers this group of fields, up to the next empty line.  Taken by vspace_lock() only. */
 	raw_spinlock_t lock;
-	/* When the lock was taken, and how long it was held at most, in ns; with time_lock=1 only. */
+	/* When lock was taken, and the longest hold, in ns.  Set with time_lock=1 only. */
 	u64 locked_at;
 	u64 held_max;
 	/* The free extents of all spans. */
 	struct free_tree tree;
-	/* The spares. */
+	/* The pool of spares. */
 	struct vmap_extent_pool spares;
 	/* All spans that are not lost, in order of import. */
 	struct list_head spans;
-	/* The idle ones of them. */
+	/* The idle spans: at the head those larger than vspan_size, which are returned first. */
 	struct list_head idle_spans;
-	/* Who steps through the tiles: readers of files, and one walk from end to end at most. */
+	/* The walks in progress: at most WALK_READERS readers of files and one full walk. */
 	struct list_head walkers;
-	/* How many of the walkers are readers of files. */
+	/* The number of readers of files on walkers. */
 	unsigned int readers;
-	/* Units in all spans, how many spans that are, and units in the idle ones. */
+	/* Units in all spans that are not lost, the number of these spans, units in idle spans. */
 	unsigned long reserved;
 	unsigned long nr_spans;
 	unsigned long idle_units;
-	/* Spans imported since the start. */
+	/* Spans opened since vspace_init().  A memory arena writes it under import_lock, too. */
 	unsigned long imports;
-	/* The lost spans, and how many there are. */
+	/* The lost spans, and their number, which is also read without lock. */
 	struct list_head lost_spans;
 	unsigned long nr_lost;
 
-	/* Pages that went with lost spans. */
+	/* Pages that were mapped in lost spans, and that nobody can free any more. */
 	atomic_long_t lost_pages;
 
-	/* One walk from end to end at a time: held as long as it lasts. */
+	/* Serialises full walks: held from vwalk_begin() to vwalk_end(). */
 	struct mutex walk_lock;
 
-	/* One import at a time; held over the kernel's vmap(), and so over page allocation. */
+	/* Serialises imports: held over vmap(), and so over page allocation. */
 	struct mutex import_lock;
-	/* Spans that begin where one was lost, and are not used; under import_lock. */
+	/* Spans, never opened, that overlap a lost span: see get_span().  Under import_lock. */
 	struct list_head aside;
 
-	/* Fills the pool of spares. */
+	/* Runs vspace_stock_work(), which fills the pool of spares. */
 	struct work_struct stock_work;
-	/* Imports ahead of need, returns idle spans: the function is set by the layer above. */
+	/*
+	 * Imports ahead of need, returns idle spans, settles lost spans.  The layer "take" sets the
+	 * function (vtake_upkeep()).
+	 */
 	struct delayed_work span_work;
 };
 
@@ -180,17 +200,19 @@ void vspace_note_hold(struct vmap_space *space);
 #define vspace_count(space, what)	this_cpu_inc((space)->calls->what)
 
 /*
- * Count a free that went past the magazines.  Once varena_sum_calls() has seen the count the arena
- * may be destroyed and freed, so the count is the last access of the free to the arena, but for
- * dropping arena->lock: the release comes after all other accesses, and pairs with the barrier in
- * varena_sum_calls().
+ * Count a free that went past the magazines, with interrupts off.
+ *
+ * Once varena_sum_calls() has seen the count, vmap_arena_destroy() may free the arena.  So the
+ * count is the last access of the free to the arena, except for the release of space->lock where
+ * the caller holds it.  The count has release semantics: all accesses of the free come before it.
+ * Pairs with the barrier in varena_sum_calls().
  */
 static __always_inline void vspace_count_free_irqs_off(struct vmap_space *space)
 {
 	vspace_arch_count_release(space->calls->frees);
 }
 
-/* The same with interrupts as they may be. */
+/* As vspace_count_free_irqs_off(), in any context. */
 static inline void vspace_count_free(struct vmap_space *space)
 {
 	unsigned long flags;
@@ -200,7 +222,7 @@ static inline void vspace_count_free(struct vmap_space *space)
 	local_irq_restore(flags);
 }
 
-/* Take an arena's lock; returns the interrupt flags. */
+/* Take space->lock with interrupts off.  Return the interrupt flags for vspace_unlock(). */
 static __always_inline unsigned long vspace_lock(struct vmap_space *space) __acquires(&space->lock)
 {
 	unsigned long flags;
@@ -219,13 +241,14 @@ static __always_inline void vspace_unlock(struct vmap_space *space, unsigned lon
 	raw_spin_unlock_irqrestore(&space->lock, flags);
 }
 
-/* The pages of an extent of a memory arena, whose quantum is a page: its class in the cache. */
+/* The number of pages in the area of an extent of a memory arena: its class in the cache. */
 static __always_inline unsigned long vspace_pages_of(const struct vmap_space *space,
 						     const struct vmap_extent *extent)
 {
 	return (extent->size - space->guard) >> PAGE_SHIFT;
 }
 
+/* The size of an extent without the guard, in quanta: its class in the cache. */
 static inline unsigned long vspace_class_of(const struct vmap_space *space,
 					    const struct vmap_extent *extent)
 {
@@ -234,7 +257,10 @@ static inline unsigned long vspace_class_of(const struct vmap_space *space,
 
 /* spares.c */
 
-/* Spares below which the worker fills the pool: a tick's worth of calls that split. */
+/*
+ * The number of spares below which vtake_ahead() queues stock_work.  The worker may have to wait a
+ * tick for a CPU; meanwhile 128 spares serve 64 NE cuts.  The pool costs 64 bytes a spare: 8 KiB.
+ */
 #define VSPACE_SPARES_LOW	128
 
 void vspace_stock_work(struct work_struct *work);
@@ -242,6 +268,14 @@ bool vspace_stock_spares(struct vmap_space *space, gfp_t gfp);
 bool vspace_trim_spares(struct vmap_space *space, unsigned long keep, unsigned long most);
 
 /* span.c */
+
+/*
+ * How long more than vspan_size units are idle before span_work returns idle spans: long enough
+ * that a load which frees and allocates again, many times a second, does not import each time.
+ */
+#define VSPACE_IDLE_DELAY	HZ
+
+/* The usual size of a span in bytes, a multiple of WINDOW_GRAIN: module parameter span_size. */
 extern unsigned long vspan_size;
 int vspan_enter(struct vmap_span *span, unsigned long addr);
 void vspan_leave(struct vmap_span *span, unsigned long end);
@@ -253,25 +287,32 @@ bool vspan_note_idle(struct vmap_space *space, struct vmap_extent *whole);
 void vspan_note_used(struct vmap_space *space, struct vmap_extent *whole);
 struct vmap_span *vspan_look_up(unsigned long addr);
 
-/* Free space kept for callers who may not sleep: an eighth of what one import adds. */
+/*
+ * The reserve: units kept free for callers that may not sleep and so cannot import.  An eighth of
+ * what one import adds: small beside a span, but 8 MiB with the default span_size.
+ */
 static inline unsigned long vspace_reserve(void)
 {
 	return vspan_size / 8;
 }
 
-/* Is less than that free? */
+/* Is less than the reserve free?  Read without lock: a hint, which the next call corrects. */
 static inline bool vspace_is_low(const struct vmap_space *space)
 {
 	return data_race(space->tree.units) < vspace_reserve();
 }
 
-/* Is this free extent alone between the two ends of its span's edge? */
+/* Is the free extent @extent the only tile of its span?  Then both neighbours are the marker. */
 static inline bool vspan_is_idle(const struct vmap_extent *extent)
 {
 	return extent->prev == extent->next;
 }
 
-/* The first place to look for a span: a slot for each WINDOW_GRAIN, which far addresses share. */
+/*
+ * A direct-mapped cache in front of the xarray of spans: a slot for each grain, by the number of
+ * the grain modulo SPAN_FRONT_SIZE.  4096 slots of 2 MiB cover 8 GiB of addresses without a
+ * conflict, which is 128 spans of the default span_size, and take 32 KiB.
+ */
 #define SPAN_FRONT_SIZE		4096
 extern struct vmap_span *vspan_front[SPAN_FRONT_SIZE];
 
@@ -281,11 +322,11 @@ static __always_inline struct vmap_span **vspan_front_slot(unsigned long addr)
 }
 
 /*
- * The span that @addr lies in, or NULL.  It stays while the caller holds a busy extent of it, is
- * under rcu_read_lock(), or has interrupts off.
+ * The span of @addr, or NULL.  The span is not freed while the caller holds a busy extent of the
+ * span, is in an RCU read-side section, or has interrupts off.
  *
- * Whatever is read from the span is read through the pointer loaded here, and so after it: this
- * address dependency pairs with the release in map_span(), that of xa_load() with xa_store().
+ * All reads of fields of the span depend on the pointer loaded here.  This address dependency pairs
+ * with the release in vspan_enter(), and that of xa_load() with the release in xa_insert().
  */
 static __always_inline struct vmap_span *vspan_of(unsigned long addr)
 {
@@ -297,8 +338,8 @@ static __always_inline struct vmap_span *vspan_of(unsigned long addr)
 }
 
 /*
- * The span of an extent that the caller holds, if its tables may be written; NULL if it is lost:
- * then the extent is left by vlost_leave().
+ * The span of an extent that the caller holds; NULL if the span is lost.  Then the caller must not
+ * write page tables of the span, and leaves the extent with vlost_leave().
  */
 static __always_inline struct vmap_span *vspan_of_live(unsigned long addr)
 {
@@ -307,14 +348,14 @@ static __always_inline struct vmap_span *vspan_of_live(unsigned long addr)
 	return likely(span && vwin_alive(span->window)) ? span : NULL;
 }
 
-/* Where the owner of the page at @addr is noted. */
+/* The slot of the page at @addr in the owner table: see vmap_span.owner. */
 static __always_inline struct vmap_extent **vspan_slot(const struct vmap_span *span,
 						       unsigned long addr)
 {
 	return &span->owner[(addr - span->start) >> PAGE_SHIFT];
 }
 
-/* Where it is noted how far before the grain of @addr the area began that crosses into it. */
+/* The slot of the grain of @addr in vmap_span.behind. */
 static inline u32 *vspan_behind(const struct vmap_span *span, unsigned long addr)
 {
 	return &span->behind[(addr - span->start) >> WINDOW_GRAIN_SHIFT];
@@ -337,32 +378,37 @@ void vlost_drop(struct vmap_space *space);
 /* walk.c */
 
 /*
- * Readers that walk through a space at a time.  Each costs a free through the tree some ten
- * instructions; all together cost less than that free takes by itself, which is several hundred.
+ * The most readers of files that walk through a space at a time.  Each walk makes each vspace_put()
+ * check one list entry, about ten instructions under space->lock.  16 walks cost 160 instructions,
+ * less than the several hundred that a free through the tree takes by itself.
  */
 #define WALK_READERS	16
 
-/* One tile as it was when the walk came by. */
+/* A copy of one tile, made by vwalk_step() under space->lock. */
 struct vmap_tile {
 	unsigned long start;
 	unsigned long end;
 	enum vmap_state state;
 	bool free;
 	u32 flags;
-	/* Who allocated it, if it is busy. */
+	/* Busy: the code address that allocated the tile; else NULL. */
 	const void *caller;
-	/* The invariant that does not hold there, or NULL. */
+	/* The invariant that the tile violates, or NULL. */
 	const char *wrong;
 };
 
 /* A walk through the tiles of a space. */
 struct vmap_walk {
 	struct vmap_space *space;
-	/* On space->walkers, while the walk lasts. */
+
+	/* Under space->lock. */
+
+	/* On space->walkers while the walk lasts. */
 	struct list_head link;
-	/* The tile that the next step looks at; NULL at the end; under space->lock. */
+	/* The tile that the next vwalk_step() looks at; NULL at the end. */
 	struct vmap_extent *next;
-	/* What the last step saw. */
+
+	/* The tile that the last vwalk_step() looked at; the owner of the walk reads it. */
 	struct vmap_tile tile;
 };
 
@@ -383,15 +429,16 @@ bool vbad_refuse_nmi(const void *caller);
 void vbad_report_extent(const struct vmap_space *space, const struct vmap_extent *extent,
 			const void *caller);
 
-/* What is handed out, and what comes back. */
+/* Cut and put. */
 
-/* From here on the extent, its arena noted, is busy.  Walkers may be looking. */
+/* Make @extent busy; extent->space is set.  WRITE_ONCE(), since a walk may read the fields. */
 static __always_inline void vspace_hand_out(struct vmap_extent *extent, const void *caller)
 {
 	WRITE_ONCE(extent->caller, caller);
 	WRITE_ONCE(extent->state, VMAP_BUSY);
 }
 
+/* Make an extent that was cut or flushed busy, without flags. */
 static __always_inline void vspace_hand_out_new(struct vmap_space *space,
 						struct vmap_extent *extent, const void *caller)
 {
@@ -400,12 +447,17 @@ static __always_inline void vspace_hand_out_new(struct vmap_space *space,
 	vspace_hand_out(extent, caller);
 }
 
-/* Cut @size from the lowest free extent that has it; NULL if none does, or for want of spares. */
+/*
+ * Cut @size from the lowest free extent of at least @size and make the cut busy.  Return NULL if no
+ * free extent is long enough, or if the pool has less spares than a cut may take.  Under
+ * space->lock.
+ */
 static __always_inline struct vmap_extent *vspace_cut_lowest(struct vmap_space *space,
 							     unsigned long size, const void *caller)
 {
 	struct vmap_extent *extent = free_tree_lowest(&space->tree, size);
 
+	lockdep_assert_held(&space->lock);
 	if (unlikely(!extent || space->spares.count < FREE_TREE_SPARES))
 		return NULL;
 	if (unlikely(vspan_is_idle(extent)))
@@ -415,7 +467,9 @@ static __always_inline struct vmap_extent *vspace_cut_lowest(struct vmap_space *
 	return extent;
 }
 
-/* Make an extent free again.  Under the arena's lock. */
+/*
+ * Make an extent free: the caller holds it, and no TLB has a translation of it.  Under space->lock.
+ */
 static __always_inline void vspace_put(struct vmap_space *space, struct vmap_extent *extent)
 {
 	struct vmap_extent *merged;
@@ -425,7 +479,7 @@ static __always_inline void vspace_put(struct vmap_space *space, struct vmap_ext
 		vwalk_note_free(space, extent);
 	merged = free_tree_put(&space->tree, extent, &space->spares);
 	if (unlikely(vspan_is_idle(merged)) && vspan_note_idle(space, merged))
-		queue_delayed_work(vspace_wq, &space->span_work, HZ);
+		queue_delayed_work(vspace_wq, &space->span_work, VSPACE_IDLE_DELAY);
 }
 
 #endif

@@ -1,51 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * span.c - imports spans into an arena, returns them, and finds the span of an address
+ * span.c - finds the span of an address; opens spans, and returns idle spans to the kernel
  *
- * A memory arena grows by importing spans: windows of kernel address space of the usual size
- * (module parameter span_size), or larger ones for requests that need it.  Importing sleeps, so it
- * is done ahead of need when little free space is left, for the sake of callers that may not sleep.
+ * Look-up: vspan_of() loads one slot of vspan_front, a table indexed by the grain of the address.
+ * If the slot has another span or NULL, vspan_look_up() loads from span_map, an xarray with an
+ * entry for each grain of each span.  A grain belongs to one span wholly.
  *
- * A span all of which is free is idle.  Idle spans go back to the kernel, but not at once and not
- * the last of the usual size: an allocation that comes and goes at the edge of a span must not
- * import and return it for ever.
+ * Return: a span all of which is free is idle.  Idle spans beyond vspan_size units go back to the
+ * kernel, but only after VSPACE_IDLE_DELAY, so that an allocation that comes and goes at the end of
+ * the used space does not import and return a span each time.  Spans larger than vspan_size go
+ * first.  A span that goes is first taken out of the free tree, then out of vspan_front and
+ * span_map; after one grace period for all spans that go together it is freed.
  *
- * A range arena has one span, adopted when it is created, without a window.
+ * A span of a range arena (vspan_adopt()) is in neither table.
  *
- * Look-up by address is a load from an xarray with a slot for each WINDOW_GRAIN of address space,
- * which belongs to one span wholly, and one from that span's table of owners.  It takes no lock.
- * In front of the xarray is a small table of the spans seen at each address modulo its size, so
- * that most look-ups are a single load.  A span that goes is taken out of both first and freed
- * after an RCU grace period, one for all that go together; whoever holds a busy extent of it needs
- * no RCU, for then it cannot go.
+ * Invariants:
+ *   - vspan_front has a span only while span_map has it, too;
+ *   - a span is on space->idle_spans if and only if it is open and all of it is free.
  *
- * Locking: import_lock covers import; the arena's lock covers the lists and sums.
+ * Locking: space->lock covers the lists of spans and the sums.  Look-ups take no lock: see
+ * vspan_of() for how long a span stays.
  */
-#include <linux/kmemleak.h>
-#include <linux/math.h>
 #include <linux/mm.h>
+#include <linux/mmdebug.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
 #include "space.h"
 
-/* Idle spans beyond the one that is kept are returned after this. */
-#define IDLE_DELAY	HZ
-
+/* 64 MiB: an import takes about 4 ms in QEMU, and the owner table 128 KiB. */
 unsigned long vspan_size = 64UL << 20;
 
+/* The span of each grain, by the number of the grain; spans of memory arenas only. */
 static DEFINE_XARRAY(span_map);
 struct vmap_span *vspan_front[SPAN_FRONT_SIZE];
 
-/* What vspan_of() could not find in front. */
+/* The look-up in span_map, for vspan_of(), which found another span or NULL in vspan_front. */
 struct vmap_span *vspan_look_up(unsigned long addr)
 {
 	return xa_load(&span_map, addr >> WINDOW_GRAIN_SHIFT);
 }
 
-/* Make the part of a span below @end unknown to vspan_of(). */
+/* Remove the grains of a span below @end from vspan_front and span_map. */
 void vspan_leave(struct vmap_span *span, unsigned long end)
 {
 	unsigned long addr;
@@ -57,24 +54,27 @@ void vspan_leave(struct vmap_span *span, unsigned long end)
 }
 
 /**
- * vspan_enter() - make a span known to vspan_of() at one WINDOW_GRAIN
- * @span: the span, complete
- * @addr: where
+ * vspan_enter() - enter one grain of a span into span_map and vspan_front
+ * @span: the span, with all fields set that vspan_of() and its callers read
+ * @addr: the first address of the grain
  *
  * Context: process, may sleep.
- * Return: 0; -EBUSY if another span is known there; -ENOMEM.
+ * Return: 0; -EBUSY if span_map has another span for the grain; -ENOMEM.
  */
 int vspan_enter(struct vmap_span *span, unsigned long addr)
 {
 	int err = xa_insert(&span_map, addr >> WINDOW_GRAIN_SHIFT, span, vgfp_may_fail(GFP_KERNEL));
 
 	if (!err)
-		/* All that is in the span and its window comes before: see vspan_of(). */
+		/* Release the fields of the span and of its window: pairs with vspan_of(). */
 		smp_store_release(vspan_front_slot(addr), span);
 	return err;
 }
 
-/* Free a span, without its tiles, that nobody can find any more.  Context: process, may sleep. */
+/*
+ * Free a span and its window, but not its tiles.  No look-up can find the span any more.  Context:
+ * process, may sleep.
+ */
 void vspan_free(struct vmap_span *span)
 {
 	if (span->window)
@@ -86,8 +86,12 @@ void vspan_free(struct vmap_span *span)
 
 static void note_idle(struct vmap_space *space, struct vmap_span *span)
 {
+	lockdep_assert_held(&space->lock);
 	space->idle_units += span->end - span->start;
-	/* Returning starts at the head; of what is kept, the usual size serves best. */
+	/*
+	 * close_idle_span() takes from the head: keep spans of the usual size rather than larger
+	 * ones.
+	 */
 	if (span->end - span->start > vspan_size)
 		list_add(&span->idle, &space->idle_spans);
 	else
@@ -96,6 +100,7 @@ static void note_idle(struct vmap_space *space, struct vmap_span *span)
 
 static void note_used(struct vmap_space *space, struct vmap_span *span)
 {
+	lockdep_assert_held(&space->lock);
 	space->idle_units -= span->end - span->start;
 	list_del(&span->idle);
 }
@@ -103,10 +108,10 @@ static void note_used(struct vmap_space *space, struct vmap_span *span)
 /**
  * vspan_open() - add a span, all of it free, to a space
  * @space: the space
- * @span: the span, which vspan_of() finds already if it is kernel address space
- * @whole: a spare extent, which becomes the first tile
+ * @span: the span; in a memory arena vspan_of() finds it already
+ * @whole: a spare extent, which becomes the first tile of the span
  *
- * Context: any but NMI; takes the lock.
+ * Context: any but NMI; takes space->lock.
  */
 void vspan_open(struct vmap_space *space, struct vmap_span *span, struct vmap_extent *whole)
 {
@@ -122,7 +127,7 @@ void vspan_open(struct vmap_space *space, struct vmap_span *span, struct vmap_ex
 	vspace_unlock(space, flags);
 }
 
-/* Take a span off its arena's list, so that the arena counts without it.  Under the lock. */
+/* Take a span off space->spans, and its units out of the sums.  Under space->lock. */
 void vspan_remove(struct vmap_space *space, struct vmap_span *span)
 {
 	lockdep_assert_held(&space->lock);
@@ -133,7 +138,7 @@ void vspan_remove(struct vmap_space *space, struct vmap_span *span)
 	space->nr_spans--;
 }
 
-/* Take an idle span out of the arena, if more than @keep units are idle. */
+/* Take one idle span out of the space if more than @keep units are idle, else return NULL. */
 static struct vmap_span *close_idle_span(struct vmap_space *space, unsigned long keep)
 {
 	struct vmap_span *span = NULL;
@@ -154,9 +159,9 @@ static struct vmap_span *close_idle_span(struct vmap_space *space, unsigned long
 }
 
 /**
- * vspan_return_idle() - give idle spans back
- * @space: the arena
- * @keep: how many units may stay idle
+ * vspan_return_idle() - give idle spans back to the kernel until at most @keep units are idle
+ * @space: the space
+ * @keep: units that may stay idle
  *
  * Context: process, may sleep.
  */
@@ -181,22 +186,25 @@ void vspan_return_idle(struct vmap_space *space, unsigned long keep)
 	}
 }
 
+/* The span whose only tile is @whole: the next member of the ring is the marker. */
 static struct vmap_span *span_around(const struct vmap_extent *whole)
 {
+	VM_WARN_ON_ONCE(whole->next->state != VMAP_MARKER || !vspan_is_idle(whole));
 	return container_of(whole->next, struct vmap_span, marker);
 }
 
-/* All of a span came to be free.  Return whether so much is idle now that span_work should look. */
+/*
+ * Note that the span of the free extent @whole became idle.  Return true if the space should return
+ * idle spans: it is a memory arena with more than vspan_size idle units.
+ */
 bool vspan_note_idle(struct vmap_space *space, struct vmap_extent *whole)
 {
-	lockdep_assert_held(&space->lock);
 	note_idle(space, span_around(whole));
 	return space->memory && space->idle_units > vspan_size;
 }
 
-/* An idle span is about to be cut. */
+/* Note that the idle span of the free extent @whole is about to be cut, or was lost. */
 void vspan_note_used(struct vmap_space *space, struct vmap_extent *whole)
 {
-	lockdep_assert_held(&space->lock);
 	note_used(space, span_around(whole));
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spares.c - keeps extents without a range, so that no split waits for the slab
+ * spares.c - keeps a pool of extents without a range, so that no cut calls the slab
  *
- * A cut takes up to two spares (FREE_TREE_SPARES); a merge gives one or two back.  A call sees to
- * it that there are enough before it takes the lock.  The worker fills the pool in time, so that
- * few calls ask the slab, which may take long.  Where the slab may not be called, in atomic context
- * with PREEMPT_RT, what is in the pool has to do.  Freeing never needs a spare.
+ * A cut takes up to FREE_TREE_SPARES spares; a put returns one or two.  An allocation calls
+ * vspace_stock_spares() before it takes space->lock.  The worker fills the pool ahead of need, so
+ * that few allocations call the slab, which may take long.  With PREEMPT_RT the slab must not be
+ * called in atomic context: there an allocation has only the spares in the pool.  A free needs no
+ * spare.
  *
- * Locking: the pool is under space->lock; the slab is called without it.
+ * Invariant: each spare in the pool is in state VMAP_SPARE and on no ring.
+ *
+ * Locking: space->lock covers the pool.  The slab is called without space->lock.
  */
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -15,17 +18,26 @@
 
 #include "space.h"
 
-/* Spares that a call gets at a time: two cuts, of its own and of one that comes between. */
+/*
+ * Spares that one call of add_spares() adds: enough for two cuts.  Between add_spares() and the
+ * caller's own cut another CPU may cut, too.  Each hold of space->lock pushes four extents at most.
+ */
 #define SPARES_REFILL	4
 
-/* Spares up to which the worker fills the pool: twice what wakes it. */
+/*
+ * The number of spares up to which the worker fills the pool.  Twice VSPACE_SPARES_LOW, so that the
+ * worker is woken once for 128 spares used and not for each cut.
+ */
 #define SPARES_HIGH	(2 * VSPACE_SPARES_LOW)
 
-/* Of a caller's flags, those that say how hard to try; the others are about the pages. */
+/*
+ * The gfp flags of a caller that say how hard to try.  The other flags (zone, zeroing, accounting)
+ * are about pages and do not apply to the slab of extents.
+ */
 #define EFFORT_FLAGS	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_NORETRY | \
 			 __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_MEMALLOC | __GFP_NOMEMALLOC)
 
-/* Put up to @count more spares into the pool.  Return how many were in it then. */
+/* Add up to @count spares to the pool.  Return the number of spares that were in the pool then. */
 static unsigned long add_spares(struct vmap_space *space, unsigned int count, gfp_t gfp)
 {
 	gfp_t slab_gfp = vgfp_for_pages(gfp & EFFORT_FLAGS);
@@ -43,14 +55,20 @@ static unsigned long add_spares(struct vmap_space *space, unsigned int count, gf
 	return got;
 }
 
-/* Have enough spares for one cut.  Return false if there is no memory for them here. */
+/*
+ * Make sure that the pool has spares for one cut, as far as can be seen without space->lock.
+ * Return false if the pool has not and the slab has no memory or must not be called here.
+ */
 bool vspace_stock_spares(struct vmap_space *space, gfp_t gfp)
 {
 	return data_race(space->spares.count) >= FREE_TREE_SPARES ||
 	       (vctx_may_call_mm() && add_spares(space, SPARES_REFILL, gfp) >= FREE_TREE_SPARES);
 }
 
-/* Fill the pool in time, so that few calls have to ask the slab, which may take long. */
+/*
+ * The function of space->stock_work.  Stop when the slab has no memory, or when allocations take
+ * spares as fast as add_spares() adds spares.
+ */
 void vspace_stock_work(struct work_struct *work)
 {
 	struct vmap_space *space = container_of(work, struct vmap_space, stock_work);
@@ -67,7 +85,10 @@ static void free_extent(struct rcu_head *rcu)
 	kmem_cache_free(vspace_extent_slab, container_of(rcu, struct vmap_extent, rcu));
 }
 
-/* Give an extent to the slab.  One that was an area's may be before the eyes of a look-up. */
+/*
+ * Give an extent to the slab. badfree.c may still read an extent of a memory arena under
+ * rcu_read_lock(), so the slab gets it after a grace period.
+ */
 static void drop_extent(const struct vmap_space *space, struct vmap_extent *extent)
 {
 	if (space->memory)
@@ -76,7 +97,10 @@ static void drop_extent(const struct vmap_space *space, struct vmap_extent *exte
 		kmem_cache_free(vspace_extent_slab, extent);
 }
 
-/* Give the slab what the pool has beyond @keep, but no more than @most.  Return if that was it. */
+/*
+ * Give spares to the slab until @keep are left, but at most @most.  Return true if more than @keep
+ * may be left.
+ */
 bool vspace_trim_spares(struct vmap_space *space, unsigned long keep, unsigned long most)
 {
 	struct vmap_extent *extent;

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * walk.c - steps through all tiles of an arena without keeping its lock
+ * walk.c - steps through all tiles of a space without keeping space->lock
  *
- * To print a million tiles one cannot hold the lock for the length of it.  A walker takes the lock
- * for one step, copies what the tile is, notes the tile after it, and lets go.  Tiles disappear in
- * two ways only: merged into a neighbour, or with
- * their span.  Whoever does that moves the walkers
- * on that stand there, which costs one look at an empty list while nobody walks.
+ * A space may have a million tiles, too many for one hold of space->lock.  vwalk_step() takes
+ * space->lock for one tile: it copies the tile to walk->tile and sets walk->next to the tile after
+ * it.  Between two steps a tile can leave its ring in two ways only: vspace_put() merges it into a
+ * neighbour, or its span goes.  vwalk_note_free() and vwalk_note_return() then move each walk
+ * whose next tile leaves.  Without walks vspace_put() only looks at an empty list.
  *
- * So each walker makes each free a little dearer, under the lock, and their number is bounded.  Two
- * kinds of walks share the bound:
+ * Each walk makes each vspace_put() longer, so the number of walks is bounded:
  *
- *   from end to end   vwalk_begin(), by whoever looks at all tiles in one go.  These wait for each
- *                     other: one at a time in an arena.
- *   by a reader       vwalk_join(), for as long as somebody takes to read a file, perhaps for ever.
- *                     So many at a time, and no more: these may be refused.
+ *   full walk   vwalk_begin() to vwalk_end(), in one go.  Full walks of a space wait for each other
+ *               on walk_lock.
+ *   reader      vwalk_join() to vwalk_leave(): lasts as long as user space takes to read a file,
+ *               perhaps for ever.  The number is bounded by WALK_READERS; one more gets -EBUSY.
  *
- * A walk sees each tile that is there all the while exactly once.
+ * Invariants:
+ *   - walk->next is a tile of a span on space->spans, or NULL;
+ *   - a walk sees each tile exactly once that exists from the first step to the last.
  *
- * Locking: the list of walkers, and where each stands, are under the arena's lock; walk_lock is
- * held from vwalk_begin() to vwalk_end(), and taken before it.  A walker keeps the arena in memory by
- * a reference of its owner's.
+ * Locking: space->lock covers space->walkers and each walk->next.  walk_lock is held from
+ * vwalk_begin() to vwalk_end(), and taken before space->lock.  The caller holds a reference to the
+ * arena for as long as the walk lasts.
  */
 #include "space.h"
 
@@ -29,15 +30,22 @@ static bool is_marker(const struct vmap_extent *extent)
 	return !vext_is_free(extent) && READ_ONCE(extent->state) == VMAP_MARKER;
 }
 
-/* The first tile of the span after @span on the list, whose head also stands for the end. */
+/*
+ * The first tile of the span whose link follows @after on space->spans, where @after may be the
+ * list head; NULL if no span follows.  Under space->lock.
+ */
 static struct vmap_extent *first_tile(const struct vmap_space *space, const struct list_head *after)
 {
 	struct vmap_span *span = list_entry(after->next, struct vmap_span, link);
 
+	lockdep_assert_held(&space->lock);
 	return list_is_last(after, &space->spans) ? NULL : span->marker.next;
 }
 
-/* The tile after @extent, which may be in the next span. */
+/*
+ * The tile after @extent, in the same span or in the next span; NULL at the end.  Under
+ * space->lock.
+ */
 static struct vmap_extent *following(const struct vmap_space *space, struct vmap_extent *extent)
 {
 	struct vmap_extent *next = extent->next;
@@ -47,7 +55,7 @@ static struct vmap_extent *following(const struct vmap_space *space, struct vmap
 		       next;
 }
 
-/* Put @walk before the first tile of its arena.  Under the arena's lock. */
+/* Start @walk at the first tile of its space.  Under space->lock. */
 static void enlist(struct vmap_walk *walk)
 {
 	struct vmap_space *space = walk->space;
@@ -58,11 +66,11 @@ static void enlist(struct vmap_walk *walk)
 }
 
 /**
- * vwalk_begin() - begin to walk from end to end, once nobody else does
+ * vwalk_begin() - begin a full walk; wait until no other full walk of the space is in progress
  * @walk: the walk; undefined before
- * @space: the arena
+ * @space: the space
  *
- * Context: process, may sleep.
+ * Context: process, may sleep.  Returns with walk_lock held.
  */
 void vwalk_begin(struct vmap_walk *walk, struct vmap_space *space)
 {
@@ -76,12 +84,12 @@ void vwalk_begin(struct vmap_walk *walk, struct vmap_space *space)
 }
 
 /**
- * vwalk_join() - begin to walk for a reader, who may take any time
+ * vwalk_join() - begin a walk of a reader, which may last for any time
  * @walk: the walk; undefined before
- * @space: the arena
+ * @space: the space
  *
  * Context: any but NMI.
- * Return: 0, or -EBUSY if enough readers walk already; then there is no walk to leave.
+ * Return: 0, or -EBUSY if WALK_READERS readers walk already; then vwalk_leave() must not be called.
  */
 int vwalk_join(struct vmap_walk *walk, struct vmap_space *space)
 {
@@ -99,6 +107,7 @@ int vwalk_join(struct vmap_walk *walk, struct vmap_space *space)
 	return err;
 }
 
+/* Copy @extent to @tile.  Under space->lock. */
 static void describe(struct vmap_tile *tile, const struct vmap_extent *extent)
 {
 	bool free = vext_is_free(extent);
@@ -116,10 +125,11 @@ static void describe(struct vmap_tile *tile, const struct vmap_extent *extent)
 }
 
 /**
- * vwalk_step() - look at the next tile
- * @walk: the walk; its tile is set
+ * vwalk_step() - copy the next tile to walk->tile, and check it
+ * @walk: the walk
  *
- * Return: false at the end.
+ * Context: any but NMI; takes space->lock.
+ * Return: false if there is no next tile; then walk->tile is unchanged.
  */
 bool vwalk_step(struct vmap_walk *walk)
 {
@@ -137,7 +147,7 @@ bool vwalk_step(struct vmap_walk *walk)
 	return extent;
 }
 
-/* End what vwalk_begin() began. */
+/* End a full walk, which vwalk_begin() began. */
 void vwalk_end(struct vmap_walk *walk)
 {
 	unsigned long flags;
@@ -148,7 +158,7 @@ void vwalk_end(struct vmap_walk *walk)
 	mutex_unlock(&walk->space->walk_lock);
 }
 
-/* End what vwalk_join() began. */
+/* End the walk of a reader, which vwalk_join() began. */
 void vwalk_leave(struct vmap_walk *walk)
 {
 	unsigned long flags;
@@ -160,9 +170,13 @@ void vwalk_leave(struct vmap_walk *walk)
 }
 
 /*
- * @extent is about to be free and merged with its free neighbours.  Whoever was going to see it, or
- * the next one if that is merged, too, has seen the beginning of what it merges into if that lay
- * before them.
+ * Move the walks whose next tile is about to be merged: @extent is about to become free.  Under
+ * space->lock.
+ *
+ * If the lower neighbour is free, the lower neighbour survives the merge, and each walk at @extent
+ * or at its free upper neighbour has seen the lower neighbour: such a walk continues after the
+ * merged tile.  If only the upper neighbour is free, the upper neighbour survives, and such a walk
+ * continues there.
  */
 void vwalk_note_free(struct vmap_space *space, struct vmap_extent *extent)
 {
@@ -176,7 +190,10 @@ void vwalk_note_free(struct vmap_space *space, struct vmap_extent *extent)
 			walk->next = stop;
 }
 
-/* @span is about to go. */
+/*
+ * Move the walks whose next tile is in @span to the next span: @span is about to leave
+ * space->spans.  Under space->lock.
+ */
 void vwalk_note_return(struct vmap_space *space, struct vmap_span *span)
 {
 	struct vmap_walk *walk;
