@@ -29,7 +29,7 @@ gone() {
 	! grep '^vmap_stress' /proc/modules
 }
 
-export PATH=/bin:/sbin
+export PATH=/bin:/sbin:/usr/bin
 mkdir /own
 tar -xf /root.tar -C /own
 mount -t proc proc /own/proc
