@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * calls.h - an arena, as the memory calls and the extent calls see it
+ * calls.h - struct vmap_arena, as the memory calls and the extent calls use it
  *
- * An arena is a cache over a space that is purged, with a name and a life of its own.  The calls
- * use the cache and what is below; creating and destroying arenas is the concern of arena.h.
+ * An arena embeds a cache, which embeds a purge, which embeds a space, and adds what the life of an
+ * arena needs.  The calls use arena->cache and the layers below; arena.c creates and destroys
+ * arenas (arena.h).
+ *
+ * Locking: varena_list_lock (arena.h) covers link; the other fields are constant or atomic.
  */
 #ifndef CALLS_H
 #define CALLS_H
@@ -20,23 +23,24 @@ struct vmap_arena {
 
 	/* VMAP_ARENA_*; constant. */
 	unsigned int flags;
-	/* Open files keep the arena in memory after it was destroyed. */
+	/* References: of the arena's creator, and of each open debugfs file. */
 	struct kref refs;
 	/* On varena_list; under varena_list_lock. */
 	struct list_head link;
-	/* The debugfs folder. */
+	/* The debugfs folder; set when the arena is registered. */
 	struct dentry *dir;
 };
 
-/* The arena that stands for NULL; set at load, before anybody can call. */
+/* The arena that NULL stands for; set at load, before any other module can call. */
 extern struct vmap_arena *varena_default;
 
+/* The arena that an argument of an exported function names. */
 static inline struct vmap_arena *varena_or_default(struct vmap_arena *arena)
 {
 	return arena ?: varena_default;
 }
 
-/* vmap_alloc.c: the calls that free, for @caller, who is told in reports. */
+/* vmap_alloc.c: the free calls, with the @caller that reports name. */
 void valloc_free_any(const void *addr, const void *caller);
 void valloc_free_rcu(const void *addr, const void *caller);
 void valloc_unmap(const void *addr, const void *caller);

@@ -2,15 +2,17 @@
 /*
  * range.c - the extent calls: what a range arena hands out
  *
- * A range arena has neither pages nor page tables, and nothing is lazy there: a free puts the
- * extent into this CPU's magazine (cache.c), else straight back into the tree.  An allocation takes
- * an extent of the same size from the magazine, else the lowest one that fits.
+ * A range arena has neither pages nor page tables, and no extent is ever lazy: a free puts the
+ * extent into this CPU's magazine (cache.c), else straight back into the free tree.  An allocation
+ * takes an extent of the same size from the magazine, else the lowest extent that fits.
  *
- * An extent is named by a pointer, which anybody may hand in again: what is not a busy extent of
- * the arena is reported, and nothing changes.  A range arena keeps the memory of its extents until
- * it is destroyed, so that the look at a stale one is safe.
+ * A caller names an extent by its pointer, and may hand in a stale one.  An extent that is not busy
+ * in the arena is reported, and nothing changes.  To read a stale extent is safe, because a range
+ * arena gives no extent back to the slab before it is destroyed.
  *
- * Locking: see space.h.
+ * Locking: space->lock for the tree; a magazine is used with interrupts off.  A busy extent belongs
+ * to its holder: no lock covers extent->state, so two CPUs that free one extent in the same instant
+ * by way of their magazines may both succeed.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -19,7 +21,7 @@
 
 #include "calls.h"
 
-/* Count what came of a request for an extent. */
+/* Count a request as an allocation, or as a failure if @extent is an ERR_PTR.  Return @extent. */
 static struct vmap_extent *note_extent(struct vmap_cache *cache, struct vmap_extent *extent,
 				       const struct free_search *search, gfp_t gfp,
 				       const void *caller)
@@ -31,6 +33,7 @@ static struct vmap_extent *note_extent(struct vmap_cache *cache, struct vmap_ext
 	return extent;
 }
 
+/* Allocate what @search asks for, past the cache; check and round the request first. */
 static noinline struct vmap_extent *
 alloc_extent(struct vmap_cache *cache, struct free_search *search, gfp_t gfp, const void *caller)
 {
@@ -51,7 +54,7 @@ alloc_extent(struct vmap_cache *cache, struct free_search *search, gfp_t gfp, co
 	return note_extent(cache, extent, search, gfp, caller);
 }
 
-/* Not inlined, so that only those calls pay for a search on the stack that need one. */
+/* Not inlined: the search takes stack, which alloc_extent_slow() does not need in most calls. */
 static noinline struct vmap_extent *alloc_extent_search(struct vmap_cache *cache,
 							unsigned long size, unsigned long align,
 							gfp_t gfp, const void *caller)
@@ -61,17 +64,19 @@ static noinline struct vmap_extent *alloc_extent_search(struct vmap_cache *cache
 	return alloc_extent(cache, &search, gfp, caller);
 }
 
-/* Do cached extents of @size in this arena satisfy a request for @align? */
+/* Is each extent of this arena aligned to @align, a power of two, and does the arena cache? */
 static __always_inline bool is_cached_align(const struct vmap_cache *cache, unsigned long align)
 {
 	return align - 1 < data_race(cache->range_align) && !(align & (align - 1));
 }
 
+/* The class of a request for @size: quanta, rounded up; 0, no class, if rounding overflows. */
 static __always_inline unsigned long range_class(const struct vmap_cache *cache, unsigned long size)
 {
 	return (size + cache->purge.space.quantum - 1) >> cache->purge.space.quantum_shift;
 }
 
+/* Allocate past this CPU's magazine: from the depot, from the tree, or by vtake_slow(). */
 static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, unsigned long size,
 						      unsigned long align, gfp_t gfp,
 						      const void *caller)
@@ -106,17 +111,18 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, 
  * vmap_extent_alloc() - allocate an extent from a range arena
  * @arena: the arena
  * @size: units, rounded up to the arena's quantum
- * @align: of its start, in units; a power of two
- * @gfp: how to get memory for the bookkeeping.  It says nothing about room: with __GFP_NOFAIL
- *	 memory is waited for, but -ENOSPC and -EINVAL are returned all the same, with a warning
+ * @align: of the start, in units; a power of two
+ * @gfp: how to get memory for spare extents.  @gfp says nothing about room: with __GFP_NOFAIL the
+ *	 call waits for memory, but still returns -ENOSPC and -EINVAL, with a warning
  *
- * Context: any that @gfp allows; takes the arena's lock for O(log n) steps at a time.  Where
- * nothing fits and the caller may not sleep, it frees what the CPU has cached, then batches of what
- * all have, until there is room: as much as the parameters cache_cpu and cache_depot allow.  With
- * PREEMPT_RT, where preemption or interrupts are off, there is no memory to be had: it is -ENOMEM
- * if the bookkeeping got ahead of need, which a worker sees to, is used up.
- * Return: the lowest extent that fits, or an ERR_PTR: -EINVAL for size 0, a bad alignment or a
- * memory arena; -ENOSPC if nothing fits; -ENOMEM.
+ * Context: any but NMI that @gfp allows; takes the arena's lock for O(log n) steps at a time.
+ * Where nothing fits and the caller may not sleep, the call frees the extents cached on this CPU,
+ * then batches of those cached for all CPUs, until there is room: the parameters cache_cpu and
+ * cache_depot bound how many.  With PREEMPT_RT, where preemption or interrupts are off, the call
+ * gets no memory, and returns -ENOMEM if the spare extents that a worker allocates ahead of need
+ * are used up.
+ * Return: a cached extent of the size, else the lowest extent that fits, or an ERR_PTR: -EINVAL for
+ * size 0, a bad alignment or a memory arena; -ENOSPC if nothing fits; -ENOMEM.
  */
 struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long size,
 				      unsigned long align, gfp_t gfp)
@@ -137,10 +143,10 @@ EXPORT_SYMBOL_GPL(vmap_extent_alloc);
  * vmap_extent_alloc_range() - vmap_extent_alloc() between two bounds
  * @arena: the arena
  * @size: units, rounded up to the arena's quantum
- * @align: of its start, in units; a power of two
+ * @align: of the start, in units; a power of two
  * @lo: the lowest start allowed
- * @hi: the end may not pass this
- * @gfp: how to get memory for the bookkeeping; see vmap_extent_alloc()
+ * @hi: the highest end allowed, one past the last unit
+ * @gfp: how to get memory for spare extents; see vmap_extent_alloc()
  *
  * Context: as vmap_extent_alloc(), also with PREEMPT_RT.
  * Return: the lowest extent that fits, or an ERR_PTR as vmap_extent_alloc(); -EINVAL also if @lo is
@@ -157,6 +163,7 @@ struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned l
 }
 EXPORT_SYMBOL_GPL(vmap_extent_alloc_range);
 
+/* Is @extent, which may be stale, busy in this arena?  A free extent has no state: see max. */
 static __always_inline bool is_busy_in(const struct vmap_extent *extent,
 				       const struct vmap_cache *cache)
 {
@@ -183,14 +190,15 @@ static noinline void free_extent_slow(struct vmap_cache *cache, struct vmap_exte
 		return;
 	}
 	vspace_put(space, extent);
-	/* With the lock still held, which empty_arena() waits for. */
+	/* Before the unlock: empty_arena() takes space->lock, and so waits for the unlock. */
 	vspace_count_free_irqs_off(space);
 	vspace_unlock(space, flags);
 }
 
 /*
- * Free into this CPU's magazine, if @extent is busy in this arena and there is room.  A free extent
- * has its parent in the tree where a busy one has extent->space, so vext_is_free() need not be asked.
+ * Free into this CPU's magazine.  Return false unless @extent is busy in this arena and the
+ * magazine has room.  No test of vext_is_free() is needed: in a free extent the parent in
+ * extent->node overlays extent->space, and no parent has the address of a space.
  */
 static __always_inline bool free_extent_fast(struct vmap_cache *cache, struct vmap_extent *extent)
 {
@@ -201,10 +209,11 @@ static __always_inline bool free_extent_fast(struct vmap_cache *cache, struct vm
 
 /**
  * vmap_extent_free() - free an extent
- * @arena: where it came from
+ * @arena: the arena that the extent was allocated from
  * @extent: the extent; NULL and an ERR_PTR are fine
  *
- * An extent that is not a live one of this arena is reported with the caller, and nothing changes.
+ * An extent that is not busy in this arena is reported with the caller, and nothing changes; but
+ * two CPUs that free the same extent in the same instant may both succeed.
  *
  * Context: any but NMI, also with PREEMPT_RT; takes the arena's lock, if at all, for O(log n)
  * steps.
@@ -213,7 +222,7 @@ void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
 	if (IS_ERR_OR_NULL(extent))
 		return;
-	/* Without an arena extent->space is another address than that of its cache: 0. */
+	/* If arena is NULL, &arena->cache.purge.space is 0, which no busy extent has as space. */
 	if (!free_extent_fast(&arena->cache, extent))
 		free_extent_slow(&varena_or_default(arena)->cache, extent,
 				 __builtin_return_address(0));
@@ -225,7 +234,7 @@ EXPORT_SYMBOL_GPL(vmap_extent_free);
  * @extent: a live extent
  *
  * Context: any, also with PREEMPT_RT.
- * Return: its first unit.
+ * Return: the first unit of the extent.
  */
 unsigned long vmap_extent_start(const struct vmap_extent *extent)
 {
@@ -238,7 +247,7 @@ EXPORT_SYMBOL_GPL(vmap_extent_start);
  * @extent: a live extent
  *
  * Context: any, also with PREEMPT_RT.
- * Return: its length in units, a multiple of the arena's quantum.
+ * Return: the length of the extent in units, a multiple of the arena's quantum.
  */
 unsigned long vmap_extent_size(const struct vmap_extent *extent)
 {

@@ -73,7 +73,8 @@ static enum free_found try_take(struct vmap_cache *cache, struct free_search *se
 		if (found == FREE_FOUND) {
 			if (unlikely(vspan_is_idle(search->extent)))
 				vspan_note_used(&cache->purge.space, search->extent);
-			*extent = free_tree_cut(&cache->purge.space.tree, search, &cache->purge.space.spares);
+			*extent = free_tree_cut(&cache->purge.space.tree, search,
+						&cache->purge.space.spares);
 			vspace_hand_out_new(&cache->purge.space, *extent, caller);
 		}
 	}

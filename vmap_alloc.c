@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vmap_alloc.c - the front door: what callers allocate and free
+ * vmap_alloc.c - the memory calls: allocate and free mapped memory, map a caller's pages
  *
- * An allocation takes an extent, the lowest that fits (take.c); then, without a lock, fills it with
- * pages and notes it in its span's table of owners.  A free undoes that in reverse: it takes the
- * extent out of the table (badfree.c; which is also how a double free, an interior or a foreign
- * pointer is noticed), unmaps it and leaves it to purge.c.  In a range arena there are no pages and
- * nothing is lazy: a free puts the extent straight back into the tree.
+ * An area is a busy extent of a memory arena with its pages.
  *
- * Before all that stands the cache (cache.c): most allocations get, and most frees leave, an extent
- * of the same size on the same CPU.
+ * Allocation: the cache serves most requests, with a warm area of the same size from this CPU's
+ * magazine (cache.h).  Past the cache an allocation takes the lowest extent that fits (take.c), and
+ * then, without a lock, maps pages into it and publishes it: stores the extent in its slot of
+ * span->owner.
  *
- * The last thing that a free does to its arena is to count itself: from then on
- * vmap_arena_destroy() may find that nothing is allocated, and free the arena.  See empty_arena()
- * for what may still be on its way then.
+ * Free: most frees put the area into this CPU's magazine.  Past the magazine a free claims the
+ * extent: takes it out of its slot.  A double free, an interior and a foreign pointer find no live
+ * extent in the slot, and are reported (badfree.c).  A claimed area that is fresh (fresh.h) is
+ * published again as a warm one, if the cache has room; any other is unmapped and made lazy
+ * (purge.c).
+ *
+ * The count of a free is its last access to the arena: from then on vmap_arena_destroy() may find
+ * no live area, and free the arena.  See empty_arena() for the steps of a free that may still run
+ * then.
  *
  * There is no array of pages: the page-table entries say which pages an area has.
  *
- * With PREEMPT_RT neither pages nor slab objects may be asked for or freed where preemption or
- * interrupts are off (vctx_may_call_mm()).  There an allocation of memory is served by the cache or
- * fails, an extent needs spares that are there already, and a free is kept or left to the worker.
+ * With PREEMPT_RT neither the page allocator nor the slab may be called where preemption or
+ * interrupts are off: vctx_may_call_mm().  There an allocation is served by the cache or fails, and
+ * a free is kept in the cache or deferred to the worker.
  *
- * Locking: see arena.h.  An extent that is busy belongs to its holder; nobody else writes it.
+ * Locking: none here; see space.h and cache.h.  A busy extent belongs to its holder, and no other
+ * call writes it.  Who may free an extent is decided by claiming it: cmpxchg() on the slot.
+ * free_fast() does without: it runs with interrupts off, and extent->state, which it sets to
+ * VMAP_CACHED, refuses a second free, but for one on another CPU in the same instant.
  */
 #include <linux/export.h>
 #include <linux/kmemleak.h>
@@ -38,10 +45,13 @@
 
 struct vmap_arena *varena_default;
 
-/* Pages allocated and mapped at a time: their pointers take 256 bytes of the stack. */
+/*
+ * Pages that fill() allocates and maps at a time.  One call of the page allocator for 32 pages
+ * takes its lock once; the 32 pointers take 256 bytes of the stack, and more would be felt there.
+ */
 #define FILL_BATCH 32
 
-/* Not inlined, so that only those calls pay for a search on the stack that need one. */
+/* Not inlined: the search takes stack, which take_memory() does not need in most calls. */
 static noinline struct vmap_extent *take_memory_slow(struct vmap_cache *cache, unsigned long size,
 						     unsigned long align, gfp_t gfp,
 						     const void *caller)
@@ -51,6 +61,7 @@ static noinline struct vmap_extent *take_memory_slow(struct vmap_cache *cache, u
 	return vtake_slow(cache, &search, gfp, caller);
 }
 
+/* Take an extent for @size bytes and the guard.  Return the extent, busy, or an ERR_PTR. */
 static struct vmap_extent *take_memory(struct vmap_cache *cache, unsigned long size,
 				       unsigned long align, gfp_t gfp, const void *caller)
 {
@@ -68,7 +79,7 @@ static struct vmap_extent *take_memory(struct vmap_cache *cache, unsigned long s
 	return extent;
 }
 
-/* Take an extent of a span that is still there, which @span is set to. */
+/* take_memory() from a span that is not lost; sets @span. */
 static struct vmap_extent *take_live_memory(struct vmap_cache *cache, unsigned long size,
 					    unsigned long align, gfp_t gfp, const void *caller,
 					    struct vmap_span **span)
@@ -86,6 +97,7 @@ static struct vmap_extent *take_live_memory(struct vmap_cache *cache, unsigned l
 	}
 }
 
+/* Allocate up to @count pages, as vmalloc() would.  Return how many: fewer if memory is short. */
 static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp, int node)
 {
 	bool policy = vplace_by_policy(node);
@@ -94,7 +106,7 @@ static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp
 	memset(pages, 0, count * sizeof(*pages));
 	if (!policy)
 		got = alloc_pages_bulk_node(gfp & ~__GFP_NOFAIL, node, count, pages);
-	/* From here on each page may take time. */
+	/* The bulk call may return fewer, and ignores policies.  Each call below may reclaim. */
 	for (; got < count && !vgfp_gives_up(gfp); got++) {
 		pages[got] = policy ? alloc_page(gfp) : alloc_pages_node(node, gfp, 0);
 		if (!pages[got])
@@ -110,8 +122,8 @@ static noinline void put_pages(struct page **pages, unsigned int count)
 }
 
 /*
- * Give an area its pages.  On failure, and while it waits, those it has already stay mapped.  Where
- * all of them lie is told by @place.
+ * Allocate and map the pages of [@addr, @end).  On failure the pages mapped so far stay mapped, for
+ * vpurge_free() to unmap.  Sets @place to the node of all pages, or to PLACE_MIXED.
  */
 static bool fill(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
 		 int node, int *place)
@@ -142,7 +154,7 @@ static bool fill(struct vmap_window *window, unsigned long addr, unsigned long e
 	return true;
 }
 
-/* Note, at each WINDOW_GRAIN that an area crosses into, how far back it began. */
+/* Write span->behind for each WINDOW_GRAIN boundary inside the extent: see badfree.c. */
 static void note_crossings(const struct vmap_span *span, const struct vmap_extent *extent)
 {
 	unsigned long addr = ALIGN(extent->start + 1, WINDOW_GRAIN);
@@ -151,16 +163,16 @@ static void note_crossings(const struct vmap_span *span, const struct vmap_exten
 		WRITE_ONCE(*vspan_behind(span, addr), (addr - extent->start) >> PAGE_SHIFT);
 }
 
-/* From here on a free can find the extent, and reads what was written to it before. */
+/* Make the extent known to frees and look-ups, and count the allocation. */
 static void publish(const struct vmap_span *span, struct vmap_extent *extent)
 {
 	note_crossings(span, extent);
-	/* Pairs with the dependency of what a look-up reads on the slot it read first. */
+	/* Pairs with the address dependency of a look-up, which reads the slot, then the extent. */
 	smp_store_release(vspan_slot(span, extent->start), extent);
 	vspace_count(span->space, allocs);
 }
 
-/* Pages got with these flags are not what everybody may have, nor are others good enough. */
+/* With one of these flags no warm area serves a request, and its pages serve no other request. */
 #define SPECIAL_FLAGS	(__GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE | __GFP_RECLAIMABLE | \
 			 __GFP_THISNODE | __GFP_ACCOUNT)
 
@@ -170,8 +182,8 @@ static __always_inline bool is_recyclable(gfp_t gfp)
 }
 
 /*
- * Make an area known to kmemleak, which asks the slab for a note of it.  Where that is not allowed
- * the area stays unknown: it is not reported if it is lost, and not looked into.
+ * Tell kmemleak of an area.  kmemleak allocates an object for it from the slab; where the slab may
+ * not be called, kmemleak neither scans the area nor reports it if it leaks.
  */
 static __always_inline void tell_kmemleak(const void *addr, unsigned long size, gfp_t gfp)
 {
@@ -179,6 +191,7 @@ static __always_inline void tell_kmemleak(const void *addr, unsigned long size, 
 		kmemleak_alloc(addr, size, 1, gfp);
 }
 
+/* Allocate an area with fresh pages. */
 static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, unsigned long align,
 				 gfp_t gfp, int node, const void *caller)
 {
@@ -215,19 +228,19 @@ static noinline void clear_area(unsigned long addr, unsigned long end)
 		clear_page((void *)addr);
 }
 
-/* Is what was in the cache fit to be handed out?  If its span is lost it is left. */
+/* Is the span of a warm extent alive?  If the span is lost, the extent stays in VMAP_LOST. */
 static __always_inline bool may_reuse(struct vmap_cache *cache, struct vmap_extent *extent,
 				      const void *caller)
 {
 	if (likely(vwin_alive(extent->window)))
 		return true;
 	vlost_leave(&cache->purge.space, extent, true, caller);
-	/* The cache has counted an allocation. */
+	/* vcache_pop() and take_from_depot() have counted an allocation: count a free, too. */
 	vspace_count_free(&cache->purge.space);
 	return false;
 }
 
-/* Hand out a warm extent as if it were fresh. */
+/* Hand out a warm extent, zeroed if a fresh area would be.  Return the address. */
 static __always_inline void *reuse(struct vmap_extent *extent, unsigned long size, gfp_t gfp,
 				   const void *caller)
 {
@@ -241,6 +254,7 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 	return addr;
 }
 
+/* Allocate past this CPU's magazine: by way of the depots, else with fresh pages. */
 static noinline void *alloc_area_slow(struct vmap_cache *cache, unsigned long size,
 				      unsigned long align, gfp_t gfp, int node, const void *caller)
 {
@@ -258,8 +272,9 @@ static noinline void *alloc_area_slow(struct vmap_cache *cache, unsigned long si
 }
 
 /*
- * Allocate from the cache if it serves alignments up to @cached_align: cache->memory_align, which
- * keeps a range arena's extents from being taken for memory, or PAGE_SIZE for a known memory arena.
+ * Allocate an area, from this CPU's magazine if @align is @cached_align at most.  @cached_align is
+ * cache->memory_align, which is 0 in a range arena, so that no cold extent is taken for memory; or
+ * PAGE_SIZE where the caller knows that the arena is a memory arena.
  */
 static __always_inline void *alloc_area(struct vmap_cache *cache, unsigned long cached_align,
 					unsigned long size, unsigned long align, gfp_t gfp,
@@ -280,20 +295,22 @@ static __always_inline void *alloc_area(struct vmap_cache *cache, unsigned long 
  * @arena: a memory arena; NULL: the default one
  * @size: bytes, rounded up to pages
  * @align: of the address, in bytes; a power of two
- * @gfp: how to get pages; __GFP_ZERO and init_on_alloc are honoured; without __GFP_DIRECT_RECLAIM
- *	 only address space imported and flushed already is used; with __GFP_NOFAIL it waits for
- *	 pages and room, and fails, with a warning that says why, only if no wait would help: where
- *	 it may not sleep, for a bad @size or @align, for more than the arena or the machine may
- *	 hold
+ * @gfp: how to get pages.  __GFP_ZERO and init_on_alloc are honoured.  Without
+ *	 __GFP_DIRECT_RECLAIM the call uses only address space that is imported and flushed already.
+ *	 With __GFP_NOFAIL the call waits for pages and room; it fails, with a warning that says
+ *	 why, only where no wait would help: where the caller may not sleep, for a bad @size or
+ *	 @align, and for more than the arena or the machine may hold
  * @node: NUMA node for the pages, or NUMA_NO_NODE
  *
- * A task that was killed gets, unless it says __GFP_NOFAIL, what is to be had at once.
+ * For a task that was killed the call does not wait, but uses what it finds at once, unless @gfp
+ * has __GFP_NOFAIL.
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
- * the whole span; code that frees memory of any kind calls vmap_kvfree().
+ * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
+ * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
- * Context: any that @gfp allows, also atomic; takes the arena's lock for O(log n) steps.  With
- * PREEMPT_RT, where preemption or interrupts are off, only what is kept for reuse is used.
+ * Context: any but NMI that @gfp allows, also atomic; takes the arena's lock for O(log n) steps.
+ * With PREEMPT_RT, where preemption or interrupts are off, the call uses only areas that are kept
+ * for reuse.
  * Return: the address, to be freed with vmap_free(), or NULL.
  */
 void *vmap_arena_alloc(struct vmap_arena *arena, unsigned long size, unsigned long align,
@@ -310,8 +327,8 @@ EXPORT_SYMBOL_GPL(vmap_arena_alloc);
  * vmap_alloc() - allocate mapped memory
  * @size: bytes, rounded up to pages
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
- * the whole span; code that frees memory of any kind calls vmap_kvfree().
+ * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
+ * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, or NULL.  The memory is not zeroed unless init_on_alloc is on.
@@ -327,8 +344,8 @@ EXPORT_SYMBOL_GPL(vmap_alloc);
  * vmap_zalloc() - allocate zeroed, mapped memory
  * @size: bytes, rounded up to pages
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
- * the whole span; code that frees memory of any kind calls vmap_kvfree().
+ * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
+ * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, or NULL.
@@ -347,10 +364,10 @@ EXPORT_SYMBOL_GPL(vmap_zalloc);
  * @gfp: how to get pages; see vmap_arena_alloc()
  * @node: NUMA node for the pages, or NUMA_NO_NODE
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
- * the whole span; code that frees memory of any kind calls vmap_kvfree().
+ * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
+ * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
- * Context: any that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
+ * Context: any but NMI that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
  * Return: the address, or NULL.
  */
 void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node)
@@ -360,14 +377,14 @@ void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int no
 }
 EXPORT_SYMBOL_GPL(vmap_alloc_node);
 
-/* Is each page of an area as in a fresh one, so that whoever gets the area next can have it? */
+/* Is each page of an area as in a fresh area, so that the area may be kept warm? */
 static __always_inline bool is_fresh(const struct vmap_span *span,
 				     const struct vmap_extent *extent, unsigned int pages)
 {
 	return vwin_is_fresh(span->window, extent->start, pages);
 }
 
-/* Have the kernel's checkers know that nobody holds an area any more. */
+/* Tell kmemleak and KASAN that an area is no longer allocated. */
 static __always_inline void end_area(const struct vmap_cache *cache,
 				     const struct vmap_extent *extent)
 {
@@ -376,8 +393,9 @@ static __always_inline void end_area(const struct vmap_cache *cache,
 }
 
 /*
- * Free into this CPU's magazine, if @addr is what it seems and there is room.  Whether there is
- * room is asked before whether the pages are fresh, which takes longer.
+ * Free into this CPU's magazine.  Return false, and change nothing, unless @addr is the start of a
+ * live recyclable area whose pages are fresh, and the magazine has room.  The test of the pages is
+ * the last one, since it takes longest.
  */
 static __always_inline bool free_fast(const void *addr)
 {
@@ -405,7 +423,7 @@ static __always_inline bool free_fast(const void *addr)
 		     !vwin_alive(span->window) || !is_fresh(span, extent, pages)))
 		goto out;
 	vcache_push(cache->cpu, magazine, extent);
-	/* While interrupts are off nobody can take the extent out again. */
+	/* No call can take the extent out of the magazine while interrupts are off here. */
 	extent->window = span->window;
 	end_area(cache, extent);
 	local_irq_restore(flags);
@@ -416,10 +434,13 @@ out:
 }
 
 /*
- * Keep what was claimed, its arena noted, for reuse; it can be found again, as what is cached can.
- * Pages are cleared only if they stay, and only once it is known that the area maps them writable
- * and that nobody else has them: the page allocator clears what it gets back.  If others take the
- * room meanwhile, they are cleared twice.
+ * Keep a claimed extent, extent->space set, in the cache.  Return false if it is not kept; then it
+ * stays claimed.  A cached extent stands in its slot, as a busy one does.
+ *
+ * With init_on_free the area is cleared here, but only if there is room in the cache, because the
+ * page allocator clears pages that go back; and only after is_fresh(), which knows that the pages
+ * are mapped writable and that no one else refers to them.  If other calls use up the room
+ * meanwhile, the pages are cleared twice.
  */
 static bool keep(struct vmap_cache *cache, struct vmap_extent *extent)
 {
@@ -439,7 +460,7 @@ static bool keep(struct vmap_cache *cache, struct vmap_extent *extent)
 	}
 	extent->window = span->window;
 	slot = vspan_slot(span, extent->start);
-	/* As in publish(). */
+	/* Pairs as in publish(). */
 	smp_store_release(slot, extent);
 	if (vcache_store(cache, extent, class) || vcache_store_slow(cache, extent, class))
 		return true;
@@ -447,6 +468,7 @@ static bool keep(struct vmap_cache *cache, struct vmap_extent *extent)
 	return false;
 }
 
+/* Free past this CPU's magazine; report a bad address. */
 static noinline void free_slow(const void *addr, const void *caller)
 {
 	struct vmap_extent *extent;
@@ -466,20 +488,21 @@ static noinline void free_slow(const void *addr, const void *caller)
 }
 
 /**
- * vmap_free() - free what an allocating call returned
+ * vmap_free() - free memory that vmap_alloc() or another allocating call returned
  * @addr: the address; NULL is fine
  *
- * Memory is kept for reuse only if nothing tells it from fresh memory: each page is mapped as it
- * was at first, and nobody else refers to it.  Else the pages are unmapped and freed, a page to
- * which somebody else still refers by its last user, before vmap_free() returns, except where that
- * is not allowed, or where the caller may not sleep and it is more than 2 MiB: then the purge
- * worker does it.  A caller who may sleep lets others run after each 2 MiB.  An address that is not
- * the start of a live allocation is reported with the caller, and nothing is changed; only two CPUs
- * that free the same address in the same instant may both succeed.
+ * The memory is kept for reuse only if it cannot be told from fresh memory: each page is mapped as
+ * in a fresh area, and has no other reference.  Else vmap_free() unmaps the area and frees the
+ * pages before it returns; a page with another reference is freed when that reference is dropped.
+ * The purge worker does both where pages may not be freed, and for more than 2 MiB where the caller
+ * may not sleep.  A caller who may sleep calls cond_resched() after each 2 MiB.
+ *
+ * An address that is not the start of a live allocation is reported with the caller, and nothing is
+ * changed; but two CPUs that free the same address in the same instant may both succeed.
  *
  * Context: any but NMI; takes the arena's lock, if at all, for a batch at a time.  Waits only where
- * it may sleep.  With PREEMPT_RT, where preemption or interrupts are off, what is not kept for
- * reuse is left to the worker.
+ * the caller may sleep.  With PREEMPT_RT, where preemption or interrupts are off, memory that is
+ * not kept for reuse is left to the worker.
  */
 void vmap_free(const void *addr)
 {
@@ -488,14 +511,14 @@ void vmap_free(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_free);
 
-/* After the grace period.  Until here nobody could find the extent; the cache's can be found. */
+/* The rest of vmap_free_rcu(), after the grace period.  The slot is NULL since vbad_claim(). */
 static void free_area_rcu(struct rcu_head *rcu)
 {
 	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
 	struct vmap_space *space = vspan_of(extent->start)->space;
 	struct vmap_cache *cache = vcache_of(space);
 
-	/* In a lost span what the checkers know of these addresses may be others' by now. */
+	/* In a lost span these addresses may belong to another user, in kmemleak and KASAN, too. */
 	if (likely(vspan_of_live(extent->start)))
 		end_area(cache, extent);
 	/* extent->rcu overlays extent->space, so restore extent->space. */
@@ -522,8 +545,9 @@ void valloc_free_rcu(const void *addr, const void *caller)
  * vmap_free_rcu() - vmap_free() after an RCU grace period
  * @addr: the address; NULL is fine
  *
- * Needs no memory and no room in the caller's structure.  The purge worker frees what is more than
- * 2 MiB.  A bad address is reported at once, as vmap_free() does, and nothing is changed.
+ * Needs no memory and no rcu_head in the caller's structure.  An area of more than 2 MiB that is
+ * not kept for reuse is freed by the purge worker.  A bad address is reported at once, as by
+ * vmap_free(), and nothing is changed.
  *
  * Context: any but NMI, also with PREEMPT_RT.
  */
@@ -533,7 +557,10 @@ void vmap_free_rcu(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_free_rcu);
 
-/* vmap_free() for @caller; not inlined where vmap_free() is, which then has a register more. */
+/*
+ * vmap_free() for @caller.  Not inlined, and not called by vmap_free(), so that vmap_free() needs
+ * no register for @caller while free_fast() runs.
+ */
 static noinline void free_for(const void *addr, const void *caller)
 {
 	if (want_init_on_free() || !free_fast(addr))
@@ -541,16 +568,16 @@ static noinline void free_for(const void *addr, const void *caller)
 }
 
 /**
- * vmap_kvfree() - free memory of an arena's, of kvmalloc()'s, vmalloc()'s or kmalloc()'s
+ * vmap_kvfree() - free memory of an arena, of kvmalloc(), vmalloc() or kmalloc()
  * @addr: the address; NULL is fine
  *
- * For code that does not know where its memory came from.  The kernel's own kvfree() and vfree()
- * may not be given an address of an arena's: to the kernel all of a span is one area, and they
- * would free it under all who have memory there.  An address within a span that is not the start of
- * a live allocation is reported as vmap_free() does, and nothing is changed.
+ * For code that does not know which allocator its memory came from.  Never give an address of an
+ * arena to the kernel's own kvfree() or vfree(): to the kernel all of a span is one area, which
+ * kvfree() and vfree() would free, with all allocations in the span.  An address within a span that
+ * is not the start of a live allocation is reported as by vmap_free(), and nothing is changed.
  *
- * Context: for memory of an arena's as vmap_free(), also with PREEMPT_RT; else as kvfree(): not
- * NMI, and with PREEMPT_RT not where preemption or interrupts are off.
+ * Context: for memory of an arena as vmap_free(), also with PREEMPT_RT; else as kvfree(): not NMI,
+ * and with PREEMPT_RT not where preemption or interrupts are off.
  */
 void vmap_kvfree(const void *addr)
 {
@@ -569,10 +596,10 @@ EXPORT_SYMBOL_GPL(vmap_kvfree);
  * vmap_kvfree_rcu() - vmap_kvfree() after an RCU grace period
  * @addr: the address; NULL is fine
  *
- * Needs no room in the caller's structure.  An address within a span is treated as vmap_kvfree()
- * does.
+ * Needs no rcu_head in the caller's structure.  A bad address within a span is reported at once, as
+ * by vmap_free(), and nothing is changed.
  *
- * Context: for memory of an arena's any but NMI, also with PREEMPT_RT; else as
+ * Context: for memory of an arena any but NMI, also with PREEMPT_RT; else as
  * kvfree_rcu_mightsleep(): process, may sleep.
  */
 void vmap_kvfree_rcu(const void *addr)
@@ -588,7 +615,7 @@ void vmap_kvfree_rcu(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_kvfree_rcu);
 
-/* Not inlined, so that the calls that map do not pay for it. */
+/* Not inlined: the arguments of the message would take registers of map_pages(). */
 static noinline void report_bad_page(struct page **pages, unsigned int bad, unsigned int count,
 				     const void *caller)
 {
@@ -596,7 +623,7 @@ static noinline void report_bad_page(struct page **pages, unsigned int bad, unsi
 			   bad, count - 1, pages && pages[bad] ? "no page of memory" : "NULL");
 }
 
-/* Map pages of the caller's, a batch after the other.  Return how many are good, from the first. */
+/* Map the caller's pages, UNMAP_BATCH at a time.  Return how many are mapped: up to a bad one. */
 static unsigned int map_foreign(struct vmap_window *window, unsigned long addr,
 				struct page **pages, unsigned int count, pgprot_t prot)
 {
@@ -612,6 +639,7 @@ static unsigned int map_foreign(struct vmap_window *window, unsigned long addr,
 	}
 }
 
+/* vmap_map_pages() in a memory arena. */
 static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned int count,
 		       pgprot_t prot, const void *caller)
 {
@@ -642,13 +670,13 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
 }
 
 /**
- * vmap_map_pages() - map pages of the caller's side by side
- * @pages: the pages, each one of memory; they stay the caller's
- * @count: how many, from 1 to what the machine has
- * @prot: how to map them; never executable, whatever it says, as with vmap()
+ * vmap_map_pages() - map the caller's pages side by side
+ * @pages: the pages, each one of memory; the pages stay the caller's
+ * @count: how many pages, from 1 to what the machine has
+ * @prot: how to map the pages; they are never executable, whatever @prot says, as with vmap()
  *
- * Never to be given to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would destroy
- * the whole span; vmap_unmap_pages() undoes it.
+ * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
+ * destroy the whole span; vmap_unmap_pages() undoes the mapping.
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, to be given to vmap_unmap_pages(), or NULL.  An entry of @pages that is
@@ -691,13 +719,14 @@ void valloc_unmap(const void *addr, const void *caller)
 
 /**
  * vmap_unmap_pages() - undo vmap_map_pages()
- * @addr: what it returned; NULL is fine
+ * @addr: the address that vmap_map_pages() returned; NULL is fine
  *
- * Where it may not sleep, the purge worker unmaps what is more than 2 MiB.  An address that is not
- * the start of what vmap_map_pages() made is reported with the caller, and nothing is changed.
+ * The purge worker unmaps more than 2 MiB where the caller may not sleep.  An address that is not
+ * the start of a live mapping by vmap_map_pages() is reported with the caller, and nothing is
+ * changed.
  *
  * Context: any but NMI; takes the arena's lock for a batch at a time.  With PREEMPT_RT, where
- * preemption or interrupts are off, it is left to the worker.
+ * preemption or interrupts are off, the worker unmaps the pages.
  */
 void vmap_unmap_pages(const void *addr)
 {
@@ -705,7 +734,7 @@ void vmap_unmap_pages(const void *addr)
 }
 EXPORT_SYMBOL_GPL(vmap_unmap_pages);
 
-/* Free what starts at @addr, whoever's pages it has.  Context: any but NMI. */
+/* Free the area that starts at @addr, of either kind: foreign or not.  Context: any but NMI. */
 void valloc_free_any(const void *addr, const void *caller)
 {
 	if (vbad_is_foreign(addr))
