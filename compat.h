@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * compat.h - the one place that knows kernel versions
+ * compat.h - all differences between kernel versions
  *
- * The rest of the code is written for the newest kernel; what an older one lacks is made up for
- * here, under the newer name.
+ * The other files are written for the newest kernel.  This file defines, under its name in the
+ * newest kernel, what an older kernel lacks.  (Differences in the code of an architecture are in
+ * arch/.)
  */
 #ifndef COMPAT_H
 #define COMPAT_H
@@ -34,7 +35,10 @@ static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *na
 
 static inline void shrinker_register(struct shrinker *shrinker)
 {
-	/* If that fails the shrinker is never called, and unregistering it does nothing. */
+	/*
+	 * If register_shrinker() fails the kernel never calls the shrinker, and
+	 * unregister_shrinker() does nothing.
+	 */
 	if (register_shrinker(shrinker, "vmap_arena"))
 		pr_warn("vmap_arena: no shrinker: caches will not give way to memory pressure\n");
 }
@@ -59,7 +63,7 @@ static const struct file_operations name ## _fops = {				\
 }
 #endif
 
-/* The word of struct page that holds its flags. */
+/* The word of struct page that has the flags. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define page_flag_word(page)	((page)->flags)
 #else
@@ -80,10 +84,13 @@ static inline void mm_account_reclaimed_pages(unsigned long pages)
 #define pages_reclaimed(state)	((state)->reclaimed)
 #endif
 
-/* Whether __vmalloc() can be called where the caller may not sleep. */
+/* Does __vmalloc() take GFP_NOWAIT and GFP_ATOMIC? */
 #define VMALLOC_NO_BLOCK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
 
-/* vrealloc() is not exported everywhere; for memory of vmalloc's kvrealloc() does the same. */
+/*
+ * Resize memory of vmalloc().  Not all kernels export vrealloc(); kvrealloc() of memory of
+ * vmalloc() does the same from 6.12 on.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #define VMALLOC_RESIZES		false
 static inline void *vmalloc_resize(const void *addr, size_t size, gfp_t gfp)
@@ -95,7 +102,10 @@ static inline void *vmalloc_resize(const void *addr, size_t size, gfp_t gfp)
 #define vmalloc_resize(addr, size, gfp)	kvrealloc(addr, size, gfp)
 #endif
 
-/* What kvfree_call_rcu() is to free: its second argument was the offset of @head in it. */
+/*
+ * The pointer that a call kvfree_call_rcu(head, second) frees.  Before 6.3 the second argument was
+ * the offset of @head in the object, or, without @head, the pointer.
+ */
 static inline unsigned long kvfree_call_rcu_pointer(unsigned long head, unsigned long second)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -105,7 +115,7 @@ static inline unsigned long kvfree_call_rcu_pointer(unsigned long head, unsigned
 #endif
 }
 
-/* What the symbol table calls vrealloc(), where there is one. */
+/* The name of vrealloc() in the symbol table; NULL if the kernel has no vrealloc(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #define VREALLOC_SYMBOL	"vrealloc_node_align_noprof"
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
@@ -114,7 +124,7 @@ static inline unsigned long kvfree_call_rcu_pointer(unsigned long head, unsigned
 #define VREALLOC_SYMBOL	NULL
 #endif
 
-/* What the symbol table calls __vmalloc_node(). */
+/* The name of __vmalloc_node() in the symbol table. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define VMALLOC_NODE_SYMBOL	"__vmalloc_node"
 #else

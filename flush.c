@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * flush.c - chooses how the TLB is flushed, and proves at load that it works
+ * flush.c - chooses how to flush a whole TLB, and proves at load that flushes work
  *
- * An address is handed out again only when no TLB knows what was there before, so everything rests
- * on the flush.  Which instruction flushes all of a TLB differs from CPU to CPU (arch/), and
- * hypervisors show CPUs that nobody ever tried.  So no way is believed: a page is mapped, every CPU
- * reads it, another is mapped in its place, the TLB is flushed, and every CPU reads again.  One
- * word of the page before is enough to give the way up for the next one; without any the module
- * does not load.
+ * An address is handed out again only when no TLB has its old translation, so the module depends on
+ * its flushes.  The instruction that flushes a whole TLB differs from CPU to CPU (arch/), and a
+ * hypervisor may emulate a CPU that nobody tried the module on.  So vwin_flush_choose() tries a way
+ * before the module uses it: it maps a page, lets every CPU read the page, maps another page in its
+ * place, flushes, and lets every CPU read again.  If one CPU reads a word of the old page, the way
+ * is given up for the next one.  If no way works the module does not load.
  *
- * A TLB may lose an entry by itself, which would hide a flush that does nothing: hence several
- * rounds, of several pages.
+ * Words:
+ *   way    an instruction, or a sequence of instructions, that flushes a whole TLB; a way has a
+ *          number and a name
+ *   trial  one way under test, in a window of its own
+ *   round  map, read on all CPUs, unmap, flush; the next round maps the other pages
+ *
+ * Locking: none; runs at load, before there is another window.
  */
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
@@ -26,25 +31,38 @@
 #include "shadow.h"
 #include "window.h"
 
+/*
+ * A TLB may lose an entry by itself, which hides a flush that does nothing.  Even a TLB that loses
+ * each entry in every second round would be noticed with 255 of 256 bad flushes.  A round costs two
+ * IPIs to each CPU and 100 page-table entries at most: about a millisecond for all rounds.
+ */
 #define TRIAL_ROUNDS	8
 
 /*
- * Few enough to be flushed one by one, and more than ever are.  One page is a trial of its own:
- * QEMU, for one, mostly forgets all pages with the first.
+ * Pages in a trial.  3 pages are flushed one by one, and 100 pages by a flush of the whole TLB:
+ * ARCH_FLUSH_SINGLY of arch/x86.h is between the two.  A single page is tried, too: QEMU mostly
+ * drops all pages when it is told to drop the first.
  */
 #define TRIAL_FEW	3
 #define TRIAL_MANY	100
 
-/* One way on trial, in a window of its own.  Page i has the word (round + i) % 2. */
+/*
+ * One trial.  In round r page i of the window maps page[(r + i) % 2], and each word of page[n] that
+ * is read has the value n.
+ */
 struct trial {
 	struct vmap_window *window;
+	/* The two pages that take turns; the first word of page[n] is n. */
 	struct page *page[2];
+	/* Pages of the window that are mapped in a round. */
 	unsigned int pages;
+	/* The round in progress. */
 	unsigned int round;
+	/* Reads, on all CPUs, that returned the word of the wrong page. */
 	atomic_t stale;
 };
 
-/* On every CPU, with interrupts off. */
+/* Read a word of each page of the round.  Called on every CPU, with interrupts off. */
 static void trial_look(void *info)
 {
 	struct trial *trial = info;
@@ -58,6 +76,7 @@ static void trial_look(void *info)
 	}
 }
 
+/* One round, which ends with vwin_flush_all() if @all, else with vwin_flush_range(). */
 static void trial_round(struct trial *trial, bool all)
 {
 	unsigned long start = trial->window->start, end = start + trial->pages * PAGE_SIZE;
@@ -74,6 +93,7 @@ static void trial_round(struct trial *trial, bool all)
 		vwin_flush_range(start, end);
 }
 
+/* Do TRIAL_ROUNDS rounds with @pages pages leave no stale translation in any TLB? */
 static bool flush_works(struct trial *trial, unsigned int pages, bool all)
 {
 	trial->pages = pages;
@@ -83,7 +103,10 @@ static bool flush_works(struct trial *trial, unsigned int pages, bool all)
 	return !atomic_read(&trial->stale);
 }
 
-/* Whatever a way that failed left in a TLB is not this one's fault, if it can flush at all. */
+/*
+ * Does the way in use work?  The first flush drops stale translations that a way tried before left
+ * behind.
+ */
 static bool way_works(struct trial *trial)
 {
 	vwin_flush_all();
@@ -119,11 +142,13 @@ static bool begin_trial(struct trial *trial)
 	return true;
 }
 
+/* Does @name, the value of the parameter flush, allow the way called @way? */
 static bool allows(const char *name, const char *way)
 {
 	return !strcmp(name, "auto") || !strcmp(name, way);
 }
 
+/* Return 0 if @name is "auto" or the name of a way, else -EINVAL after a report with all names. */
 static int check_name(const char *name)
 {
 	char list[64] = "auto";
@@ -140,7 +165,10 @@ static int check_name(const char *name)
 	return -EINVAL;
 }
 
-/* Flush in the first way from number @i on that @name allows and this CPU has; return its name. */
+/*
+ * Use the first way from number *@i on that @name allows and this CPU has.  Return its name, or
+ * NULL.
+ */
 static const char *use_next(const char *name, unsigned int *i)
 {
 	const char *way;
@@ -151,7 +179,10 @@ static const char *use_next(const char *name, unsigned int *i)
 	return NULL;
 }
 
-/* Try @way, which is in use and has number @i, and those after it; return the one that works. */
+/*
+ * Try @way, which is in use and has number @i, then the ways after it.  Return the name of the
+ * first way that works, or NULL.
+ */
 static const char *try_ways(struct trial *trial, const char *name, const char *way, unsigned int i)
 {
 	while (way && !way_works(trial)) {
@@ -163,12 +194,12 @@ static const char *try_ways(struct trial *trial, const char *name, const char *w
 }
 
 /**
- * vwin_flush_choose() - choose how the TLB is flushed
- * @name: the way, or "auto" for the best that works
+ * vwin_flush_choose() - choose the way to flush a whole TLB
+ * @name: the name of the way, or "auto" for the cheapest way that works
  *
  * Context: process, may sleep; before there is another window.
- * Return: the name of the way taken, or an ERR_PTR: -EINVAL for a name that is none, -ENODEV if the
- * CPU has no such way or none that works, -ENOMEM.
+ * Return: the name of the way in use, or an ERR_PTR: -EINVAL if no way has @name, -ENODEV if this
+ * CPU does not have the way or no way works, -ENOMEM.
  */
 const char *vwin_flush_choose(const char *name)
 {

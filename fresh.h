@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fresh.h - does anything tell the pages of an area from those of a fresh one?
+ * fresh.h - is an area as a fresh area would be, or did somebody change its pages or mappings?
  *
- * Inlined, since each free that may leave an area warm asks; a page takes 15 instructions on x86.
+ * A freed area may be kept warm only if its next holder cannot tell it from a fresh area, and if no
+ * reference to one of its pages is left.  vwin_is_fresh() compares each page-table entry, and the
+ * words of each struct page, with the values that they have after page allocation and vwin_map().
+ *
+ * Inlined, because each free of an area that may be kept warm calls it; it takes 15 instructions a
+ * page on x86.
+ *
+ * Locking: none.  The caller holds the area; other holders of a page may change its words at any
+ * time, and data_race() marks the reads.
  */
 #ifndef FRESH_H
 #define FRESH_H
@@ -15,7 +23,7 @@
 bool vwin_tables_are_fresh(const struct vmap_window *window, unsigned long addr,
 			   unsigned int count);
 
-/* The mapcount, less one, and the reference count of @page, in one load. */
+/* page->_mapcount (the mapcount less one) and page->_refcount, in one load. */
 static inline u64 vwin_page_counts(const struct page *page)
 {
 	static_assert(offsetof(struct page, _mapcount) % sizeof(u64) == 0);
@@ -24,7 +32,9 @@ static inline u64 vwin_page_counts(const struct page *page)
 	return data_race(*(const u64 *)&page->_mapcount);
 }
 
-/* vwin_page_counts() of a page with one reference that is not mapped to user space. */
+/*
+ * The value of vwin_page_counts() for a page with one reference that is not mapped to user space.
+ */
 static inline u64 vwin_one_holder(void)
 {
 	union {
@@ -36,8 +46,11 @@ static inline u64 vwin_one_holder(void)
 }
 
 /*
- * 0 if vwin_is_fresh() holds for entries of one table.  Words that must be zero are collected.
- * Not inlined: where it is called registers are scarce.
+ * Return 0 if vwin_is_fresh() is true for @count entries of one page table.  The words that must be
+ * zero are collected by OR, to be tested once.
+ *
+ * noinline: the callers need their registers for other values, and would have to save them in the
+ * loop.
  */
 static noinline unsigned long vwin_entries_differ(const pte_t *pte, unsigned long count,
 						  pte_t fresh)
@@ -57,18 +70,18 @@ static noinline unsigned long vwin_entries_differ(const pte_t *pte, unsigned lon
 }
 
 /**
- * vwin_is_fresh() - is each page of an area, and how it is mapped, as in a fresh area?
+ * vwin_is_fresh() - are all pages of an area, and their entries, as in a fresh area?
  * @window: the window
  * @addr: first byte of the area
- * @count: its pages, at least one
+ * @count: pages of the area, at least one
  *
- * A fresh area maps each page writable, not executable and cached (PAGE_KERNEL); each page has one
- * reference, is in no user space and in no compound page, and has no flag, mapping or private word
- * set: that is how the page allocator hands pages out.  Anything else was done by the area's
- * holder, or by somebody who found the page through the area and may still refer to it.
+ * In a fresh area each entry maps its page as PAGE_KERNEL: writable, not executable, cached.  Each
+ * page has one reference, is not mapped to user space, is not part of a compound page, and has
+ * flags, mapping and private 0, as the page allocator returns pages.  Any other value was set by
+ * the holder of the area, or by code that got the page from the area and may still refer to it.
  *
- * Context: any; nobody else may free the pages meanwhile.
- * Return: false if any page or entry differs, or is missing.
+ * Context: any; the caller holds the area, so no other CPU frees its pages.
+ * Return: false if a page or an entry differs, or if an entry is empty.
  */
 static __always_inline bool vwin_is_fresh(const struct vmap_window *window, unsigned long addr,
 					  unsigned int count)

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * shadow.h - tells KASAN which bytes of a window may be used
+ * shadow.h - tells KASAN which bytes of a window may be accessed
  *
- * KASAN in its generic mode has a shadow byte for each granule of eight bytes: 0 if all of them may
- * be used, n if only the first n may, SHADOW_INVALID if none may.  With CONFIG_KASAN_VMALLOC the
- * kernel gives a window a shadow of its own when it maps the window, and takes that back with it.
+ * In generic mode KASAN has a shadow byte for each granule of eight bytes: 0 if all bytes of the
+ * granule may be accessed, n if only the first n bytes may, SHADOW_INVALID if none may.  With
+ * CONFIG_KASAN_VMALLOC vmap() allocates a shadow for the reservation of a window, and vunmap()
+ * frees the shadow.
  *
- *   - No byte of a window may be used but those that are handed out: of an area of memory as many
- *     as were asked for, of pages mapped all.
- *   - A free takes that back before anybody else can have the area, whether it stays warm or not.
+ * Invariants:
+ *   - a byte of a window may be accessed only if it is handed out: of an area of memory the bytes
+ *     that the caller asked for, of an area of vmap_map_pages() all pages;
+ *   - a free closes the area before another caller can get it, whether the area stays warm or not.
  *
- * The calls that write the shadow are those that the compiler emits, so they are exported, and
- * stay.  Without KASAN, without its shadow for vmalloc space, and with its modes by tags, nothing
- * of this is compiled.
+ * The shadow is written by functions that compilers emit calls to.  So the kernel exports them, and
+ * must go on exporting them.  Without CONFIG_KASAN_VMALLOC, and in KASAN's modes with tags, the
+ * functions of this file are empty.
+ *
+ * Locking: none; the caller holds the area whose shadow it writes.
  */
 #ifndef SHADOW_H
 #define SHADOW_H
@@ -25,18 +29,19 @@
 #include <linux/kasan.h>
 
 #define SHADOW_GRANULE	(1UL << KASAN_SHADOW_SCALE_SHIFT)
-#define SHADOW_INVALID	0xf8	/* what KASAN reports as "vmalloc-out-of-bounds" */
+/* An access to a granule with this shadow is reported as "vmalloc-out-of-bounds". */
+#define SHADOW_INVALID	0xf8
 
 void __asan_set_shadow_00(const void *shadow, ssize_t size);
 void __asan_set_shadow_f8(const void *shadow, ssize_t size);
 
-/* A store that KASAN does not look up in the shadow of the shadow. */
+/* Store one shadow byte, without a check by KASAN of the store itself. */
 static noinline __no_sanitize_address void vwin_shadow_set_tail(u8 *shadow, u8 bytes)
 {
 	*shadow = bytes;
 }
 
-/* Let @size bytes from @addr, a multiple of the granule, be used. */
+/* Let @size bytes from @addr on be accessed.  @addr is a multiple of SHADOW_GRANULE. */
 static inline void vwin_shadow_open(unsigned long addr, unsigned long size)
 {
 	u8 *shadow = kasan_mem_to_shadow((void *)addr);
@@ -46,7 +51,7 @@ static inline void vwin_shadow_open(unsigned long addr, unsigned long size)
 		vwin_shadow_set_tail(shadow + size / SHADOW_GRANULE, size % SHADOW_GRANULE);
 }
 
-/* Let no byte from @addr to @end be used, both multiples of the granule. */
+/* Let no byte of [@addr, @end) be accessed.  Both are multiples of SHADOW_GRANULE. */
 static inline void vwin_shadow_close(unsigned long addr, unsigned long end)
 {
 	__asan_set_shadow_f8(kasan_mem_to_shadow((void *)addr), (end - addr) / SHADOW_GRANULE);

@@ -2,33 +2,42 @@
 /*
  * window.c - reserves kernel address space, maps and unmaps pages in it, flushes the TLB
  *
- * A module can get address space inside the kernel's vmalloc area with vmap(), but it cannot change
- * afterwards what is mapped there: the calls that do are not exported.  So a window is opened by
- * mapping one dummy page over and over with vmap(), which reserves the range and makes the kernel
- * build each page table for it; then the tables are looked up once, from the CPU's root down, every
- * entry is cleared and the TLB flushed.  What is left is an empty range whose page tables exist and
- * stay until vunmap().  From then on mapping a page is one store into a known table: it cannot
- * fail, allocates nothing and walks nothing.
+ * A module can get addresses in the vmalloc area by vmap(), but the calls that change later what is
+ * mapped there are not exported.  So vwin_open() maps one dummy page at each address of the window
+ * by vmap(), which reserves the range and makes the kernel build all page tables for the range.
+ * Then vwin_open() looks the page tables up, from the root that the CPU uses, clears all entries
+ * and flushes the TLB.  The result is an empty range whose page tables exist until vunmap().  From
+ * then on mapping a page is one store to a known page table: it cannot fail, allocates no memory
+ * and walks no tables.
  *
- * The range is used from the first to the last multiple of WINDOW_GRAIN in it.  The tables of all
- * of the reservation are known, those of the slack before and after it too: each is looked up
- * once.  The first and the last may have entries of others; none but those of the reservation are
- * written, and as long as there is one the kernel does not free the table.
+ * Words:
+ *   reservation  the vmap area that vmap() returned
+ *   window       the range from the first to the last multiple of WINDOW_GRAIN in the reservation
+ *   slack        the rest of the reservation, before and after the window; WINDOW_SLACK bytes
+ *   canary       the page of the slack that stays mapped
  *
- * The reservation can be taken from us: to the kernel it is an area as any other, and a vfree() of
- * any address in it unmaps all of it.  So one page of the slack, the canary, stays mapped; while
- * that is so the reservation is there (vwin_alive()).  The slack is never empty, so there is
- * always a page of it on one side or the other.
+ * Page tables.  window->table has the page tables of the whole reservation, each looked up once.
+ * The first and the last page table may also map addresses of other vmap areas.  This file writes
+ * entries of the reservation only, and the kernel does not free a page table while a vmap area lies
+ * in the range that it maps.
+ *
+ * The canary.  To the kernel the reservation is a vmap area as any other, and a vfree() of any
+ * address in it unmaps the whole reservation.  While the canary is mapped the reservation exists:
+ * vwin_alive().  The slack is never empty, so there is a place for the canary before or after the
+ * window.
  *
  * Invariants:
- *   - an entry is written only by the owner of the extent it belongs to, so no lock is needed;
- *   - vwin_map() finds each entry empty; it complains if not, for then a page was left behind;
- *   - what is not handed out of a window is closed to KASAN (shadow.h), until vunmap() takes the
- *     window's shadow back;
- *   - vwin_close() gets all entries but the canary's empty, and flushes before the kernel may
- *     reuse the addresses.
+ *   - only the holder of an extent writes the entries of the extent;
+ *   - vwin_map() finds each entry empty, and warns if not: then a free left a page mapped;
+ *   - KASAN reports each access to a part of the window that is not handed out (shadow.h), until
+ *     vunmap() frees the shadow of the reservation;
+ *   - when vwin_close() begins all entries but the entry of the canary are empty; vwin_close()
+ *     flushes the TLB before the kernel can reuse the addresses.
  *
- * Which CPU register holds the root and how a TLB is flushed is in arch/.
+ * Locking: none, because of the first invariant.  vwin_flush_range() and vwin_flush_all() wait for
+ * all CPUs, so no caller holds a spinlock.  flush_way is set before the first window is opened.
+ *
+ * arch/ knows which CPU register holds the root of the page tables, and how to flush a TLB.
  */
 #include <linux/gfp.h>
 #include <linux/irqflags.h>
@@ -43,26 +52,32 @@
 #include "fresh.h"
 #include "shadow.h"
 
-/* Reserved on top of a window's size, so that a multiple of WINDOW_GRAIN to start at is within. */
+/*
+ * Bytes that the reservation has beyond the window: one page less than a grain.  Wherever the
+ * reservation begins, a multiple of WINDOW_GRAIN is at most this far away.
+ */
 #define WINDOW_SLACK	(WINDOW_GRAIN - PAGE_SIZE)
 
 /*
- * Pages to find beyond those that vmap() needs: others take some before it asks, and what our look
- * gives back goes to this CPU's own list, which counts for nobody else.
+ * Pages that vmap_finds_pages() wants free beyond the pages that vmap() needs.  Other tasks
+ * allocate between the look and vmap(), and the pages that the look frees go to the list of this
+ * CPU, from which other CPUs do not allocate.  256 pages are 1 MiB with 4 KiB pages: a margin of
+ * several times the page tables of a default span (33), and little beside the memory of any
+ * machine.  If the margin is too small once, vmap() may call the OOM killer.
  */
 #define VMAP_SPARE	256
 
-/* How all of the TLB is flushed.  Set by vwin_flush_use() at load, constant afterwards. */
+/* How to flush a whole TLB. vwin_flush_use() sets it at load; constant from the first window on. */
 static enum vwin_arch_flush_way flush_way;
 static const char * const flush_names[] = { ARCH_FLUSH_WAYS };
 
-/* Why windows cannot be had on this machine; NULL if they can. */
+/* Why this machine cannot have windows, or NULL if it can. */
 const char *vwin_refusal(void)
 {
 	return vwin_arch_refusal();
 }
 
-/* The walk of find_table(). */
+/* The page table that maps @addr, or NULL.  Interrupts are off: see find_table(). */
 static pte_t *walk_to_table(unsigned long addr)
 {
 	pgd_t *pgd;
@@ -87,10 +102,12 @@ static pte_t *walk_to_table(unsigned long addr)
 }
 
 /*
- * The page table that maps @addr.  A kernel thread runs on the root of whatever process ran here
- * before it.  Interrupts are off from reading the root to the end of the walk: until then this CPU
- * neither switches to another task nor answers the one that asks it to leave the root of a process
- * that ended, so the root is not freed.
+ * The page table that maps @addr, or NULL.
+ *
+ * A kernel thread runs on the page tables of the process that ran before it on this CPU, and this
+ * process may exit.  Interrupts stay off from the read of the root to the end of the walk: until
+ * then this CPU neither switches tasks nor handles the IPI that asks it to leave these page tables,
+ * so the kernel does not free the root.
  */
 static pte_t *find_table(unsigned long addr)
 {
@@ -108,7 +125,10 @@ static unsigned long reservation_end(const struct vmap_window *window)
 	return (unsigned long)window->reservation + window->end - window->start + WINDOW_SLACK;
 }
 
-/* Learn the tables of a reservation full of @dummy, checking that they are what we think. */
+/*
+ * Fill window->table.  Each page of the reservation maps @dummy, so return false if the first entry
+ * of the reservation in any page table does not: then the page tables are not laid out as expected.
+ */
 static bool find_tables(struct vmap_window *window, struct page *dummy)
 {
 	unsigned long addr = (unsigned long)window->reservation, end = reservation_end(window);
@@ -125,9 +145,9 @@ static bool find_tables(struct vmap_window *window, struct page *dummy)
 }
 
 /*
- * Will vmap() get the pages to map @count ones: its tables, and KASAN's shadow?  It asks in a way
- * that calls the OOM killer, or waits for ever, if there are none.  We can only look before.
- * @pages is room for them, all NULL.
+ * Are there enough free pages for vmap() of @count pages: for page tables and for KASAN's shadow?
+ * vmap() allocates these pages with flags that call the OOM killer, or wait for ever, so the only
+ * way to avoid that is to look before.  @pages has room for the pages; all entries are NULL.
  */
 static bool vmap_finds_pages(struct page **pages, unsigned long count)
 {
@@ -146,7 +166,10 @@ static bool vmap_finds_pages(struct page **pages, unsigned long count)
 	return got == need;
 }
 
-/* Map @dummy @count times: that is all vmap() can be asked to reserve address space by. */
+/*
+ * Reserve @count pages of address space: vmap() reserves only what it maps, so map @dummy @count
+ * times.  Return NULL without memory.
+ */
 static void *reserve(struct page *dummy, unsigned long count)
 {
 	struct page **pages = kvcalloc(count, sizeof(*pages), vgfp_may_fail(GFP_KERNEL));
@@ -164,6 +187,7 @@ static void *reserve(struct page *dummy, unsigned long count)
 	return addr;
 }
 
+/* Reserve address space for @size bytes, and find its page tables.  Return false on failure. */
 static bool fill_window(struct vmap_window *window, unsigned long size, struct page *dummy)
 {
 	window->reservation = reserve(dummy, (size + WINDOW_SLACK) >> PAGE_SHIFT);
@@ -181,6 +205,7 @@ static bool fill_window(struct vmap_window *window, unsigned long size, struct p
 	return false;
 }
 
+/* Clear all entries of the reservation but the entry of the canary, and flush them. */
 static void empty_window(struct vmap_window *window)
 {
 	unsigned long addr = (unsigned long)window->reservation, end = reservation_end(window);
@@ -196,7 +221,10 @@ static void empty_window(struct vmap_window *window)
 	vwin_shadow_close(window->start, window->end);
 }
 
-/* Choose the page that stays mapped, in a reservation that is full of @dummy. */
+/*
+ * Choose the place of the canary: the page before the window if the slack has one, else the page
+ * after the window.  The reservation still maps @dummy everywhere.
+ */
 static void place_canary(struct vmap_window *window, struct page *dummy)
 {
 	unsigned long reserved = (unsigned long)window->reservation;
@@ -207,7 +235,7 @@ static void place_canary(struct vmap_window *window, struct page *dummy)
 	window->canary_value = READ_ONCE(*window->canary_pte);
 }
 
-/* How many tables a reservation for @size bytes has at most, wherever it begins. */
+/* The most page tables that a reservation for @size bytes has, wherever the reservation begins. */
 static unsigned long most_tables(unsigned long size)
 {
 	return DIV_ROUND_UP(size + WINDOW_SLACK, PMD_SIZE) + 1;
@@ -225,6 +253,7 @@ struct vmap_window *vwin_open(unsigned long size)
 	struct vmap_window *window;
 	struct page *dummy;
 
+	VM_WARN_ON_ONCE(!size || size % WINDOW_GRAIN);
 	window = kvzalloc(struct_size(window, table, most_tables(size)), vgfp_may_fail(GFP_KERNEL));
 	if (!window)
 		return NULL;
@@ -235,7 +264,10 @@ struct vmap_window *vwin_open(unsigned long size)
 		kvfree(window);
 		return NULL;
 	}
-	/* Its addresses are no pointers to the area that begins there. */
+	/*
+	 * start, end and base are addresses of areas, but no references to them: hide them from
+	 * kmemleak.
+	 */
 	kmemleak_no_scan(window);
 	place_canary(window, dummy);
 	empty_window(window);
@@ -243,8 +275,8 @@ struct vmap_window *vwin_open(unsigned long size)
 }
 
 /**
- * vwin_close() - give the address space back to the kernel, unless somebody else did
- * @window: with nothing mapped in it
+ * vwin_close() - give the reservation back to the kernel, unless somebody else did so before
+ * @window: the window, with nothing mapped in it
  *
  * Context: process, may sleep.
  */
@@ -254,15 +286,15 @@ void vwin_close(struct vmap_window *window)
 	if (vwin_alive(window))
 		vunmap(window->reservation);
 	else
-		/* So that no TLB knows the canary any more. */
+		/* Drop the translation of the canary from each TLB before the canary is freed. */
 		vwin_flush_range((unsigned long)window->reservation, reservation_end(window));
 	__free_page(window->canary);
 	kvfree(window);
 }
 
 /*
- * Is @page memory?  The kernel knows memory by subsections: one page of each is looked up, and
- * @known is the one looked up last.
+ * Is @page the struct page of existing memory?  The kernel adds and removes memory by subsections,
+ * so one pfn_valid() covers a subsection. *@known is the subsection that was found valid last.
  */
 static __always_inline bool is_memory(struct page *page, unsigned long *known)
 {
@@ -279,13 +311,16 @@ static __always_inline bool is_memory(struct page *page, unsigned long *known)
 	return true;
 }
 
-/* How many pages of @count from @addr on one page table maps. */
+/* How many of @count pages from @addr on lie in the page table of @addr. */
 static unsigned int pages_in_table(unsigned long addr, unsigned long count)
 {
 	return min(count, PTRS_PER_PTE - pte_index(addr));
 }
 
-/* Map @count pages, or those before the first that is no memory, if that is to be asked. */
+/*
+ * Map @count pages.  With @ask, stop before the first page that is no memory.  Return the number of
+ * pages mapped.
+ */
 static __always_inline unsigned int map(struct vmap_window *window, unsigned long addr,
 					struct page **pages, unsigned int count, pgprot_t prot,
 					bool ask)
@@ -313,10 +348,10 @@ out:
 /**
  * vwin_map() - map pages
  * @window: the window
- * @addr: where the first page goes; this and what follows is the caller's and unmapped
+ * @addr: address of the first page; the caller holds the range, and nothing is mapped in it
  * @pages: the pages
- * @count: how many
- * @prot: how to map them; they are not executable, whatever it says
+ * @count: the number of pages
+ * @prot: protection; the pages are never executable
  *
  * Context: any.
  */
@@ -327,16 +362,16 @@ void vwin_map(struct vmap_window *window, unsigned long addr, struct page **page
 }
 
 /**
- * vwin_map_foreign() - map pages that somebody else says are pages
+ * vwin_map_foreign() - map pages after checking that each is the page of existing memory
  * @window: the window
- * @addr: where the first page goes; this and what follows is the caller's and unmapped
- * @pages: the pages
- * @count: how many
- * @prot: how to map them; they are not executable, whatever it says
+ * @addr: address of the first page; the caller holds the range, and nothing is mapped in it
+ * @pages: the pages, given by a user of the module
+ * @count: the number of pages
+ * @prot: protection; the pages are never executable
  *
  * Context: any.
- * Return: how many were mapped: @count, or the index of the first page that is NULL or that no
- * memory belongs to.
+ * Return: the number of pages mapped: @count, or the index of the first page that is NULL or has no
+ * memory.
  */
 unsigned int vwin_map_foreign(struct vmap_window *window, unsigned long addr, struct page **pages,
 			      unsigned int count, pgprot_t prot)
@@ -345,10 +380,10 @@ unsigned int vwin_map_foreign(struct vmap_window *window, unsigned long addr, st
 }
 
 /**
- * vwin_unmap() - unmap what is mapped in a range; the TLB is not flushed
+ * vwin_unmap() - unmap all pages of a range, without a TLB flush
  * @window: the window
  * @addr: first byte
- * @end: one past the last
+ * @end: one past the last byte
  * @free_pages: also free the pages
  *
  * Context: any in which pages may be freed.
@@ -372,10 +407,10 @@ void vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long en
 }
 
 /**
- * vwin_tables_are_fresh() - vwin_is_fresh() of an area that lies in two tables or more
+ * vwin_tables_are_fresh() - vwin_is_fresh() of an area that lies in more than one page table
  * @window: the window
  * @addr: first byte of the area
- * @count: its pages, at least one
+ * @count: pages of the area, at least one
  *
  * Context: as vwin_is_fresh().
  * Return: as vwin_is_fresh().
@@ -394,10 +429,10 @@ bool vwin_tables_are_fresh(const struct vmap_window *window, unsigned long addr,
 }
 
 /**
- * vwin_flush_name() - what a way to flush all of the TLB is called
- * @way: its number, from 0; the cheaper have the lower ones
+ * vwin_flush_name() - the name of a way to flush a whole TLB
+ * @way: the number of the way, from 0; a cheaper way has a lower number
  *
- * Return: its name; NULL if there are not so many.
+ * Return: the name; NULL if @way is not less than the number of ways.
  */
 const char *vwin_flush_name(unsigned int way)
 {
@@ -405,13 +440,13 @@ const char *vwin_flush_name(unsigned int way)
 }
 
 /**
- * vwin_flush_use() - flush in a certain way from now on
- * @way: its number, as of vwin_flush_name()
+ * vwin_flush_use() - set the way to flush a whole TLB
+ * @way: the number of the way: see vwin_flush_name()
  *
- * Must have succeeded before the first window is opened.
+ * One call must succeed before the first window is opened.
  *
- * Context: nobody else uses windows.
- * Return: false if this CPU cannot do it; then nothing changed.
+ * Context: while the module is loaded; no other CPU uses windows.
+ * Return: false if this CPU does not have the way; then flush_way is unchanged.
  */
 bool vwin_flush_use(unsigned int way)
 {
@@ -422,9 +457,9 @@ bool vwin_flush_use(unsigned int way)
 }
 
 /**
- * vwin_flush_range() - make every CPU forget a range
+ * vwin_flush_range() - drop the translations of a range from the TLB of every CPU
  * @start: first byte
- * @end: one past the last
+ * @end: one past the last byte
  *
  * Context: process or softirq, interrupts on; waits for all CPUs.
  */
@@ -434,7 +469,7 @@ void vwin_flush_range(unsigned long start, unsigned long end)
 }
 
 /**
- * vwin_flush_all() - make every CPU forget all kernel addresses
+ * vwin_flush_all() - drop the translations of all kernel addresses from the TLB of every CPU
  *
  * Context: process or softirq, interrupts on; waits for all CPUs.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * window.h - kernel address space whose page-table entries are ours to write
+ * window.h - kernel address space whose page-table entries this module writes
  *
- * See the theory statement in window.c.
+ * The theory statement is in window.c.
  */
 #ifndef WINDOW_H
 #define WINDOW_H
@@ -15,49 +15,60 @@
 #include "arch/arch.h"
 
 /*
- * What windows begin and end at multiples of: as much as one page table maps where pages have 4
- * KiB. Larger pages have tables that map more (512 MiB with 64 KiB pages), which is too much to
- * round up to.
+ * The grain: each window begins and ends at a multiple of 2 MiB, which is what one page table maps
+ * with 4 KiB pages.  With larger pages a page table maps more (512 MiB with 64 KiB pages), which
+ * would be too much to round the size of a window up to.
  */
 #define WINDOW_GRAIN_SHIFT	21
 #define WINDOW_GRAIN		(1UL << WINDOW_GRAIN_SHIFT)
 
-/* A reserved piece of vmalloc space. */
+/* A reserved range of vmalloc space.  All fields are constant from vwin_open() to vwin_close(). */
 struct vmap_window {
-	/* The first byte, aligned to WINDOW_GRAIN. */
+	/* The first byte; a multiple of WINDOW_GRAIN. */
 	unsigned long start;
-	/* One past the last byte, aligned to WINDOW_GRAIN. */
+	/* One past the last byte; a multiple of WINDOW_GRAIN. */
 	unsigned long end;
-	/* What table[0] maps begins here: the reservation's start, rounded down to PMD_SIZE. */
+	/*
+	 * The first address that table[0] maps: the start of the reservation, rounded down to
+	 * PMD_SIZE.
+	 */
 	unsigned long base;
-	/* What vmap() returned, for vunmap(): it holds [start, end) and the slack around. */
+	/*
+	 * The address of the vmap area that vmap() returned: [start, end) and WINDOW_SLACK bytes
+	 * around.
+	 */
 	void *reservation;
-	/* Maps page frame 0 as PAGE_KERNEL: what else a fresh area's entries are but the frame. */
+	/*
+	 * The entry that maps page frame 0 as PAGE_KERNEL.  The entries of a fresh area differ from
+	 * this entry only in the page frame.
+	 */
 	pte_t fresh;
-	/* The page that stays mapped in the slack as long as the reservation is there. */
+	/* The canary: a page that stays mapped in the slack as long as the reservation exists. */
 	struct page *canary;
-	/* The entry that maps the canary. */
+	/* The page-table entry that maps the canary. */
 	const unsigned long *canary_pte;
-	/* What that entry says. */
+	/* The value of *canary_pte while the canary is mapped. */
 	unsigned long canary_value;
-	/* The page table of each PMD_SIZE from base to the reservation's end. */
+	/* The page tables, one for each PMD_SIZE bytes from base to the end of the reservation. */
 	pte_t *table[];
 };
 
-/* The page-table entry of an address in a reservation. */
+/* The page-table entry of @addr, which is in the reservation. */
 static inline pte_t *vwin_pte(const struct vmap_window *window, unsigned long addr)
 {
 	return window->table[(addr - window->base) >> PMD_SHIFT] + pte_index(addr);
 }
 
 /*
- * Is the reservation still there, or did somebody give it back to the kernel?  The kernel clears
- * the canary's entry at once then, before the addresses or the table can go to somebody else.
- * Nobody else maps the canary, which is a page of ours, so whatever the entry's place holds later
- * on is another value.  The table may even be freed by then, so the read may fault.
+ * Does the reservation still exist, or did somebody give it back to the kernel (lost.c)?
  *
- * The entry is read, and not the canary by its address: until the kernel has flushed the TLB, which
- * it puts off, a read by the address would still find the canary.
+ * vunmap() and vfree() of the reservation clear the entry of the canary before the kernel reuses
+ * the addresses or the page table.  No other code maps the canary, so the memory of the entry never
+ * has canary_value again.  The kernel may also have freed the page table, so the read may fault:
+ * vwin_arch_read_or_zero() returns 0 then.
+ *
+ * The function reads the entry and not the canary through its address: until the kernel flushes the
+ * TLB, which the kernel delays, the read through the address would still succeed.
  */
 static __always_inline bool vwin_alive(const struct vmap_window *window)
 {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * arch/arch.h - what windows need of the architecture: see arch/x86.h and arch/arm64.h
+ * arch/arch.h - includes what window.c needs from the architecture: arch/x86.h or arch/arm64.h
+ *
+ * Both define: vwin_arch_refusal(), vwin_arch_root(), vwin_arch_read_or_zero(); how entries are
+ * made, compared and set (vwin_arch_entry(), vwin_arch_differs_in_frame(), vwin_arch_set_entry(),
+ * vwin_arch_entries_set()); and the ways to flush a TLB (vwin_arch_flush_*()).
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * arch/arm64.h - where an arm64 CPU keeps the kernel's page-table root, and how its TLB is flushed
+ * arch/arm64.h - the root of the kernel's page tables on an arm64 CPU, and its TLB flushes
  *
- * TTBR1_EL1 holds the physical address of the root between an ASID above and the CnP bit below.  A
- * kernel for 52-bit physical addresses puts the top four bits of the address into bits 2 to 5,
- * which the root's alignment leaves free, whether the CPU has so many or not.
+ * TTBR1_EL1 has the physical address of the root, between the ASID in the upper bits and the CnP
+ * bit in bit 0.  A kernel for 52-bit physical addresses keeps bits 48 to 51 of the address in bits
+ * 2 to 5 of TTBR1_EL1, even if the CPU has no 52-bit addresses.  The root is aligned to 64 bytes,
+ * so these bits are free.
  *
- * The TLB instructions reach all CPUs by themselves.
+ * A TLBI instruction of the inner-shareable kind reaches the TLBs of all CPUs, without an IPI.
  */
 #ifndef ARCH_ARM64_H
 #define ARCH_ARM64_H
@@ -16,7 +17,7 @@
 #include <asm/sysreg.h>
 #include <asm/tlbflush.h>
 
-/* Their names until 6.19. */
+/* Names that Linux before 6.19 does not have. */
 #ifndef TTBRx_EL1_ASID_MASK
 #define TTBRx_EL1_ASID_MASK	TTBR_ASID_MASK
 #define TTBRx_EL1_CnP		TTBR_CNP_BIT
@@ -40,7 +41,7 @@ static inline pgd_t *vwin_arch_root(void)
 	return phys_to_virt(ttbr);
 }
 
-/* The word at @addr; 0 where nothing is mapped. */
+/* The word at @addr, or 0 if @addr is not mapped. */
 static __always_inline unsigned long vwin_arch_read_or_zero(const unsigned long *addr)
 {
 	unsigned long word;
@@ -51,7 +52,10 @@ gone:
 	return 0;
 }
 
-/* Does only the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's. */
+/*
+ * Does @pte differ from @zero, which maps page frame 0, in the page frame only? *@page is the page
+ * of the frame of @pte.
+ */
 static __always_inline bool vwin_arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
 {
 	unsigned long pfn = pte_pfn(pte);
@@ -60,25 +64,29 @@ static __always_inline bool vwin_arch_differs_in_frame(pte_t pte, pte_t zero, st
 	return pte_same(pte, pfn_pte(pfn, __pgprot(pte_val(zero))));
 }
 
-/* The entry that maps @page and is else as @zero, which maps frame 0. */
+/* The entry that maps @page and otherwise equals @zero, which maps page frame 0. */
 static __always_inline pte_t vwin_arch_entry(struct page *page, pte_t zero)
 {
 	return pfn_pte(page_to_pfn(page), __pgprot(pte_val(zero)));
 }
 
-/* Without the barriers of set_pte(), which would be waited for at each entry. */
+/*
+ * Set an entry without the barriers of set_pte(): vwin_arch_entries_set() has them, once for all
+ * entries of an area.
+ */
 static __always_inline void vwin_arch_set_entry(pte_t *pte, pte_t entry)
 {
 	WRITE_ONCE(*pte, entry);
 }
 
-/* After the last of some entries that were set: from here on what they map can be used. */
+/* Called after the last of some vwin_arch_set_entry(): from here on the entries are used. */
 static __always_inline void vwin_arch_entries_set(void)
 {
 	dsb(ishst);
 	isb();
 }
 
+/* The ways to flush a whole TLB: see flush.c. */
 enum vwin_arch_flush_way {
 	ARCH_FLUSH_TLBI,
 };
@@ -90,7 +98,8 @@ static inline bool vwin_arch_flush_can(enum vwin_arch_flush_way way)
 	return true;
 }
 
-static inline void vwin_arch_flush_range(enum vwin_arch_flush_way way, unsigned long start, unsigned long end)
+static inline void vwin_arch_flush_range(enum vwin_arch_flush_way way, unsigned long start,
+					 unsigned long end)
 {
 	flush_tlb_kernel_range(start, end);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * counter.h - counters of a CPU's own that say that something is done
+ * arch/counter.h - counts on a CPU of its own, with release semantics
  */
 #ifndef ARCH_COUNTER_H
 #define ARCH_COUNTER_H
@@ -8,16 +8,17 @@
 #include <linux/percpu.h>
 
 /*
- * Add 1 to a counter of this CPU with release semantics: who reads the sum from another CPU sees
- * all that came before on this one, and on those that this one has seen.  Interrupts off.
+ * Add 1 to a counter of this CPU with release semantics.  A CPU that reads the counter and then
+ * executes a full barrier sees all accesses that this CPU made before the count, and all accesses
+ * that this CPU saw before.  Interrupts are off.
  *
- * x86 makes no store visible before an earlier load or store, so only the compiler must be told,
- * and one instruction does it.
+ * x86 makes no store visible before an earlier load or store of the same CPU.  So a compiler
+ * barrier is enough, and one instruction adds to the counter.
  */
 #ifndef CONFIG_X86_64
 #define vspace_arch_count_release(counter)	do {			\
 	unsigned long *mine = this_cpu_ptr(&(counter));		\
-	/* Paired by who counts. */				\
+	/* The callers name the barrier that this pairs with. */ \
 	smp_store_release(mine, *mine + 1);			\
 } while (0)
 #else

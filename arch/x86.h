@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * arch/x86.h - where an x86-64 CPU keeps its page-table root, and how its TLB is flushed
+ * arch/x86.h - the root of the page tables on an x86-64 CPU, and its TLB flushes
  *
- * Kernel addresses are mapped alike in the page tables of every process, so the root of whatever
- * runs here will do.  INVLPG drops a global page whatever the PCID; without global pages (that is,
- * with page-table isolation) it would leave the entries of other PCIDs behind, and all of the TLB
- * has to go.
+ * Page tables of all processes map kernel addresses alike, so the root that CR3 has now will do.
  *
- * No call of the kernel's that flushes all of a TLB is exported by each kernel, so that is done by
- * an instruction: INVPCID drops all entries of all PCIDs; so does a change of CR4.PGE, for a
- * hundred cycles more; a load of CR3 leaves global entries, and those of other PCIDs.
+ * INVLPG drops a global page for all PCIDs.  Without global pages (with page-table isolation)
+ * INVLPG drops the page for the current PCID only, and translations of other PCIDs would stay: then
+ * each flush is a flush of the whole TLB.
+ *
+ * No function that flushes the whole TLB is exported by all supported kernels, so this file uses
+ * instructions.  INVPCID drops all translations of all PCIDs.  So does a change of CR4.PGE, but it
+ * takes about a hundred cycles more.  A load of CR3 keeps global pages and other PCIDs, so it is a
+ * way only where there are neither.
  */
 #ifndef ARCH_X86_H
 #define ARCH_X86_H
@@ -22,10 +24,13 @@
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
-/* More pages than this are cheaper to forget all at once. */
+/*
+ * The most pages that are flushed one by one; a flush of the whole TLB is cheaper for a larger
+ * range.  The kernel makes the same choice at 33 pages (tlb_single_page_flush_ceiling).
+ */
 #define ARCH_FLUSH_SINGLY	32
 
-/* How all of a TLB is flushed, the cheapest first. */
+/* The ways to flush a whole TLB, the cheapest first: see flush.c. */
 enum vwin_arch_flush_way {
 	ARCH_FLUSH_INVPCID,
 	ARCH_FLUSH_PGE,
@@ -34,6 +39,7 @@ enum vwin_arch_flush_way {
 
 #define ARCH_FLUSH_WAYS		"invpcid", "pge", "cr3"
 
+/* The argument of vwin_arch_flush_range_here(): flush [start, end), or the whole TLB by way. */
 struct vwin_arch_flush_range {
 	unsigned long start;
 	unsigned long end;
@@ -57,7 +63,7 @@ static inline bool vwin_arch_pages_are_global(void)
 	return boot_cpu_has(X86_FEATURE_PGE) && !cpu_feature_enabled(X86_FEATURE_PTI);
 }
 
-/* Does a way flush all kernel addresses, and is it known to this CPU? */
+/* Does this CPU have @way, and does @way drop the translations of all kernel addresses? */
 static inline bool vwin_arch_flush_can(enum vwin_arch_flush_way way)
 {
 	switch (way) {
@@ -70,7 +76,10 @@ static inline bool vwin_arch_flush_can(enum vwin_arch_flush_way way)
 	}
 }
 
-/* CR4 is changed for two instructions, in which only an NMI can see it, and CR3 not at all. */
+/*
+ * Flush the whole TLB of this CPU.  CR4 differs from its value for two instructions, in which only
+ * an NMI can see the change; CR3 gets the value that it has.
+ */
 static inline void vwin_arch_flush_all_here(void *info)
 {
 	const enum vwin_arch_flush_way *way = info;
@@ -107,7 +116,7 @@ static inline void vwin_arch_flush_range_here(void *info)
 		asm volatile("invlpg (%0)" : : "r" (addr) : "memory");
 }
 
-/* The word at @addr; 0 where nothing is mapped. */
+/* The word at @addr, or 0 if @addr is not mapped. */
 static __always_inline unsigned long vwin_arch_read_or_zero(const unsigned long *addr)
 {
 	unsigned long word;
@@ -120,9 +129,12 @@ static __always_inline unsigned long vwin_arch_read_or_zero(const unsigned long 
 }
 
 /*
- * Does nothing but the frame tell @pte from @zero, which maps frame 0?  Then @page is that frame's,
- * by one shift where that is possible.  The kernel has pte_val() patched for Xen PV guests, which
- * are refused, and a compiler sees only the call.
+ * Does @pte differ from @zero, which maps page frame 0, in the page frame only? *@page is the page
+ * of the frame of @pte: with a struct page of 64 bytes one shift computes the address of the struct
+ * page.
+ *
+ * native_pte_val() and not pte_val(): the kernel patches pte_val() for Xen PV guests, which
+ * vwin_arch_refusal() refuses, and the compiler would see a call.
  */
 static __always_inline bool vwin_arch_differs_in_frame(pte_t pte, pte_t zero, struct page **page)
 {
@@ -141,8 +153,8 @@ static __always_inline bool vwin_arch_differs_in_frame(pte_t pte, pte_t zero, st
 }
 
 /*
- * The entry that maps @page and is else as @zero, which maps frame 0: what vwin_arch_differs_in_frame()
- * takes apart.
+ * The entry that maps @page and otherwise equals @zero, which maps page frame 0: the inverse of
+ * vwin_arch_differs_in_frame().
  */
 static __always_inline pte_t vwin_arch_entry(struct page *page, pte_t zero)
 {
@@ -163,11 +175,17 @@ static __always_inline void vwin_arch_set_entry(pte_t *pte, pte_t entry)
 	native_set_pte(pte, entry);
 }
 
-/* After the last of some entries that were set: here each is seen at once. */
+/*
+ * Called after the last of some vwin_arch_set_entry(). x86 needs no barrier: an entry is used at
+ * once.
+ */
 static __always_inline void vwin_arch_entries_set(void) {}
 
-/* These two may not be called with interrupts off: they wait for the other CPUs. */
-static inline void vwin_arch_flush_range(enum vwin_arch_flush_way way, unsigned long start, unsigned long end)
+/*
+ * vwin_arch_flush_range() and vwin_arch_flush_all() wait for the other CPUs: interrupts must be on.
+ */
+static inline void vwin_arch_flush_range(enum vwin_arch_flush_way way, unsigned long start,
+					 unsigned long end)
 {
 	struct vwin_arch_flush_range range = { .start = start, .end = end, .way = way };
 
