@@ -62,9 +62,9 @@
 #include "free_tree.h"
 
 /*
- * Misses until free_tree_find() returns FREE_AGAIN.  A miss costs at most one walk from the root, so
- * one hold of the caller's lock is bounded by 32 walks.  A smaller batch would make a long search
- * drop and take the lock more often.
+ * Misses until free_tree_find() returns FREE_AGAIN.  A miss costs at most one walk from the root,
+ * so one hold of the caller's lock is bounded by 32 walks.  A smaller batch would make a long
+ * search drop and take the lock more often.
  */
 #define SEARCH_BATCH	32
 
