@@ -58,7 +58,7 @@ static inline bool vctx_may_call_mm(void)
 }
 
 /*
- * May a free sleep here? vmap_free() may be called in atomic context and in an RCU read-side
+ * May a free sleep here?  vmap_free() may be called in atomic context and in an RCU read-side
  * section.
  */
 static inline bool vctx_may_wait(void)

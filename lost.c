@@ -173,7 +173,7 @@ void vlost_note(struct vmap_span *span, const void *caller)
 }
 
 /*
- * If @extent is a live area, take it from its holder, report it, and count it as freed. cmpxchg()
+ * If @extent is a live area, take it from its holder, report it, and count it as freed.  cmpxchg()
  * of the owner slot decides between this function and a free of the area on another CPU.
  */
 static void lose_area(struct vmap_space *space, const struct vmap_span *span,

@@ -86,7 +86,7 @@ static void free_extent(struct rcu_head *rcu)
 }
 
 /*
- * Give an extent to the slab. badfree.c may still read an extent of a memory arena under
+ * Give an extent to the slab.  badfree.c may still read an extent of a memory arena under
  * rcu_read_lock(), so the slab gets it after a grace period.
  */
 static void drop_extent(const struct vmap_space *space, struct vmap_extent *extent)

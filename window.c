@@ -59,7 +59,7 @@
 #define WINDOW_SLACK	(WINDOW_GRAIN - PAGE_SIZE)
 
 /*
- * Pages that vmap_finds_pages() wants free beyond the pages that vmap() needs.  Other tasks
+ * Pages that finds_pages() wants free beyond the pages that vmap() needs.  Other tasks
  * allocate between the look and vmap(), and the pages that the look frees go to the list of this
  * CPU, from which other CPUs do not allocate.  256 pages are 1 MiB with 4 KiB pages: a margin of
  * several times the page tables of a default span (33), and little beside the memory of any
@@ -144,17 +144,23 @@ static bool find_tables(struct vmap_window *window, struct page *dummy)
 	return true;
 }
 
-/*
- * Are there enough free pages for vmap() of @count pages: for page tables and for KASAN's shadow?
- * vmap() allocates these pages with flags that call the OOM killer, or wait for ever, so the only
- * way to avoid that is to look before.  @pages has room for the pages; all entries are NULL.
- */
-static bool vmap_finds_pages(struct page **pages, unsigned long count)
+/* The pages that vmap() of @count pages needs, for page tables and KASAN's shadow, and a margin. */
+static unsigned long pages_for_vmap(unsigned long count)
 {
-	unsigned long need = count / PTRS_PER_PTE + VMAP_SPARE, got = 0, before, i;
+	unsigned long shadow = IS_ENABLED(CONFIG_KASAN_VMALLOC) ? count / 8 : 0;
 
-	if (IS_ENABLED(CONFIG_KASAN_VMALLOC))
-		need += count / 8;
+	return count / PTRS_PER_PTE + shadow + VMAP_SPARE;
+}
+
+/*
+ * Are @need pages free?  vmap() allocates pages with flags that call the OOM killer, or wait for
+ * ever, so the only way to avoid that is to look before.  @pages has room for @need pages; all
+ * entries are NULL.
+ */
+static bool finds_pages(struct page **pages, unsigned long need)
+{
+	unsigned long got = 0, before, i;
+
 	do {
 		before = got;
 		got = alloc_pages_bulk_node(vgfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
@@ -172,11 +178,13 @@ static bool vmap_finds_pages(struct page **pages, unsigned long count)
  */
 static void *reserve(struct page *dummy, unsigned long count)
 {
-	struct page **pages = kvcalloc(count, sizeof(*pages), vgfp_may_fail(GFP_KERNEL));
-	unsigned long i;
+	unsigned long need = pages_for_vmap(count), i;
+	struct page **pages;
 	void *addr;
 
-	if (!pages || !vmap_finds_pages(pages, count)) {
+	/* A small reservation of large pages has fewer pages than vmap() needs. */
+	pages = kvcalloc(max(count, need), sizeof(*pages), vgfp_may_fail(GFP_KERNEL));
+	if (!pages || !finds_pages(pages, need)) {
 		kvfree(pages);
 		return NULL;
 	}

@@ -176,7 +176,7 @@ static __always_inline void vwin_arch_set_entry(pte_t *pte, pte_t entry)
 }
 
 /*
- * Called after the last of some vwin_arch_set_entry(). x86 needs no barrier: an entry is used at
+ * Called after the last of some vwin_arch_set_entry().  x86 needs no barrier: an entry is used at
  * once.
  */
 static __always_inline void vwin_arch_entries_set(void) {}
