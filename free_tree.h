@@ -68,7 +68,7 @@ struct vmap_extent {
 				/* Freed after a grace period; overlays all members above. */
 				struct callback_head rcu;
 			};
-			/* An enum vmap_state; walkers read it without synchronisation. */
+			/* An enum vmap_state; the holder of the extent writes it without a lock. */
 			u32 state;
 			/* VMAP_EXTENT_*: space.h. */
 			u32 flags;

@@ -62,7 +62,8 @@
 
 #define VMAP_NAME_MAX		32
 
-/* vmap_extent.flags, of an extent that is not free. */
+/* Bits of vmap_extent.flags, in any state but free. */
+
 /* The pages belong to the caller of vmap_map_pages(). */
 #define VMAP_EXTENT_FOREIGN	(1U << 0)
 /* The pages are as good for any other caller as for this one: the area may be kept warm. */
