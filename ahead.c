@@ -37,7 +37,7 @@ static bool wants_import(const struct vmap_cache *cache)
  * @gfp: whether the caller may sleep; if so, a flush that fills the reserve is made here, else by
  *	 the purge worker.  An import is always left to the worker of span_work.
  *
- * Context: any but NMI that @gfp allows; takes purge_lock if it flushes.
+ * Context: any but NMI that @gfp allows; takes purge_lock for a flush.
  */
 void vtake_keep_reserve(struct vmap_cache *cache, gfp_t gfp)
 {

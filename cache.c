@@ -39,12 +39,12 @@
  * the arena is purged and before an allocation fails for want of room, and those of a CPU when the
  * CPU goes offline.  The shrinker empties the depots first, then the magazines.  The kernel asks
  * often how much the shrinker could free: the answer, vcache_most_warm(), takes no walk, but counts
- * magazines as full until they are taken away.
+ * each magazine as full until the magazine is taken away.
  *
  * Detaching: a magazine is taken from its CPU by that CPU, in an interrupt, or after the CPU has
- * gone offline.  The task that wanted the magazine empties it, in process context.  Whether a CPU
- * has any magazine (room), and an idle one (due), is read from other CPUs first; only a CPU with
- * such a magazine is interrupted.  The values read may be old:
+ * gone offline.  The task that had the magazine taken empties the magazine, in process context.
+ * Whether a CPU has any magazine (room), and an idle one (due), is read from other CPUs first; only
+ * a CPU with such a magazine is interrupted.  The values read may be old:
  *   - A magazine that its CPU makes meanwhile may be missed.  An extent that was cached before the
  *     drain began is not missed: the CPU lowers room before it puts the first extent into the
  *     magazine, and a task that knows of the free has synchronised with that CPU.
@@ -62,8 +62,8 @@
  * Locking: cpus_read_lock() before drain_lock before the locks of purge before space->lock.
  * space->lock covers the depots and the making of magazines; drain_lock is held while extents are
  * taken out of the cache to be freed.  vcache_drain_here(), for callers who may not sleep, does
- * without drain_lock: it serves range arenas only, where an extent that leaves the cache is free
- * at once.
+ * without drain_lock: in a range arena, to which vcache_drain_here() is limited, an extent that
+ * leaves the cache is free at once.
  */
 #include <linux/cpu.h>
 #include <linux/minmax.h>
@@ -75,9 +75,9 @@
 #include "cache.h"
 
 /*
- * Calls of a class without a magazine after which a CPU gets one.  A magazine is charged with all
- * that it can hold, so a size asked for only once or twice, as a driver does at its start, gets
- * none.
+ * Calls of a class, on a CPU that has no magazine of the class, after which the CPU gets one.  A
+ * magazine is charged with all that it can hold, so a size that is asked for only once or twice, as
+ * when a driver starts, should get none.
  */
 #define DEMAND		4
 
@@ -91,19 +91,22 @@
 #define MAGAZINE_MIN	2
 
 /*
- * Most extents of a magazine in a memory arena.  With 32 a CPU takes space->lock once in 16 calls,
- * which is a small part of what the calls take; more would only keep more memory.
+ * Most extents of a magazine in a memory arena.  With 32 a CPU takes space->lock once in 16 calls:
+ * a small part of what the 16 calls cost; larger magazines would only keep more memory.
  */
 #define MAGAZINE_MAX	32
 
 /*
  * Extents of a magazine in a range arena, whose cached extents keep no memory but their own 64
- * bytes.  An exchange moves 32 of them in one hold of space->lock, in about the time of one free
+ * bytes.  An exchange moves 32 extents in one hold of space->lock, in about the time of one free
  * through the tree.
  */
 #define MAGAZINE_RANGES	64
 
-/* Memory that is not used goes back after 2 to 4 seconds; a pass over all classes in 2 is cheap. */
+/*
+ * Memory that is not used goes back after 2 to 4 seconds.  A pass over the magazines and depots
+ * once in 2 seconds costs next to nothing.
+ */
 #define CACHE_TICK	(2 * HZ)
 
 /*
@@ -483,7 +486,7 @@ static void detach_all_here(void *cache)
 	detach_all(cache, this_cpu_ptr(((struct vmap_cache *)cache)->cpu));
 }
 
-/* Detach this CPU's idle magazines; one that was used since the tick is not idle any more. */
+/* Detach this CPU's idle magazines; a magazine that was used since the tick is not idle. */
 static void detach_due_here(void *data)
 {
 	struct vmap_cache *cache = data;
@@ -512,7 +515,7 @@ static bool is_due_there(int cpu, void *cache)
 	return per_cpu_ptr(((struct vmap_cache *)cache)->cpu, cpu)->due;
 }
 
-/* Interrupt the CPUs that have magazines, and only those, to take them all. */
+/* Detach the magazines of all online CPUs; interrupts only CPUs that have magazines. */
 static void detach_all_online(struct vmap_cache *cache)
 {
 	on_each_cpu_cond(has_magazines_there, detach_all_here, cache, 1);
@@ -594,7 +597,7 @@ static unsigned long empty_depots(struct vmap_cache *cache)
 }
 
 /**
- * vcache_drain() - free all cached extents but those of a CPU that is just going offline
+ * vcache_drain() - free all cached extents, except on a CPU that is just going offline
  * @cache: the arena
  *
  * Context: process, may sleep; takes drain_lock; interrupts the CPUs that have magazines.
@@ -758,7 +761,7 @@ static unsigned int unused_in_depot(struct vmap_cache *cache, struct vmap_depot 
 	return unused;
 }
 
-/* Free the extents of a depot that were not needed: a batch, then a pause of a tick, and so on. */
+/* Free the extents of a depot that were not needed: a batch, then a pause of a jiffy, and so on. */
 static void age_depot(struct vmap_cache *cache, unsigned int node, unsigned int class)
 {
 	unsigned int unused = unused_in_depot(cache, depot_of(cache, node, class)), got = 1;
@@ -774,8 +777,8 @@ static void age_depot(struct vmap_cache *cache, unsigned int node, unsigned int 
 
 /*
  * Count a tick for @magazine, which its CPU may be using.  Return the new count.  If that CPU sets
- * magazine->idle to 0 at this moment, either cmpxchg() fails or the 0 overwrites its result: no use
- * is missed.
+ * magazine->idle to 0 at this moment, either cmpxchg() fails or the 0 comes after cmpxchg() and
+ * stays: no use is missed.
  */
 static unsigned int age_magazine(struct vmap_magazine *magazine)
 {
@@ -818,7 +821,7 @@ static void take_unused_magazines(struct vmap_cache *cache)
 	mutex_unlock(&cache->drain_lock);
 }
 
-/* The most quanta that may be cached now: those in the depots, and all that magazines may hold. */
+/* The most quanta that may be cached now: all in the depots, and all that magazines may hold. */
 static unsigned long most_cached(const struct vmap_cache *cache)
 {
 	return data_race(cache->depot_quanta) + atomic_long_read(&cache->promised);
@@ -907,8 +910,8 @@ unsigned long vcache_most_warm(const struct vmap_cache *cache)
  * @cache: the cache
  * @wanted: pages; the magazines are emptied only if the depots have fewer
  *
- * Only tries to take drain_lock: its holder is giving memory back already, and may be waiting for
- * memory in this very task.
+ * Only tries to take drain_lock: the holder of drain_lock is giving memory back already, and may wait
+ * for memory meanwhile.
  *
  * Context: reclaim; interrupts the CPUs that have magazines, if the depots do not suffice.
  * Return: how many pages went back to the kernel.

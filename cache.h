@@ -35,7 +35,7 @@ struct vmap_magazine {
 	u8 idle;
 	/* On cache->detached, once the magazine was taken from its CPU. */
 	struct llist_node node;
-	/* vcache_sum() and age_magazines() may still read the magazine when it is freed. */
+	/* vcache_sum() and age_magazines() may still read the magazine after kfree_rcu(). */
 	struct rcu_head rcu;
 	/* The extents, in state VMAP_CACHED, extent->space set. */
 	struct vmap_extent *slot[];
@@ -158,8 +158,8 @@ static __always_inline struct vmap_extent *vcache_pop(struct vmap_cache_cpu __pe
 
 /*
  * Is this an NMI?  An NMI may have interrupted a call that was changing this CPU's magazines.
- * @flags are the result of local_irq_save(): an NMI finds interrupts off, most calls find them on
- * and so need not ask in_nmi().
+ * @flags are the result of local_irq_save(): an NMI finds interrupts off, most calls do not and so
+ * need not ask in_nmi().
  */
 static __always_inline bool vcache_in_nmi(unsigned long flags)
 {

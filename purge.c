@@ -15,23 +15,24 @@
  * backlog of thousands.  If the cache is on and a request has just the size of the next flushed
  * extent, vpurge_reuse() hands that extent out again.
  *
- * Above the threshold a free wakes the purge worker, which flushes, and goes on.  A free at the
+ * Above the threshold a free wakes the purge worker for a flush, and does not wait.  A free at the
  * limit (see throttle.h) and an allocation that finds no room flush by themselves, which takes no
  * longer than to wait for the worker.  The worker merges what the calls leave flushed, one
- * THROTTLE_MERGE_BATCH a tick.  It makes no pause while lazy units are at the limit or any free is
- * deferred.
+ * THROTTLE_MERGE_BATCH a jiffy.  The worker makes no pause while lazy units are at the limit or any
+ * free is deferred.
  *
  * A free is deferred, left to the worker, in two cases:
- *   - Its pages may not be freed where it is called (vctx_may_call_mm()), or are more than
- *     UNMAP_BATCH while the caller may not sleep.  The extent is still mapped then.
+ *   - The caller may not free pages (vctx_may_call_mm()), or may not sleep and the extent is
+ *     larger than UNMAP_BATCH.  The extent is still mapped then.
  *   - The limit is reached, and the caller may not sleep or has done THROTTLE_ROUNDS rounds.  The
  *     extent is unmapped then, but not charged.  A caller that did the rounds has merged more
- *     extents than the one it defers, so a backlog above a lowered limit shrinks with each free.
+ *     extents than the one deferred, so a backlog above a lowered limit shrinks with each free.
  *
  * deferred_units adds up what is deferred.  Above the threshold each call of vpurge_free() that may
  * sleep, and each allocation past the cache that may sleep, first does THROTTLE_MERGE_FREE deferred
- * frees, more than the one free it may add.  So only callers that may not sleep push deferred_units
- * over the threshold, by what they free until the worker or a call that may sleep gets a CPU.
+ * frees, more than the one free that the call may add.  So only callers that may not sleep push
+ * deferred_units over the threshold, by what they free until the worker or a call that may sleep
+ * gets a CPU.
  *
  * An arena that is low on free space, and whose limit allows no import, is flushed by the worker
  * ahead of need: at once if more is lazy than the reserve holds or if an allocation that may not
@@ -54,9 +55,9 @@
  *     frees, which unmap UNMAP_BATCH at most.
  *
  * Locking: deferred_lock before purge_lock before space->lock.  purge_lock serialises flushes: its
- * holder finds each lazy extent on lazy_list or on flushed.  deferred_lock does the same for
- * deferred extents, deferred_list and finishing.  lazy_list and deferred_list are lock-free;
- * flushed is under space->lock.
+ * holder finds each lazy extent on lazy_list or on flushed.  The holder of
+ * deferred_lock finds each deferred extent on deferred_list or on finishing.  lazy_list and
+ * deferred_list are lock-free; flushed is under space->lock.
  */
 #include <linux/jiffies.h>
 #include <linux/rcupdate.h>
@@ -65,9 +66,9 @@
 #include "purge.h"
 
 /*
- * The most extents whose ends flush_batch() looks at to limit a flush to a range.  An area and its
- * guard take 2 pages at least, so more than 16 extents cover more pages than arch/x86.h flushes one
- * by one (ARCH_FLUSH_SINGLY): all of the TLB is flushed then in any case.
+ * The most extents that flush_batch() looks at to limit a flush to a range.  An area and its guard
+ * take 2 pages at least, so more than 16 extents cover more than the 32 pages that arch/x86.h
+ * flushes one by one (ARCH_FLUSH_SINGLY): all of the TLB is flushed then in any case.
  */
 #define FLUSH_LOOK	16
 
@@ -212,8 +213,8 @@ static void defer(struct vmap_purge *purge, struct vmap_extent *extent)
 /**
  * unmap_some() - unmap an extent from extent->unmapped on, and free the pages unless foreign
  * @purge: the arena
- * @extent: the extent, in state VMAP_FREEING; extent->unmapped moves on.  In a lost span only
- *	    extent->unmapped changes: the page tables are no longer ours
+ * @extent: the extent, in state VMAP_FREEING; extent->unmapped moves on.  In a lost span the pages
+ *	    are only counted as lost: the page tables are no longer ours
  * @most: the most units to unmap
  *
  * Context: any in which pages may be freed: vctx_may_call_mm().
@@ -428,7 +429,7 @@ static bool is_urgent(const struct vmap_purge *purge)
 	return deferred_units(purge);
 }
 
-/* Yield the CPU if the next step is urgent; else sleep for a tick: no call waits for the step. */
+/* Yield the CPU if the next step is urgent; else sleep for a jiffy: no call waits for the step. */
 static void pause(const struct vmap_purge *purge)
 {
 	if (is_urgent(purge))
@@ -439,7 +440,7 @@ static void pause(const struct vmap_purge *purge)
 
 /*
  * Give spares beyond SPARES_KEEP, which merging leaves over, back to the slab.  Return whether more
- * may be left.  A range arena keeps the memory of its extents until it is destroyed, because
+ * may be left.  A range arena keeps the memory of its extents until the arena is destroyed, because
  * vmap_extent_free() reads the state of an extent that may be freed already.
  */
 static bool trim_a_little(struct vmap_purge *purge)

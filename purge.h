@@ -34,20 +34,20 @@ struct vmap_purge {
 	atomic_long_t deferred_units;
 	/* Lazy extents that some TLB may still hold; the newest first. */
 	struct llist_head lazy_list;
-	/* Extents whose free could not be done where it was called; the newest first. */
+	/* Extents whose free could not be done by the free call; the newest first. */
 	struct llist_head deferred_list;
 	/* An allocation that may not sleep found no room since the last flush began. */
 	bool starved;
 
 	/* Under space.lock. */
 
-	/* Lazy extents that no TLB holds any more: they wait to be merged into the free tree. */
+	/* Lazy extents that no TLB holds any more, to be merged into the free tree. */
 	struct llist_node *flushed;
 	/* Lazy extents merged since the start. */
 	unsigned long purged;
 
 	/*
-	 * Serialises deferred frees; held for THROTTLE_MERGE_FREE of them at most.  Taken before
+	 * Serialises deferred frees; held for THROTTLE_MERGE_FREE frees at most.  Taken before
 	 * purge_lock.
 	 */
 	struct mutex deferred_lock;

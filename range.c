@@ -8,7 +8,7 @@
  *
  * A caller names an extent by its pointer, and may hand in a stale one.  An extent that is not busy
  * in the arena is reported, and nothing changes.  To read a stale extent is safe, because a range
- * arena gives no extent back to the slab before it is destroyed.
+ * arena gives no extent back to the slab before the arena is destroyed.
  *
  * Locking: space->lock for the tree; a magazine is used with interrupts off.  A busy extent belongs
  * to its holder: no lock covers extent->state, so two CPUs that free one extent in the same instant

@@ -3,7 +3,7 @@
  * take.c - takes extents out of an arena that vtake_fast() could not take at once
  *
  * Most requests have a size and no more, and vtake_fast() (take.h) finds room at its one look at
- * the free tree.  vtake_slow() serves the others: requests with an alignment or bounds, whose
+ * the free tree.  vtake_slow() serves the other requests: those with an alignment or bounds, whose
  * search may take several rounds (free_tree_find()), and requests that find no room.
  *
  * If nothing fits, make_room() does one step, the cheapest that is left, before each new search:
@@ -17,10 +17,10 @@
  *
  * A caller who may not sleep only merges what is flushed already; so does, in a memory arena, a
  * task that was killed.  In a range arena a caller who may not sleep frees the extents cached on
- * this CPU, then those in the depots, a batch before each new search.
+ * this CPU, then extents in the depots, a batch before each new search.
  *
  * With __GFP_NOFAIL a memory request that may sleep does not fail at step 4: wait_for_room() lets a
- * tick pass, in which other tasks may free, and the steps begin anew.
+ * jiffy pass, in which other tasks may free, and the steps begin anew.
  *
  * Each cut needs up to FREE_TREE_SPARES spares, which are allocated before space->lock is taken:
  * see spares.c.
@@ -45,7 +45,7 @@
 
 /*
  * How often one call imports: other CPUs may take the space of a span before the call that imported
- * it does.  Each import adds span_size at least, so 8 bound what one call adds to the arena.
+ * it does.  Each import takes milliseconds and adds a span, so 8 bound both for one call.
  */
 #define MAX_IMPORTS	8
 
@@ -158,8 +158,8 @@ static bool drain_for_room(struct vmap_cache *cache, struct effort *effort)
 
 /*
  * Step 3 where the caller may not sleep: in a range arena free a batch of cached extents.  In a
- * memory arena those would be free only after a flush, so set starved, which makes the worker flush
- * at once.
+ * memory arena the extents would be free only after a flush, so set starved, which makes the worker
+ * flush at once.
  */
 static bool drain_at_once(struct vmap_cache *cache, struct effort *effort)
 {
@@ -187,7 +187,7 @@ static int make_room(struct vmap_cache *cache, struct free_search *search, gfp_t
 }
 
 /*
- * Wait a tick if the request must not fail and can be met as soon as other tasks free.  Return
+ * Wait a jiffy if the request must not fail and can be met as soon as other tasks free.  Return
  * false without a wait if no free can help: the request exceeds the limit or the RAM.
  */
 static bool wait_for_room(const struct vmap_cache *cache, const struct free_search *search,

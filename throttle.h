@@ -8,14 +8,15 @@
  *				THROTTLE_MERGE_ALLOC flushed extents, THROTTLE_MERGE_FREE if free
  *				space is low.
  *   above the threshold	A free merges THROTTLE_MERGE_FREE flushed extents, more than one
- *				free adds; if none is flushed it asks the worker for a flush.
+ *				free adds; if no extent is flushed, the free wakes the worker,
+ *				which flushes.
  *   from the limit on		A free that may sleep flushes and merges first, THROTTLE_ROUNDS
  *				times at most.  If the limit is still reached then, or if the free
  *				may not sleep, the free is deferred: left to the worker.
  *
- * Deferred units are compared with the same threshold: while they exceed it, each free that goes
- * past the magazines and each allocation that goes past the cache do some deferred frees first, if
- * they may sleep.
+ * Deferred units are compared with the same threshold.  While deferred units exceed the threshold,
+ * each free that goes past the magazines, and each allocation that goes past the cache, does some
+ * deferred frees, if the caller may sleep.
  *
  * A free is charged as long as the limit is not reached, so lazy units exceed the limit by no more
  * than one extent for each CPU.  After the threshold was lowered, lazy units may exceed the new
@@ -29,8 +30,8 @@
 #include <linux/types.h>
 
 /*
- * Flushed extents that one allocation merges.  A free makes one extent lazy, so with as many frees
- * as allocations the backlog of flushed extents shrinks as soon as an allocation merges 2.
+ * Flushed extents that one allocation merges.  Each area is freed once, which makes one extent
+ * lazy: to merge 2 is the least that shrinks a backlog of flushed extents.
  */
 #define THROTTLE_MERGE_ALLOC	2
 
@@ -45,7 +46,7 @@
  * Rounds of flushing and merging that one free does at the limit before the free is deferred.  The
  * first round makes room for this free and for 7 others.  A second round is needed only if more
  * than 7 other frees were charged in between; 4 rounds suffice while all CPUs free at once.  With
- * more rounds a free would pay for the frees of others: after the threshold was lowered, or where
+ * more rounds one free would pay for many other frees: after the threshold was lowered, or where
  * the lazy extents are many and small.
  */
 #define THROTTLE_ROUNDS		4

@@ -6,7 +6,7 @@
  *
  * Allocation: the cache serves most requests, with a warm area of the same size from this CPU's
  * magazine (cache.h).  Past the cache an allocation takes the lowest extent that fits (take.c), and
- * then, without a lock, maps pages into it and publishes it: stores the extent in its slot of
+ * then, without a lock, maps pages and publishes the extent: stores it in its slot of
  * span->owner.
  *
  * Free: most frees put the area into this CPU's magazine.  Past the magazine a free claims the
@@ -27,8 +27,9 @@
  *
  * Locking: none here; see space.h and cache.h.  A busy extent belongs to its holder, and no other
  * call writes it.  Who may free an extent is decided by claiming it: cmpxchg() on the slot.
- * free_fast() does without: it runs with interrupts off, and extent->state, which it sets to
- * VMAP_CACHED, refuses a second free, but for one on another CPU in the same instant.
+ * free_fast() does not claim.  free_fast() runs with interrupts off and sets extent->state to
+ * VMAP_CACHED, so that a second free is refused, unless the second free runs on another CPU in the
+ * same instant.
  */
 #include <linux/export.h>
 #include <linux/kmemleak.h>
@@ -183,7 +184,7 @@ static __always_inline bool is_recyclable(gfp_t gfp)
 
 /*
  * Tell kmemleak of an area.  kmemleak allocates an object for it from the slab; where the slab may
- * not be called, kmemleak neither scans the area nor reports it if it leaks.
+ * not be called, kmemleak neither scans the area nor reports its leak.
  */
 static __always_inline void tell_kmemleak(const void *addr, unsigned long size, gfp_t gfp)
 {
@@ -434,8 +435,9 @@ out:
 }
 
 /*
- * Keep a claimed extent, extent->space set, in the cache.  Return false if it is not kept; then it
- * stays claimed.  A cached extent stands in its slot, as a busy one does.
+ * Keep a claimed extent, extent->space set, in the cache.  Return false if there is no room or if
+ * the area is not fresh; then the extent stays claimed.  A cached extent stands in its slot, as a
+ * busy one does.
  *
  * With init_on_free the area is cleared here, but only if there is room in the cache, because the
  * page allocator clears pages that go back; and only after is_fresh(), which knows that the pages
@@ -491,11 +493,11 @@ static noinline void free_slow(const void *addr, const void *caller)
  * vmap_free() - free memory that vmap_alloc() or another allocating call returned
  * @addr: the address; NULL is fine
  *
- * The memory is kept for reuse only if it cannot be told from fresh memory: each page is mapped as
- * in a fresh area, and has no other reference.  Else vmap_free() unmaps the area and frees the
- * pages before it returns; a page with another reference is freed when that reference is dropped.
- * The purge worker does both where pages may not be freed, and for more than 2 MiB where the caller
- * may not sleep.  A caller who may sleep calls cond_resched() after each 2 MiB.
+ * The memory is kept for reuse only if nothing tells the memory from fresh memory: each page is
+ * mapped as in a fresh area, and has no other reference.  Else vmap_free() unmaps the area and
+ * frees the pages before it returns; a page with another reference is freed when that reference is
+ * dropped.  The purge worker does both where pages may not be freed, and for more than 2 MiB where
+ * the caller may not sleep.  A caller who may sleep calls cond_resched() after each 2 MiB.
  *
  * An address that is not the start of a live allocation is reported with the caller, and nothing is
  * changed; but two CPUs that free the same address in the same instant may both succeed.
@@ -673,7 +675,7 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
  * vmap_map_pages() - map the caller's pages side by side
  * @pages: the pages, each one of memory; the pages stay the caller's
  * @count: how many pages, from 1 to what the machine has
- * @prot: how to map the pages; they are never executable, whatever @prot says, as with vmap()
+ * @prot: how to map the pages; never executable, whatever @prot says, as with vmap()
  *
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; vmap_unmap_pages() undoes the mapping.
