@@ -32,9 +32,10 @@
 #include "window.h"
 
 /*
- * A TLB may lose an entry by itself, which hides a flush that does nothing.  Even a TLB that loses
- * each entry in every second round would be noticed with 255 of 256 bad flushes.  A round costs two
- * IPIs to each CPU and 100 page-table entries at most: about a millisecond for all rounds.
+ * A TLB may lose an entry by itself, which hides a flush that does nothing.  A flush comes before
+ * seven of the eight rounds: a way that does nothing passes only if each TLB loses all entries
+ * before each of the seven.  More rounds would make the load slower: each costs two IPIs to every
+ * CPU, one for the reads and one for the flush.
  */
 #define TRIAL_ROUNDS	8
 

@@ -60,6 +60,7 @@
 #include "free_tree.h"
 #include "window.h"
 
+/* Bytes of the name of an arena, with the final NUL: room for a driver's name and a purpose. */
 #define VMAP_NAME_MAX		32
 
 /* Bits of vmap_extent.flags, in any state but free. */

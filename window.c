@@ -59,15 +59,15 @@
 #define WINDOW_SLACK	(WINDOW_GRAIN - PAGE_SIZE)
 
 /*
- * Pages that finds_pages() wants free beyond the pages that vmap() needs.  Other tasks
- * allocate between the look and vmap(), and the pages that the look frees go to the list of this
- * CPU, from which other CPUs do not allocate.  256 pages are 1 MiB with 4 KiB pages: a margin of
- * several times the page tables of a default span (33), and little beside the memory of any
- * machine.  If the margin is too small once, vmap() may call the OOM killer.
+ * Pages that finds_pages() wants free beyond the pages that vmap() needs.  Other tasks allocate
+ * between the look and vmap(), and the pages that the look frees go to the list of this CPU, from
+ * which other CPUs do not allocate.  256 pages are 1 MiB with 4 KiB pages: several times the page
+ * tables of a default span (33), and little beside the memory of any machine.  If the margin is
+ * too small once, vmap() may call the OOM killer.
  */
 #define VMAP_SPARE	256
 
-/* How to flush a whole TLB. vwin_flush_use() sets it at load; constant from the first window on. */
+/* The way to flush a whole TLB.  vwin_flush_use() sets it at load; constant from then on. */
 static enum vwin_arch_flush_way flush_way;
 static const char * const flush_names[] = { ARCH_FLUSH_WAYS };
 
