@@ -910,8 +910,8 @@ unsigned long vcache_most_warm(const struct vmap_cache *cache)
  * @cache: the cache
  * @wanted: pages; the magazines are emptied only if the depots have fewer
  *
- * Only tries to take drain_lock: the holder of drain_lock is giving memory back already, and may wait
- * for memory meanwhile.
+ * Only tries to take drain_lock: the holder of drain_lock is giving memory back already, and may be
+ * waiting for memory.
  *
  * Context: reclaim; interrupts the CPUs that have magazines, if the depots do not suffice.
  * Return: how many pages went back to the kernel.
