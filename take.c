@@ -44,8 +44,8 @@
 #define MAX_RESTARTS	8
 
 /*
- * How often one call imports: other CPUs may take the space of a span before the call that imported
- * it does.  Each import takes milliseconds and adds a span, so 8 bound both for one call.
+ * How often one call imports: other CPUs may take the space of a new span before the call that has
+ * imported the span.  Each import takes milliseconds and adds a span, so 8 bound both for one call.
  */
 #define MAX_IMPORTS	8
 

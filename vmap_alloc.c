@@ -5,9 +5,9 @@
  * An area is a busy extent of a memory arena with its pages.
  *
  * Allocation: the cache serves most requests, with a warm area of the same size from this CPU's
- * magazine (cache.h).  Past the cache an allocation takes the lowest extent that fits (take.c), and
- * then, without a lock, maps pages and publishes the extent: stores it in its slot of
- * span->owner.
+ * magazine (cache.h).  Past the cache an allocation takes the lowest extent that fits, or a flushed
+ * one of just the size (take.c); then, without a lock, maps pages and publishes the extent: stores
+ * the extent in its slot of span->owner.
  *
  * Free: most frees put the area into this CPU's magazine.  Past the magazine a free claims the
  * extent: takes it out of its slot.  A double free, an interior and a foreign pointer find no live
@@ -47,8 +47,9 @@
 struct vmap_arena *varena_default;
 
 /*
- * Pages that fill() allocates and maps at a time.  One call of the page allocator for 32 pages
- * takes its lock once; the 32 pointers take 256 bytes of the stack, and more would be felt there.
+ * Pages that fill() allocates and maps at a time.  One call of the page allocator takes the lock of
+ * the per-CPU lists once for 32 pages; the 32 pointers take 256 bytes of the stack, enough for one
+ * frame.
  */
 #define FILL_BATCH 32
 
