@@ -87,6 +87,9 @@ static inline void mm_account_reclaimed_pages(unsigned long pages)
 /* Does __vmalloc() take GFP_NOWAIT and GFP_ATOMIC? */
 #define VMALLOC_NO_BLOCK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
 
+/* Does vmalloc() take pages one by one, as 6.12, or larger blocks where there are any, as 7.2? */
+#define VMALLOC_BY_PAGES	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
+
 /*
  * Resize memory of vmalloc().  Not all kernels export vrealloc(); kvrealloc() of memory of
  * vmalloc() does the same from 6.12 on.
