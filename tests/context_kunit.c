@@ -302,8 +302,8 @@ static bool still_mapped(struct kunit *test, struct errand *errand, unsigned lon
 }
 
 /*
- * Where others cannot run meanwhile, an area is unmapped only if it is small, and if its pages can be
- * freed there.
+ * Where others cannot run meanwhile, an area is unmapped only if it is small, and if its pages can
+ * be freed there.
  */
 static void free_a_big_area(struct kunit *test)
 {

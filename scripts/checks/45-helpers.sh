@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the kernel's helpers do on an arena's addresses what Documentation/vmalloc.rst says
-# kernels: 6.1 6.12 7.2
-# deep: 7.2-arm64
+# kernels: 6.1 6.12 7.2 7.2-arm64
 # any: yes
 
 use_kernel "$1"
