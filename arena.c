@@ -312,14 +312,16 @@ void varena_sum_calls(const struct vmap_arena *arena, unsigned long *allocs, uns
 
 	*allocs = 0;
 	*frees = 0;
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
 		*frees += READ_ONCE(per_cpu_ptr(cache->purge.space.calls, cpu)->frees) +
 			  READ_ONCE(per_cpu_ptr(cache->cpu, cpu)->stored);
+	}
 	/* All frees are read before any allocation, and before the arena is freed: see above. */
 	smp_mb();
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
 		*allocs += READ_ONCE(per_cpu_ptr(cache->purge.space.calls, cpu)->allocs) +
 			   READ_ONCE(per_cpu_ptr(cache->cpu, cpu)->hits);
+	}
 }
 
 /* The number of allocated areas or extents, or more: see varena_sum_calls(). */

@@ -198,7 +198,7 @@ void vlost_drop_areas(struct vmap_space *space, struct vmap_span *span)
 {
 	struct vmap_extent *extent;
 
-	/* vlost_note() may not be done on another CPU, and a cut of a free extent changes the ring. */
+	/* vlost_note() may not be done on another CPU; a cut of a free extent changes the ring. */
 	while (withdraw(space, span))
 		cond_resched();
 	for (extent = span->marker.next; extent != &span->marker; extent = extent->next) {

@@ -146,9 +146,8 @@ MODULE_PARM_DESC(flush, "how all of a TLB is flushed: auto (default): the best w
 
 static bool catch_vfree;
 module_param_cb(catch_vfree, &flag_ops, &catch_vfree, 0444);
-MODULE_PARM_DESC(
-	catch_vfree,
-	"catch vfree(), kvfree(), vunmap() and their like of our addresses, by kprobes, and do what is right (default n)");
+MODULE_PARM_DESC(catch_vfree,
+		 "catch vfree(), kvfree(), vunmap() and their like of our addresses, by kprobes, and do what is right (default n)");
 
 static bool time_lock;
 module_param_cb(time_lock, &flag_ops, &time_lock, 0444);
@@ -178,10 +177,10 @@ static int check_parameters(void)
 		return -EINVAL;
 	}
 	return check_range("arena_limit", varena_defaults.limit, vspan_size, ULONG_MAX) ?:
-		       check_range("lazy_threshold", varena_defaults.threshold, MIN_THRESHOLD,
+	       check_range("lazy_threshold", varena_defaults.threshold, MIN_THRESHOLD,
 			   MAX_THRESHOLD) ?:
-		       check_range("cache_cpu", cache_cpu, MIN_CACHE, MAX_CPU_CACHE) ?:
-		       check_range("cache_depot", cache_depot, MIN_CACHE, MAX_DEPOT);
+	       check_range("cache_cpu", cache_cpu, MIN_CACHE, MAX_CPU_CACHE) ?:
+	       check_range("cache_depot", cache_depot, MIN_CACHE, MAX_DEPOT);
 }
 
 /*

@@ -269,8 +269,7 @@ noinline void vtake_failed(struct vmap_cache *cache, unsigned long size, unsigne
 {
 	vspace_count(&cache->purge.space, fails);
 	if (gfp & __GFP_NOFAIL)
-		pr_warn_ratelimited(
-			"vmap_arena: __GFP_NOFAIL refused to %pS: %s: arena %s, size %lu, alignment %lu, gfp %pGg\n",
-			caller, why_not(cache, err, gfp), cache->purge.space.name, size, align,
-			&gfp);
+		pr_warn_ratelimited("vmap_arena: __GFP_NOFAIL refused to %pS: %s: arena %s, size %lu, alignment %lu, gfp %pGg\n",
+				    caller, why_not(cache, err, gfp), cache->purge.space.name,
+				    size, align, &gfp);
 }

@@ -636,7 +636,7 @@ static void limit_to(struct kunit *test, struct vmap_arena *arena, unsigned int 
 static void memory_full_and_drained_again_and_again(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, 0);
-	unsigned long home, all;
+	unsigned long home, now, all;
 	void *tenant;
 
 	limit_to(test, arena, 1);
@@ -645,9 +645,8 @@ static void memory_full_and_drained_again_and_again(struct kunit *test)
 	home = list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link)->start;
 	all = fill_and_drain(test, arena, 16, FILL_ROUNDS);
 	KUNIT_EXPECT_GT(test, all, 3 * FILL_ROUNDS);
-	KUNIT_EXPECT_EQ(
-		test, home,
-		list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link)->start);
+	now = list_first_entry(&arena->cache.purge.space.spans, struct vmap_span, link)->start;
+	KUNIT_EXPECT_EQ(test, home, now);
 	vmap_free(tenant);
 }
 

@@ -376,7 +376,7 @@ static void extents(struct kunit *test)
 	struct errand *errand = kunit_kzalloc(test, sizeof(*errand), GFP_KERNEL);
 
 	if (context->without_mm)
-		kunit_skip(test, "PREEMPT_RT has no extents here: see test_raw");
+		kunit_skip(test, "no spare is to be had here with PREEMPT_RT: see test_raw");
 	KUNIT_ASSERT_NOT_NULL(test, errand);
 	init_completion(&errand->done);
 	errand->arena = kt_range(test, 0, 4096, 1);

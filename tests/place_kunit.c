@@ -151,8 +151,8 @@ static void drop_policy(void)
 }
 
 /*
- * Interleaved pages lie on all nodes evenly, and as vmalloc()'s do, where that takes them one by one
- * and no larger block of one node; warm ones are not taken.
+ * Interleaved pages lie on all nodes evenly, and as vmalloc()'s do, where that takes them one by
+ * one and no larger block of one node; warm ones are not taken.
  */
 static void an_interleave_policy_is_obeyed(struct kunit *test)
 {
