@@ -86,13 +86,13 @@ say_now() {
 	printf '%5d s  %s\n' "$SECONDS" "$1"
 }
 
-# show_failures NAME KTAP - the tests that failed and what they said; if none did, the log's end.
+# show_failures NAME KTAP - the tests that failed and what they said.  If none did, or a guest died, the log's
+# end: of a machine that is gone afterwards the output of check.sh may be all that is kept.
 show_failures() {
 	say_now "FAIL $1 (log: build/check/$1.log; repeat: scripts/check.sh --only $1)"
-	if grep -q '^not ok' "$2"; then
-		awk '/^(not )?ok|^1\.\./ { bad = /^not/ } bad { print "             " $0 }' "$2"
-	else
-		tail -n 15 "$BUILD/check/$1.log" | sed 's/^/             /'
+	awk '/^(not )?ok|^1\.\./ { bad = /^not/ } bad { print "             " $0 }' "$2"
+	if ! grep -q '^not ok' "$2" || grep -q '^not ok .* the guest survives' "$2"; then
+		tail -n 40 "$BUILD/check/$1.log" | sed 's/^/             /'
 	fi
 }
 

@@ -206,7 +206,8 @@ static void test(void)
 	calls = 0;
 	call_slab();
 	WRITE_ONCE(watched, NULL);
-	say("a call of mm is seen", calls == 2);
+	/* More than these two, if the slab asks for a page. */
+	say("a call of mm is seen", calls >= 2);
 	test_memory(false);
 	test_memory(true);
 	test_extents(false);
