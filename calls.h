@@ -11,6 +11,7 @@
 #ifndef CALLS_H
 #define CALLS_H
 
+#include <linux/kmemleak.h>
 #include <linux/kref.h>
 
 #include "take.h"
@@ -39,6 +40,21 @@ static inline struct vmap_arena *varena_or_default(struct vmap_arena *arena)
 {
 	return arena ?: varena_default;
 }
+
+/*
+ * Tell kmemleak of an area.  kmemleak allocates an object for it from the slab; where the slab may
+ * not be called, kmemleak neither scans the area nor reports its leak.
+ */
+static __always_inline void valloc_tell_kmemleak(const void *addr, unsigned long size, gfp_t gfp)
+{
+	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || vctx_may_call_mm())
+		kmemleak_alloc(addr, size, 1, gfp);
+}
+
+/* fill.c */
+bool valloc_fill(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
+		 int node, int *place);
+void valloc_publish(const struct vmap_span *span, struct vmap_extent *extent);
 
 /* vmap_alloc.c: the free calls, with the @caller that reports name. */
 void valloc_free_any(const void *addr, const void *caller);

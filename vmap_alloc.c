@@ -6,8 +6,7 @@
  *
  * Allocation: the cache serves most requests, with a warm area of the same size from this CPU's
  * magazine (cache.h).  Past the cache an allocation takes the lowest extent that fits, or a flushed
- * one of just the size (take.c); then, without a lock, maps pages and publishes the extent: stores
- * the extent in its slot of span->owner.
+ * one of just the size (take.c); then, without a lock, maps pages and publishes the extent (fill.c).
  *
  * Free: most frees put the area into this CPU's magazine.  Past the magazine a free claims the
  * extent: takes it out of its slot.  A double free, an interior and a foreign pointer find no live
@@ -38,20 +37,12 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/swap.h>
 
 #include "calls.h"
 #include "fresh.h"
 #include "shadow.h"
 
 struct vmap_arena *varena_default;
-
-/*
- * Pages that fill() allocates and maps at a time.  One call of the page allocator takes the lock of
- * the per-CPU lists once for 32 pages; the 32 pointers take 256 bytes of the stack, enough for one
- * frame.
- */
-#define FILL_BATCH 32
 
 /* Not inlined: the search takes stack, which take_memory() does not need in most calls. */
 static noinline struct vmap_extent *take_memory_slow(struct vmap_cache *cache, unsigned long size,
@@ -99,81 +90,6 @@ static struct vmap_extent *take_live_memory(struct vmap_cache *cache, unsigned l
 	}
 }
 
-/* Allocate up to @count pages, as vmalloc() would.  Return how many: fewer if memory is short. */
-static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp, int node)
-{
-	bool policy = vplace_by_policy(node);
-	unsigned int got = 0;
-
-	memset(pages, 0, count * sizeof(*pages));
-	if (!policy)
-		got = alloc_pages_bulk_node(gfp & ~__GFP_NOFAIL, node, count, pages);
-	/* The bulk call may return fewer, and ignores policies.  Each call below may reclaim. */
-	for (; got < count && !vgfp_gives_up(gfp); got++) {
-		pages[got] = policy ? alloc_page(gfp) : alloc_pages_node(node, gfp, 0);
-		if (!pages[got])
-			break;
-	}
-	return got;
-}
-
-static noinline void put_pages(struct page **pages, unsigned int count)
-{
-	while (count)
-		__free_page(pages[--count]);
-}
-
-/*
- * Allocate and map the pages of [@addr, @end).  On failure the pages mapped so far stay mapped, for
- * vpurge_free() to unmap.  Sets @place to the node of all pages, or to PLACE_MIXED.
- */
-static bool fill(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
-		 int node, int *place)
-{
-	struct page *pages[FILL_BATCH];
-
-	*place = static_branch_unlikely(&vplace_matters) ? NUMA_NO_NODE : 0;
-	gfp = vgfp_for_pages(gfp);
-	while (addr < end) {
-		unsigned int want = min_t(unsigned long, FILL_BATCH, (end - addr) >> PAGE_SHIFT);
-		unsigned int got = get_pages(pages, want, gfp, node);
-
-		if (unlikely(!vwin_alive(window))) {
-			put_pages(pages, got);
-			return false;
-		}
-		if (static_branch_unlikely(&vplace_matters))
-			*place = vplace_of_pages(pages, got, *place);
-		vwin_map(window, addr, pages, got, PAGE_KERNEL);
-		addr += (unsigned long)got << PAGE_SHIFT;
-		if (got < want && !vgfp_waits(gfp))
-			return false;
-		if (got < want)
-			schedule_timeout_uninterruptible(1);
-		if (gfpflags_allow_blocking(gfp))
-			cond_resched();
-	}
-	return true;
-}
-
-/* Write span->behind for each WINDOW_GRAIN boundary inside the extent: see badfree.c. */
-static void note_crossings(const struct vmap_span *span, const struct vmap_extent *extent)
-{
-	unsigned long addr = ALIGN(extent->start + 1, WINDOW_GRAIN);
-
-	for (; addr < vext_end(extent); addr += WINDOW_GRAIN)
-		WRITE_ONCE(*vspan_behind(span, addr), (addr - extent->start) >> PAGE_SHIFT);
-}
-
-/* Make the extent known to frees and look-ups, and count the allocation. */
-static void publish(const struct vmap_span *span, struct vmap_extent *extent)
-{
-	note_crossings(span, extent);
-	/* Pairs with the address dependency of a look-up, which reads the slot, then the extent. */
-	smp_store_release(vspan_slot(span, extent->start), extent);
-	vspace_count(span->space, allocs);
-}
-
 /* With one of these flags no warm area serves a request, and its pages serve no other request. */
 #define SPECIAL_FLAGS	(__GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE | __GFP_RECLAIMABLE | \
 			 __GFP_THISNODE | __GFP_ACCOUNT)
@@ -181,16 +97,6 @@ static void publish(const struct vmap_span *span, struct vmap_extent *extent)
 static __always_inline bool is_recyclable(gfp_t gfp)
 {
 	return !(gfp & SPECIAL_FLAGS);
-}
-
-/*
- * Tell kmemleak of an area.  kmemleak allocates an object for it from the slab; where the slab may
- * not be called, kmemleak neither scans the area nor reports its leak.
- */
-static __always_inline void tell_kmemleak(const void *addr, unsigned long size, gfp_t gfp)
-{
-	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || vctx_may_call_mm())
-		kmemleak_alloc(addr, size, 1, gfp);
 }
 
 /* Allocate an area with fresh pages. */
@@ -209,17 +115,17 @@ static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, u
 		vtake_ahead(cache, gfp);
 		return NULL;
 	}
-	if (!fill(span->window, extent->start, vext_end(extent) - cache->purge.space.guard, gfp,
-		  node, &place)) {
+	if (!valloc_fill(span->window, extent->start, vext_end(extent) - cache->purge.space.guard,
+			 gfp, node, &place)) {
 		vtake_failed(cache, size, align, gfp, -ENOMEM, caller);
 		vpurge_free(&cache->purge, extent);
 		return NULL;
 	}
 	addr = (void *)extent->start;
 	vwin_shadow_open(extent->start, size);
-	tell_kmemleak(addr, size, gfp);
+	valloc_tell_kmemleak(addr, size, gfp);
 	extent->flags = is_recyclable(gfp) && place >= 0 ? vplace_flags(place) : 0;
-	publish(span, extent);
+	valloc_publish(span, extent);
 	vtake_ahead(cache, gfp);
 	return addr;
 }
@@ -252,7 +158,7 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 	vwin_shadow_open(extent->start, size);
 	if (want_init_on_alloc(gfp))
 		clear_area(extent->start, extent->start + PAGE_ALIGN(size));
-	tell_kmemleak(addr, size, gfp);
+	valloc_tell_kmemleak(addr, size, gfp);
 	return addr;
 }
 
@@ -463,7 +369,7 @@ static bool keep(struct vmap_cache *cache, struct vmap_extent *extent)
 	}
 	extent->window = span->window;
 	slot = vspan_slot(span, extent->start);
-	/* Pairs as in publish(). */
+	/* Pairs as in valloc_publish(). */
 	smp_store_release(slot, extent);
 	if (vcache_store(cache, extent, class) || vcache_store_slow(cache, extent, class))
 		return true;
@@ -668,7 +574,7 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
 		return NULL;
 	}
 	vwin_shadow_open(extent->start, size);
-	publish(span, extent);
+	valloc_publish(span, extent);
 	return (void *)extent->start;
 }
 

@@ -60,7 +60,7 @@ static void drop_span(struct vmap_span *span)
 	free(span);
 }
 
-/* Let @extent be a live area of @span, as publish() does. */
+/* Let @extent be a live area of @span, as valloc_publish() does. */
 static void add_area(struct vmap_span *span, struct vmap_extent *extent, unsigned long start,
 		     unsigned long end)
 {
