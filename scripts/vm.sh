@@ -63,6 +63,10 @@ check_options() {
 qemu_command() {
 	local words="loglevel=5 panic=-1 oops=panic" machine model accelerator=(-accel "tcg,thread=multi")
 
+	# What takes a guest seconds on an idle host takes it minutes on a busy one: the kernel's watchdogs are
+	# to call only that a lock-up, or a stall, which no load explains.
+	((icount)) || words+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300 sysctl.kernel.hung_task_timeout_secs=900"
+
 	if [[ $KERNEL_ARCH == arm64 ]]; then
 		machine=(qemu-system-aarch64 -M "virt,gic-version=3" -device "pci-serial,chardev=results")
 		model=max,pauth-impdef=on
