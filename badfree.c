@@ -156,6 +156,59 @@ bool vbad_is_ours(const void *addr)
 	return ours;
 }
 
+/* Is @addr in the pages of a live area?  Context: any; looks at the slots of one grain at most. */
+bool vbad_is_live(const void *addr)
+{
+	const struct vmap_extent *extent = NULL;
+	const struct vmap_span *span;
+	bool live;
+
+	rcu_read_lock();
+	span = vspan_of_live((unsigned long)addr);
+	if (span)
+		extent = vbad_covering(span, (unsigned long)addr);
+	live = extent && (unsigned long)addr - READ_ONCE(extent->start) <
+				 READ_ONCE(extent->size) - span->space->guard;
+	rcu_read_unlock();
+	return live;
+}
+
+/* The bytes asked for of the live area that starts at @addr; 0 if there is none.  Context: any. */
+unsigned long vbad_size(const void *addr)
+{
+	const struct vmap_extent *extent = NULL;
+	const struct vmap_span *span;
+	unsigned long size = 0;
+
+	rcu_read_lock();
+	span = PAGE_ALIGNED(addr) ? vspan_of_live((unsigned long)addr) : NULL;
+	if (span)
+		extent = READ_ONCE(*vspan_slot(span, (unsigned long)addr));
+	if (extent && READ_ONCE(extent->state) == VMAP_BUSY)
+		size = READ_ONCE(extent->size) - span->space->guard - READ_ONCE(extent->slack);
+	rcu_read_unlock();
+	return size;
+}
+
+/*
+ * Does a live area that may be mapped to user space start at @addr, and has it all pages below
+ * @page?  Context: any but NMI.
+ */
+bool vbad_may_remap(const void *addr, unsigned long page)
+{
+	const struct vmap_extent *extent;
+	const struct vmap_span *span;
+	bool may;
+
+	rcu_read_lock();
+	span = vspan_of_live((unsigned long)addr);
+	extent = live_at(span, (unsigned long)addr, false);
+	may = extent && READ_ONCE(extent->flags) & VMAP_EXTENT_USER &&
+	      page <= (READ_ONCE(extent->size) - span->space->guard) >> PAGE_SHIFT;
+	rcu_read_unlock();
+	return may;
+}
+
 /* Does a live area of vmap_map_pages() start at @addr?  Context: any but NMI. */
 bool vbad_is_foreign(const void *addr)
 {

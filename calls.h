@@ -56,7 +56,19 @@ bool valloc_fill(struct vmap_window *window, unsigned long addr, unsigned long e
 		 int node, int *place);
 void valloc_publish(const struct vmap_span *span, struct vmap_extent *extent);
 
-/* vmap_alloc.c: the free calls, with the @caller that reports name. */
+/*
+ * vmap_alloc.c: the calls, with the @caller that reports name.  Of an allocation NULL stands for the
+ * default arena.
+ */
+void *valloc_for(struct vmap_arena *arena, unsigned long size, unsigned long align, gfp_t gfp,
+		 int node, const void *caller);
+void *valloc_user_for(struct vmap_arena *arena, unsigned long size, gfp_t gfp, const void *caller);
+void *valloc_realloc(const void *addr, unsigned long size, unsigned long align, gfp_t gfp, int node,
+		     const void *caller);
+int valloc_remap_user(struct vm_area_struct *vma, const void *addr, unsigned long pgoff,
+		      const void *caller);
+void *valloc_map_for(struct vmap_arena *arena, struct page **pages, unsigned int count,
+		     pgprot_t prot, const void *caller);
 void valloc_free_any(const void *addr, const void *caller);
 void valloc_free_rcu(const void *addr, const void *caller);
 void valloc_unmap(const void *addr, const void *caller);

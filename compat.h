@@ -84,6 +84,14 @@ static inline void mm_account_reclaimed_pages(unsigned long pages)
 #define pages_reclaimed(state)	((state)->reclaimed)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#include <linux/mm.h>
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
 /* Does __vmalloc() take GFP_NOWAIT and GFP_ATOMIC? */
 #define VMALLOC_NO_BLOCK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
 
@@ -125,6 +133,105 @@ static inline unsigned long kvfree_call_rcu_pointer(unsigned long head, unsigned
 #define VREALLOC_SYMBOL	"vrealloc_noprof"
 #else
 #define VREALLOC_SYMBOL	NULL
+#endif
+
+/*
+ * The calls that vmap_vmalloc.c stands in for.
+ *
+ * NOPROF(name)          the function that a call of @name reaches: from 6.10 on @name is a macro
+ * VMALLOC_HUGE_CALL     the function for vmalloc_huge(), with VMALLOC_HUGE_PARAMETERS;
+ *                       VMALLOC_HUGE_NODE is the node
+ * KVMALLOC_NODE         the function for kvmalloc(), with KVMALLOC_PARAMETERS before gfp and node;
+ *                       KVMALLOC_ALIGN is the alignment, KVMALLOC_KMALLOC() a kmalloc_node() of
+ *                       the same
+ * KVREALLOC_CALL        the function for kvrealloc(), with KVREALLOC_PARAMETERS; KVREALLOC() calls it
+ * VREALLOC_PARAMETERS   those of vrealloc(), as far as there is one; VREALLOC() calls what does the same
+ * REALLOC_ALIGN, REALLOC_NODE   the alignment and the node that both are given
+ * KVFREE_RCU_HEAD, KVFREE_RCU_SECOND   the types that kvfree_call_rcu() takes
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define NOPROF(name)		name
+#else
+#define NOPROF(name)		name##_noprof
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define VMALLOC_HUGE_CALL	NOPROF(vmalloc_huge)
+#define VMALLOC_HUGE_PARAMETERS	unsigned long size, gfp_t gfp
+#define VMALLOC_HUGE_NODE	NUMA_NO_NODE
+#else
+#define VMALLOC_HUGE_CALL	vmalloc_huge_node_noprof
+#define VMALLOC_HUGE_PARAMETERS	unsigned long size, gfp_t gfp, int node
+#define VMALLOC_HUGE_NODE	node
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define KVMALLOC_NODE		NOPROF(kvmalloc_node)
+#define KVMALLOC_PARAMETERS	size_t size
+#define KVMALLOC_KMALLOC(gfp, node)	kmalloc_node(size, gfp, node)
+#else
+#define KVMALLOC_NODE		__kvmalloc_node_noprof
+#ifdef DECL_KMALLOC_PARAMS
+#define KVMALLOC_KMALLOC(gfp, node)	\
+	__kmalloc_node_noprof(PASS_KMALLOC_PARAMS(size, b, token), gfp, node)
+#define KVMALLOC_PARAMETERS	DECL_KMALLOC_PARAMS(size, b, token), unsigned long align
+#else
+#define KVMALLOC_KMALLOC(gfp, node)	\
+	__kmalloc_node_noprof(PASS_BUCKET_PARAMS(size, b), gfp, node)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define KVMALLOC_PARAMETERS	DECL_BUCKET_PARAMS(size, b)
+#else
+#define KVMALLOC_PARAMETERS	DECL_BUCKET_PARAMS(size, b), unsigned long align
+#endif
+#endif
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define KVREALLOC_CALL		NOPROF(kvrealloc)
+#define KVREALLOC_PARAMETERS	const void *addr, size_t old_size, size_t size, gfp_t gfp
+#define KVREALLOC()		kvrealloc(addr, old_size, size, gfp)
+#define VREALLOC_PARAMETERS	const void *addr, size_t size, gfp_t gfp
+#define VREALLOC()		NULL
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define KVREALLOC_CALL		kvrealloc_noprof
+#define KVREALLOC_PARAMETERS	const void *addr, size_t size, gfp_t gfp
+#define KVREALLOC()		kvrealloc(addr, size, gfp)
+#define VREALLOC_PARAMETERS	KVREALLOC_PARAMETERS
+#define VREALLOC()		KVREALLOC()
+#else
+#define KVREALLOC_CALL		kvrealloc_node_align_noprof
+#ifdef DECL_TOKEN_PARAMS
+#define KVREALLOC_PARAMETERS	\
+	const void *addr, DECL_TOKEN_PARAMS(size, token), unsigned long align, gfp_t gfp, int node
+#else
+#define KVREALLOC_PARAMETERS	\
+	const void *addr, size_t size, unsigned long align, gfp_t gfp, int node
+#endif
+#define KVREALLOC()		kvrealloc_node_align(addr, size, align, gfp, node)
+#define VREALLOC_PARAMETERS	\
+	const void *addr, size_t size, unsigned long align, gfp_t gfp, int node
+#define VREALLOC()		KVREALLOC()
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define KVMALLOC_ALIGN		1UL
+#define REALLOC_ALIGN		1UL
+#define REALLOC_NODE		NUMA_NO_NODE
+#else
+#define KVMALLOC_ALIGN		align
+#define REALLOC_ALIGN		align
+#define REALLOC_NODE		node
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define KVFREE_RCU_SECOND	rcu_callback_t
+#else
+#define KVFREE_RCU_SECOND	void *
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define KVFREE_RCU_HEAD		struct rcu_head
+#else
+#define KVFREE_RCU_HEAD		struct kvfree_rcu_head
 #endif
 
 /* The name of __vmalloc_node() in the symbol table. */

@@ -69,9 +69,13 @@ struct vmap_extent {
 				struct callback_head rcu;
 			};
 			/* An enum vmap_state; the holder of the extent writes it without a lock. */
-			u32 state;
+			u8 state;
 			/* VMAP_EXTENT_*: space.h. */
-			u32 flags;
+			u8 flags;
+			/* Busy or cached, recyclable: the NUMA node of all pages. */
+			u16 node_id;
+			/* Busy, memory arena: bytes of the pages beyond the bytes asked for. */
+			u32 slack;
 		};
 	};
 };

@@ -6,7 +6,7 @@
  * policy from the memory node of the CPU, or from the node that the caller names.  A warm area
  * serves a request only if its pages lie on the node from which fresh pages would be tried first:
  *
- *   - an area is cached only if all of its pages lie on one node; extent->flags has the node;
+ *   - an area is cached only if all of its pages lie on one node; extent->node_id has the node;
  *   - a magazine has areas of its CPU's memory node only, and each node has depots of its own;
  *   - a task with a memory policy, or in a cpuset without the node, gets fresh pages.
  *
@@ -37,22 +37,23 @@ static __always_inline unsigned int vplace_here(void)
 	return static_branch_unlikely(&vplace_matters) ? numa_mem_id() : 0;
 }
 
-/* extent->flags of a recyclable area all of whose pages lie on @node. */
-static inline u32 vplace_flags(unsigned int node)
+/* Note that all pages of an area that is not published yet lie on @node, and may be recycled. */
+static inline void vplace_make_recyclable(struct vmap_extent *extent, unsigned int node)
 {
-	return VMAP_EXTENT_RECYCLABLE | node << VMAP_EXTENT_NODE_SHIFT;
+	extent->flags |= VMAP_EXTENT_RECYCLABLE;
+	extent->node_id = node;
 }
 
-/* The node of a recyclable area; 0 for any other extent. */
+/* The node of a recyclable area, or of a cached extent; 0 in a range arena. */
 static inline unsigned int vplace_of(const struct vmap_extent *extent)
 {
-	return extent->flags >> VMAP_EXTENT_NODE_SHIFT;
+	return extent->node_id;
 }
 
 /* Are the pages of a busy or cached area as good for any other caller, and not foreign? */
 static __always_inline bool vplace_is_recyclable(const struct vmap_extent *extent)
 {
-	return (u8)extent->flags == VMAP_EXTENT_RECYCLABLE;
+	return extent->flags & VMAP_EXTENT_RECYCLABLE;
 }
 
 /* Does an area lie on another node than this CPU's, so that no magazine here may have the area? */

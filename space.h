@@ -69,8 +69,8 @@
 #define VMAP_EXTENT_FOREIGN	(1U << 0)
 /* The pages are as good for any other caller as for this one: the area may be kept warm. */
 #define VMAP_EXTENT_RECYCLABLE	(1U << 1)
-/* Of a recyclable extent: bits 8 and above hold the NUMA node of the pages. */
-#define VMAP_EXTENT_NODE_SHIFT	8
+/* The area is zeroed up to its last page, and may be mapped to user space: vmap_remap_user(). */
+#define VMAP_EXTENT_USER	(1U << 2)
 
 /* One span.  A field without a lock is constant while vspan_of() finds the span. */
 struct vmap_span {
@@ -392,7 +392,9 @@ struct vmap_tile {
 	unsigned long end;
 	enum vmap_state state;
 	bool free;
-	u32 flags;
+	u8 flags;
+	/* Busy, memory arena: bytes of the pages beyond the bytes asked for. */
+	u32 slack;
 	/* Busy: the code address that allocated the tile; else NULL. */
 	const void *caller;
 	/* The invariant that the tile violates, or NULL. */
@@ -426,6 +428,9 @@ void vwalk_note_return(struct vmap_space *space, struct vmap_span *span);
 struct vmap_extent *vbad_covering(const struct vmap_span *span, unsigned long addr);
 struct vmap_extent *vbad_claim(const void *ptr, bool foreign, const void *caller);
 bool vbad_is_ours(const void *addr);
+bool vbad_may_remap(const void *addr, unsigned long page);
+bool vbad_is_live(const void *addr);
+unsigned long vbad_size(const void *addr);
 bool vbad_is_foreign(const void *addr);
 bool vbad_refuse_nmi(const void *caller);
 void vbad_report_extent(const struct vmap_space *space, const struct vmap_extent *extent,
@@ -440,11 +445,12 @@ static __always_inline void vspace_hand_out(struct vmap_extent *extent, const vo
 	WRITE_ONCE(extent->state, VMAP_BUSY);
 }
 
-/* Make an extent that was cut or flushed busy, without flags. */
+/* Make an extent that was cut or flushed busy, without flags and on node 0. */
 static __always_inline void vspace_hand_out_new(struct vmap_space *space,
 						struct vmap_extent *extent, const void *caller)
 {
 	extent->flags = 0;
+	extent->node_id = 0;
 	WRITE_ONCE(extent->space, space);
 	vspace_hand_out(extent, caller);
 }

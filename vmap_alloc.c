@@ -124,7 +124,9 @@ static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, u
 	addr = (void *)extent->start;
 	vwin_shadow_open(extent->start, size);
 	valloc_tell_kmemleak(addr, size, gfp);
-	extent->flags = is_recyclable(gfp) && place >= 0 ? vplace_flags(place) : 0;
+	if (is_recyclable(gfp) && place >= 0)
+		vplace_make_recyclable(extent, place);
+	extent->slack = PAGE_ALIGN(size) - size;
 	valloc_publish(span, extent);
 	vtake_ahead(cache, gfp);
 	return addr;
@@ -154,6 +156,7 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 {
 	void *addr = (void *)extent->start;
 
+	WRITE_ONCE(extent->slack, PAGE_ALIGN(size) - size);
 	vspace_hand_out(extent, caller);
 	vwin_shadow_open(extent->start, size);
 	if (want_init_on_alloc(gfp))
@@ -285,6 +288,15 @@ void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int no
 }
 EXPORT_SYMBOL_GPL(vmap_alloc_node);
 
+/* vmap_arena_alloc() for @caller. */
+void *valloc_for(struct vmap_arena *arena, unsigned long size, unsigned long align, gfp_t gfp,
+		 int node, const void *caller)
+{
+	struct vmap_cache *cache = &varena_or_default(arena)->cache;
+
+	return alloc_area(cache, cache->memory_align, size, align, gfp, node, caller);
+}
+
 /* Is each page of an area as in a fresh area, so that the area may be kept warm? */
 static __always_inline bool is_fresh(const struct vmap_span *span,
 				     const struct vmap_extent *extent, unsigned int pages)
@@ -322,7 +334,7 @@ static __always_inline bool free_fast(const void *addr)
 	if (likely(span))
 		extent = READ_ONCE(*vspan_slot(span, (unsigned long)addr));
 	if (unlikely(!extent || READ_ONCE(extent->state) != VMAP_BUSY ||
-		     !vplace_is_recyclable(extent)))
+		     extent->flags != VMAP_EXTENT_RECYCLABLE))
 		goto out;
 	cache = vcache_of(extent->space);
 	pages = vspace_pages_of(&cache->purge.space, extent);
@@ -367,6 +379,7 @@ static bool keep(struct vmap_cache *cache, struct vmap_extent *extent)
 			return false;
 		clear_area(extent->start, extent->start + (class << PAGE_SHIFT));
 	}
+	extent->flags = VMAP_EXTENT_RECYCLABLE;
 	extent->window = span->window;
 	slot = vspan_slot(span, extent->start);
 	/* Pairs as in valloc_publish(). */
@@ -477,6 +490,36 @@ static noinline void free_for(const void *addr, const void *caller)
 }
 
 /**
+ * vmap_owns() - is an address in a live area of an arena?
+ * @addr: any address, not only the start of an area
+ *
+ * The pages of the area count, also the bytes beyond those asked for; the guard does not.  The
+ * answer is of use only if the caller knows that nobody frees the area meanwhile.
+ *
+ * Context: any, also NMI; takes no lock.
+ * Return: true for memory that an arena handed out, or mapped, and that was not freed yet.
+ */
+bool vmap_owns(const void *addr)
+{
+	return vbad_is_live(addr);
+}
+EXPORT_SYMBOL_GPL(vmap_owns);
+
+/**
+ * vmap_size() - how many bytes were asked for
+ * @addr: the address that the allocating or mapping call returned
+ *
+ * Context: any, also NMI; takes no lock.
+ * Return: the size given to the allocating call, or the bytes of the pages mapped; 0 unless a live
+ * area of an arena starts at @addr.
+ */
+unsigned long vmap_size(const void *addr)
+{
+	return vbad_size(addr);
+}
+EXPORT_SYMBOL_GPL(vmap_size);
+
+/**
  * vmap_kvfree() - free memory of an arena, of kvmalloc(), vmalloc() or kmalloc()
  * @addr: the address; NULL is fine
  *
@@ -567,6 +610,7 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
 	if (IS_ERR(extent))
 		return NULL;
 	extent->flags = VMAP_EXTENT_FOREIGN;
+	extent->slack = 0;
 	good = map_foreign(span->window, extent->start, pages, count, prot);
 	if (unlikely(good < count)) {
 		report_bad_page(pages, good, count, caller);
@@ -576,6 +620,24 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
 	vwin_shadow_open(extent->start, size);
 	valloc_publish(span, extent);
 	return (void *)extent->start;
+}
+
+/* vmap_map_pages() in an arena, for @caller. */
+void *valloc_map_for(struct vmap_arena *arena, struct page **pages, unsigned int count,
+		     pgprot_t prot, const void *caller)
+{
+	struct vmap_cache *cache = &varena_or_default(arena)->cache;
+	void *addr;
+
+	if (vbad_refuse_nmi(caller))
+		return NULL;
+	might_sleep();
+	addr = map_pages(cache, pages, count, prot, caller);
+	if (unlikely(!addr))
+		vspace_count(&cache->purge.space, fails);
+	else
+		vtake_ahead(cache, GFP_KERNEL);
+	return addr;
 }
 
 /**
@@ -593,19 +655,7 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
  */
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 {
-	struct vmap_cache *cache = &varena_default->cache;
-	const void *caller = __builtin_return_address(0);
-	void *addr;
-
-	if (vbad_refuse_nmi(caller))
-		return NULL;
-	might_sleep();
-	addr = map_pages(cache, pages, count, prot, caller);
-	if (unlikely(!addr))
-		vspace_count(&cache->purge.space, fails);
-	else
-		vtake_ahead(cache, GFP_KERNEL);
-	return addr;
+	return valloc_map_for(NULL, pages, count, prot, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_map_pages);
 

@@ -28,6 +28,7 @@
 
 #define VMAP_ARENA_VERSION	"0.9"	/* of the modules and packages, too */
 
+struct vm_area_struct;
 struct vmap_arena;
 struct vmap_extent;
 
@@ -115,6 +116,10 @@ void vmap_free(const void *addr);
 void vmap_free_rcu(const void *addr);
 void vmap_kvfree(const void *addr);
 void vmap_kvfree_rcu(const void *addr);
+void *vmap_alloc_user(unsigned long size);
+int vmap_remap_user(struct vm_area_struct *vma, const void *addr, unsigned long pgoff);
+bool vmap_owns(const void *addr);
+unsigned long vmap_size(const void *addr);
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot);
 void vmap_unmap_pages(const void *addr);
 

@@ -172,7 +172,7 @@ static void occupy(struct vmap_extent *extent, unsigned long owner)
 	memset(&extent->node, JUNK, sizeof(extent->node));
 	extent->caller = (void *)owner;
 	extent->state = VMAP_BUSY;
-	extent->flags = ~0U;
+	extent->flags = (u8)~0U;
 }
 
 static const unsigned int spares_needed[VMAP_NR_FITS] = {
