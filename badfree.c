@@ -220,21 +220,10 @@ bool vbad_is_foreign(const void *addr)
 	return foreign;
 }
 
-/**
- * vbad_refuse_nmi() - refuse a call in an NMI, with a report
- * @caller: the caller of the refused function, for the report
- *
- * The NMI may have interrupted a call that changes magazines of this CPU or holds space->lock.
- *
- * Context: any.
- * Return: true in an NMI: the call must do nothing.
- */
-bool vbad_refuse_nmi(const void *caller)
+/* Report a call in an NMI, which does nothing: see vbad_refuse_nmi(). */
+void vbad_report_nmi(const void *caller)
 {
-	if (likely(!in_nmi()))
-		return false;
 	pr_err_ratelimited("vmap_arena: called in an NMI by %pS: nothing is done\n", caller);
-	return true;
 }
 
 /* Report a free of @extent, which is not a live extent of @space. */

@@ -51,6 +51,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -432,9 +433,26 @@ bool vbad_may_remap(const void *addr, unsigned long page);
 bool vbad_is_live(const void *addr);
 unsigned long vbad_size(const void *addr);
 bool vbad_is_foreign(const void *addr);
-bool vbad_refuse_nmi(const void *caller);
+void vbad_report_nmi(const void *caller);
 void vbad_report_extent(const struct vmap_space *space, const struct vmap_extent *extent,
 			const void *caller);
+
+/**
+ * vbad_refuse_nmi() - refuse a call in an NMI, with a report
+ * @caller: the caller of the refused function, for the report
+ *
+ * The NMI may have interrupted a call that changes magazines of this CPU or holds space->lock.
+ *
+ * Context: any.
+ * Return: true in an NMI: the call must do nothing.
+ */
+static __always_inline bool vbad_refuse_nmi(const void *caller)
+{
+	if (likely(!in_nmi()))
+		return false;
+	vbad_report_nmi(caller);
+	return true;
+}
 
 /* Cut and put. */
 
