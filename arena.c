@@ -427,11 +427,16 @@ static void add_cache(struct vmap_cache *cache, struct vmap_arena_stats *stats)
 	stats->shrinks = READ_ONCE(cache->shrinks);
 }
 
-/* What is free, lazy and reserved is read under one hold of the lock, so that it adds up. */
+/*
+ * What is free, lazy and reserved is read under one hold of the lock, so that it adds up.  Only the
+ * search for the longest of many very long extents takes more.
+ */
 static void add_units(struct vmap_purge *purge, struct vmap_arena_stats *stats)
 {
 	struct vmap_space *space = &purge->space;
+	struct free_survey survey = {};
 	unsigned long flags;
+	bool surveyed;
 
 	flags = vspace_lock(space);
 	stats->spans = space->nr_spans;
@@ -441,7 +446,7 @@ static void add_units(struct vmap_purge *purge, struct vmap_arena_stats *stats)
 	stats->pending = atomic_long_read(&purge->deferred_units);
 	stats->busy = stats->reserved - min(stats->reserved,
 					    stats->free + stats->lazy + stats->cached);
-	stats->largest_free = free_tree_longest(&space->tree);
+	surveyed = free_tree_longest(&space->tree, &survey);
 	memcpy(stats->fits, space->tree.fits, sizeof(stats->fits));
 	stats->merges = space->tree.merges;
 	stats->flushes = READ_ONCE(purge->flushes);
@@ -449,6 +454,12 @@ static void add_units(struct vmap_purge *purge, struct vmap_arena_stats *stats)
 	stats->imports = space->imports;
 	stats->lost_spans = space->nr_lost;
 	vspace_unlock(space, flags);
+	while (!surveyed) {
+		flags = vspace_lock(space);
+		surveyed = free_tree_longest(&space->tree, &survey);
+		vspace_unlock(space, flags);
+	}
+	stats->largest_free = survey.longest;
 	stats->lost_pages = atomic_long_read(&space->lost_pages);
 }
 

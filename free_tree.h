@@ -15,7 +15,7 @@
 
 /*
  * The state of an extent that is not free.  A free extent has no state: its rb_node overlays
- * vmap_extent.state, and vmap_extent.max says that it is free.
+ * vmap_extent.state, and vmap_extent.below says that it is free.
  */
 enum vmap_state {
 	VMAP_MARKER,		/* closes the ring of a span's tiles */
@@ -40,8 +40,11 @@ struct vmap_extent {
 	/* The neighbours on the ring of the span: prev ends at start, next begins at the end. */
 	struct vmap_extent *prev;
 	struct vmap_extent *next;
-	/* Size of the longest free extent at or below node; 0: this extent is not free. */
-	unsigned long max;
+	/*
+	 * Free: vext_recorded() of the longest free extent in the right subtree of node, and in the
+	 * left one; 0 for an empty subtree.  In any other state below[VEXT_RIGHT] is VEXT_NOT_FREE.
+	 */
+	u32 below[2];
 	union {
 		/* Free: the place in the tree. */
 		struct rb_node node;
@@ -99,10 +102,13 @@ struct vmap_extent_pool {
 
 /* The free extents of a space.  The owner's lock (vmap_space.lock) covers all fields. */
 struct free_tree {
-	/* The free extents by address, augmented by vmap_extent.max. */
+	/* The free extents by address, augmented by vmap_extent.below. */
 	struct rb_root root;
 	/* A power of two that divides each start and each size. */
 	unsigned long grain;
+	/* All spans opened so far lie in [lowest, highest). */
+	unsigned long lowest;
+	unsigned long highest;
 	/* Free extents in the tree, and the sum of their sizes. */
 	unsigned long count;
 	unsigned long units;
@@ -139,15 +145,44 @@ struct free_search {
 	unsigned long start;
 };
 
+/* The search for the longest free extent, and its result.  All 0 at first. */
+struct free_survey {
+	/* The longest extent of those that end below reach, and of those that are recorded. */
+	unsigned long longest;
+	unsigned long reach;
+};
+
 enum free_found {
 	FREE_NONE,		/* nothing fits */
 	FREE_FOUND,		/* free_search.extent and free_search.start are set */
 	FREE_AGAIN,		/* SEARCH_BATCH misses: drop the lock, take it again, call again */
 };
 
+/* The children of an rb_node in the order of its members: the indices of vmap_extent.below. */
+#define VEXT_RIGHT	0
+#define VEXT_LEFT	1
+
+/* In vmap_extent.below[VEXT_RIGHT]: the extent is not free. */
+#define VEXT_NOT_FREE	0xffffffffU
+
+/*
+ * The largest size that vmap_extent.below records.  Longer extents are recorded as this size, so
+ * for a longer request a record does not tell whether the subtree has room.  A test sets a small
+ * size.
+ */
+#ifndef VEXT_MOST_RECORDED
+#define VEXT_MOST_RECORDED	0xfffffffeUL
+#endif
+
 static inline bool vext_is_free(const struct vmap_extent *extent)
 {
-	return extent->max != 0;
+	return extent->below[VEXT_RIGHT] != VEXT_NOT_FREE;
+}
+
+/* What vmap_extent.below records of an extent of @size. */
+static __always_inline u32 vext_recorded(unsigned long size)
+{
+	return min(size, VEXT_MOST_RECORDED);
 }
 
 /* One past the last unit of @extent. */
@@ -158,7 +193,7 @@ static inline unsigned long vext_end(const struct vmap_extent *extent)
 
 static inline void vext_pool_push(struct vmap_extent_pool *pool, struct vmap_extent *extent)
 {
-	extent->max = 0;
+	extent->below[VEXT_RIGHT] = VEXT_NOT_FREE;
 	extent->state = VMAP_SPARE;
 	extent->under = pool->top;
 	pool->top = extent;
@@ -176,40 +211,77 @@ static inline struct vmap_extent *vext_pool_pop(struct vmap_extent_pool *pool)
 	return extent;
 }
 
-/* The size of the longest free extent; 0 if the tree is empty. */
-static inline unsigned long free_tree_longest(const struct free_tree *tree)
+/*
+ * The link of @rb to the child at @side, 0 for left or -1 for right; ~side is the other side.  The
+ * walks here turn to a side that no CPU predicts: so a comparison becomes a side without a branch.
+ */
+static __always_inline struct rb_node **vext_link(struct rb_node *rb, long side)
 {
-	const struct rb_node *top = tree->root.rb_node;
-
-	return top ? rb_entry(top, struct vmap_extent, node)->max : 0;
+	static_assert(offsetof(struct rb_node, rb_left) ==
+		      offsetof(struct rb_node, rb_right) + sizeof(rb), "the left link follows");
+	return (struct rb_node **)((char *)rb + offsetof(struct rb_node, rb_left) +
+				   side * (long)sizeof(rb));
 }
 
-/* The lowest extent of at least @size in the subtree at @rb, whose max must be at least @size. */
-static __always_inline struct vmap_extent *free_tree_lowest_at(struct rb_node *rb,
-							       unsigned long size)
+/* The record in vmap_extent.below of the child at @side. */
+static __always_inline u32 *vext_record(struct rb_node *rb, long side)
+{
+	return &rb_entry(rb, struct vmap_extent, node)->below[VEXT_LEFT + side];
+}
+
+/* Are @lo and @hi no bounds to a search, since no span of @tree exceeds them? */
+static inline bool free_tree_within(const struct free_tree *tree, unsigned long lo,
+				    unsigned long hi)
+{
+	return lo <= tree->lowest && hi >= tree->highest;
+}
+
+/* May the subtree at @rb have an extent of @size?  Certain up to VEXT_MOST_RECORDED. */
+static __always_inline bool free_tree_may_fit(const struct rb_node *rb, unsigned long size)
+{
+	const struct vmap_extent *extent;
+
+	if (!rb)
+		return false;
+	extent = rb_entry(rb, struct vmap_extent, node);
+	return extent->below[VEXT_RIGHT] >= size || extent->below[VEXT_LEFT] >= size ||
+	       extent->size >= size;
+}
+
+/*
+ * The lowest extent of at least @size in the subtree at @rb, which must have one.  @size is at most
+ * VEXT_MOST_RECORDED.
+ */
+static __always_inline struct vmap_extent *free_tree_lowest_at(struct rb_node *rb, u32 size)
 {
 	for (;;) {
 		struct vmap_extent *extent = rb_entry(rb, struct vmap_extent, node);
-		struct rb_node *left = rb->rb_left;
+		long side = -(long)(*vext_record(rb, 0) < size);
 
-		if (left && rb_entry(left, struct vmap_extent, node)->max >= size)
-			rb = left;
-		else if (extent->size >= size)
+		OPTIMIZER_HIDE_VAR(side);
+
+		if (extent->size >= size && side)
 			return extent;
-		else
-			rb = rb->rb_right;
+		rb = *vext_link(rb, side);
 	}
 }
 
-/* The lowest free extent of at least @size, or NULL. */
+/*
+ * The lowest free extent of at least @size, or NULL.  NULL also if @size exceeds
+ * VEXT_MOST_RECORDED: then free_tree_find() knows.
+ */
 static __always_inline struct vmap_extent *free_tree_lowest(const struct free_tree *tree,
 							    unsigned long size)
 {
-	return free_tree_longest(tree) >= size ? free_tree_lowest_at(tree->root.rb_node, size)
-					       : NULL;
+	struct rb_node *top = tree->root.rb_node;
+
+	if (unlikely(size > VEXT_MOST_RECORDED) || !free_tree_may_fit(top, size))
+		return NULL;
+	return free_tree_lowest_at(top, size);
 }
 
 void free_tree_init(struct free_tree *tree, unsigned long grain);
+bool free_tree_longest(const struct free_tree *tree, struct free_survey *survey);
 void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end);
 void free_tree_close(struct free_tree *tree, struct vmap_extent *whole);

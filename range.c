@@ -76,13 +76,33 @@ static __always_inline unsigned long range_class(const struct vmap_cache *cache,
 	return (size + cache->purge.space.quantum - 1) >> cache->purge.space.quantum_shift;
 }
 
-/* Allocate past this CPU's magazine: from the depot, from the tree, or by vtake_slow(). */
+/* Allocate the lowest extent that fits: from the tree, or by vtake_slow(). */
+static __always_inline struct vmap_extent *alloc_extent_lowest(struct vmap_cache *cache,
+							       unsigned long size,
+							       unsigned long align, gfp_t gfp,
+							       const void *caller)
+{
+	struct vmap_space *space = &cache->purge.space;
+	unsigned long rounded = ALIGN(size, space->quantum);
+	struct vmap_extent *extent;
+
+	if (likely(!space->memory && rounded && align - 1 < space->quantum &&
+		   !(align & (align - 1)))) {
+		extent = vtake_fast_range(cache, rounded, caller);
+		if (likely(extent)) {
+			vspace_count(space, allocs);
+			vtake_ahead(cache, gfp);
+			return extent;
+		}
+	}
+	return alloc_extent_search(cache, size, align, gfp, caller);
+}
+
+/* Allocate past this CPU's magazine: from the depot, or the lowest extent that fits. */
 static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, unsigned long size,
 						      unsigned long align, gfp_t gfp,
 						      const void *caller)
 {
-	struct vmap_space *space = &cache->purge.space;
-	unsigned long rounded = ALIGN(size, space->quantum);
 	struct vmap_extent *extent;
 
 	if (vbad_refuse_nmi(caller))
@@ -95,16 +115,7 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, 
 			return extent;
 		}
 	}
-	if (likely(!space->memory && rounded && align - 1 < space->quantum &&
-		   !(align & (align - 1)))) {
-		extent = vtake_fast_range(cache, rounded, caller);
-		if (likely(extent)) {
-			vspace_count(space, allocs);
-			vtake_ahead(cache, gfp);
-			return extent;
-		}
-	}
-	return alloc_extent_search(cache, size, align, gfp, caller);
+	return alloc_extent_lowest(cache, size, align, gfp, caller);
 }
 
 /**
@@ -157,13 +168,18 @@ struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned l
 					    gfp_t gfp)
 {
 	struct free_search search = { .size = size, .align = align, .lo = lo, .hi = hi };
+	struct vmap_cache *cache = &varena_or_default(arena)->cache;
+	const void *caller = __builtin_return_address(0);
 
-	return alloc_extent(&varena_or_default(arena)->cache, &search, gfp,
-			    __builtin_return_address(0));
+	/* The only span of a range arena is opened before anybody can use the arena. */
+	if (cache->purge.space.memory || in_nmi() ||
+	    !free_tree_within(&cache->purge.space.tree, lo, hi))
+		return alloc_extent(cache, &search, gfp, caller);
+	return alloc_extent_lowest(cache, size, align, gfp, caller);
 }
 EXPORT_SYMBOL_GPL(vmap_extent_alloc_range);
 
-/* Is @extent, which may be stale, busy in this arena?  A free extent has no state: see max. */
+/* Is @extent, which may be stale, busy in this arena?  A free extent has no state: see below. */
 static __always_inline bool is_busy_in(const struct vmap_extent *extent,
 				       const struct vmap_cache *cache)
 {

@@ -67,7 +67,8 @@ static void note_tree(struct kt_picture *picture, const struct vmap_arena *arena
 	for (extent = free_tree_first(&arena->cache.purge.space.tree); extent;
 	     extent = free_tree_after(extent)) {
 		note(picture, "in the tree", extent->start - picture->home);
-		note(picture, "the longest below it", extent->max);
+		note(picture, "the longest to its left", extent->below[VEXT_LEFT]);
+		note(picture, "the longest to its right", extent->below[VEXT_RIGHT]);
 	}
 	note(picture, "free extents", arena->cache.purge.space.tree.count);
 	note(picture, "free units", arena->cache.purge.space.tree.units);

@@ -491,6 +491,86 @@ static const char *test_interrupted_alone(void)
 	return verdict(&twin, fine && one.request.start == 4096 + 4 * 5, "it is found");
 }
 
+/*
+ * Free extents longer than any record, each of them longer than the one below, or shorter, with a
+ * busy unit after each.
+ */
+#define LONG_EXTENTS	100UL
+
+static unsigned long long_size(unsigned long i, bool growing)
+{
+	return VEXT_MOST_RECORDED - 2 + (growing ? i : LONG_EXTENTS - 1 - i);
+}
+
+static void long_extents(struct free_tree *tree, struct vmap_extent *marker,
+			 struct vmap_extent_pool *spares, bool growing)
+{
+	static struct vmap_extent store[3 * LONG_EXTENTS];
+	unsigned long i, end = 0;
+
+	*spares = (struct vmap_extent_pool){ 0 };
+	for (i = 0; i < 3 * LONG_EXTENTS; i++)
+		vext_pool_push(spares, &store[i]);
+	for (i = 0; i < LONG_EXTENTS; i++)
+		end += long_size(i, growing) + 1;
+	free_tree_init(tree, 1);
+	free_tree_open(tree, marker, vext_pool_pop(spares), ~0UL - end, ~0UL);
+	for (i = 0, end = ~0UL - end; i < LONG_EXTENTS; i++) {
+		struct free_search search = { .size = 1, .align = 1, .hi = ~0UL };
+
+		end += long_size(i, growing);
+		search.lo = end++;
+		free_tree_find(tree, &search);
+		free_tree_cut(tree, &search, spares)->state = VMAP_BUSY;
+	}
+}
+
+static bool finds_long(struct free_tree *tree, unsigned long size, bool growing)
+{
+	struct free_search search = { .size = size, .align = 1, .hi = ~0UL };
+	enum free_found found;
+	unsigned long i;
+
+	do {
+		found = free_tree_find(tree, &search);
+	} while (found == FREE_AGAIN);
+	for (i = 0; i < LONG_EXTENTS; i++) {
+		if (long_size(i, growing) >= size)
+			return found == FREE_FOUND && search.extent->size == long_size(i, growing);
+	}
+	return found == FREE_NONE;
+}
+
+static const char *test_long(void)
+{
+	const unsigned long longest = VEXT_MOST_RECORDED - 3 + LONG_EXTENTS;
+	struct vmap_extent_pool spares;
+	struct vmap_extent marker;
+	struct free_tree tree;
+	unsigned long size;
+	bool growing = false;
+
+	do {
+		struct free_survey survey = { 0 };
+
+		long_extents(&tree, &marker, &spares, growing);
+		for (size = VEXT_MOST_RECORDED - 4; size <= longest + 1; size++) {
+			if (free_tree_lowest(&tree, size) && size > VEXT_MOST_RECORDED)
+				return "a record is trusted beyond what it tells";
+			if (!finds_long(&tree, size, growing))
+				return "not the lowest of the long enough ones";
+		}
+		while (!free_tree_longest(&tree, &survey))
+			;
+		if (survey.longest != longest)
+			return "not the longest";
+		if (free_tree_check(&tree))
+			return free_tree_check(&tree);
+		growing = !growing;
+	} while (growing);
+	return NULL;
+}
+
 /* Change one word of a good tree, have it checked, put the word back. */
 static const char *notice(const struct free_tree *tree, unsigned long *word, unsigned long value,
 			  const char *says)
@@ -507,19 +587,36 @@ static const char *notice(const struct free_tree *tree, unsigned long *word, uns
 	return said;
 }
 
+/* The same with a record. */
+static const char *notice_record(const struct free_tree *tree, u32 *record, u32 value,
+				 const char *says)
+{
+	u32 good = *record;
+	const char *wrong;
+
+	*record = value;
+	wrong = free_tree_check(tree);
+	*record = good;
+	if (wrong && strstr(wrong, says))
+		return NULL;
+	snprintf(said, sizeof(said), "not noticed: %s", says);
+	return said;
+}
+
 /* The checks of the tree are themselves checked: each must notice what it is for. */
 static const char *notice_each(struct twin *twin)
 {
 	struct free_tree *tree = &twin->tree;
 	struct vmap_extent *low = free_tree_first(tree);
-	const char *wrong = notice(tree, &low->max, 100, "maximum");
+	const char *wrong = notice_record(tree, &low->below[VEXT_LEFT], 100, "maximum");
 
-	wrong = wrong ?: notice(tree, &low->max, 0, "not free");
+	wrong = wrong ?: notice_record(tree, &low->below[VEXT_RIGHT], 100, "maximum");
+	wrong = wrong ?: notice_record(tree, &low->below[VEXT_RIGHT], VEXT_NOT_FREE, "not free");
 	wrong = wrong ?: notice(tree, &low->size, 0, "empty");
 	wrong = wrong ?: notice(tree, &low->size, low->size - 1, "tile");
 	wrong = wrong ?: notice(tree, &low->start, low->start - 1, "tile");
-	wrong = wrong ?: notice(tree, &low->prev->max, 8, "touch");
-	wrong = wrong ?: notice(tree, &low->next->max, 8, "touch");
+	wrong = wrong ?: notice_record(tree, &low->prev->below[VEXT_RIGHT], 8, "touch");
+	wrong = wrong ?: notice_record(tree, &low->next->below[VEXT_RIGHT], 8, "touch");
 	wrong = wrong ?: notice(tree, &tree->count, 4, "counts");
 	wrong = wrong ?: notice(tree, &tree->units, 24, "counts");
 	return wrong;
@@ -577,6 +674,7 @@ static const struct {
 	{ "searches that interrupt each other", test_interrupted },
 	{ "a search that others interrupt", test_interrupted_by_others },
 	{ "a search that frees interrupt", test_interrupted_alone },
+	{ "extents longer than any record", test_long },
 	{ "free_tree_check() notices what it is for", test_checks },
 };
 

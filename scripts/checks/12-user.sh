@@ -73,10 +73,11 @@ steps=20000 length=5 limit=8 operations=10000
 ((QUICK == 0)) || steps=5000 length=4 limit=4 operations=2000
 
 build gcc build
-for program in test_free_tree test_steps test_throttle test_raw test_lookup; do
+for program in test_free_tree test_free_tree_low test_steps test_throttle test_raw test_lookup; do
 	results gcc "$program"
 done
 results gcc test_exhaustive --length "$length"
+results gcc test_exhaustive_low --length 4
 
 build clang build
 results clang test_free_tree --steps 2000
@@ -84,6 +85,7 @@ results clang test_steps
 
 build sanitize build replay magazines
 results sanitize test_free_tree --steps $((steps / 10))
+results sanitize test_free_tree_low --steps $((steps / 10))
 results sanitize test_exhaustive --length 3
 results sanitize test_raw
 results sanitize test_lookup
