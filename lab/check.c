@@ -16,6 +16,9 @@
  * At the end everything is freed and the index must use as many bytes as an empty one.  For an
  * index that rounds, sizes and alignments are rounded in the model as well.  Spaces and mixes of
  * sizes are drawn anew for each round, from a seed that is printed if a check fails.
+ *
+ * In some rounds a unit of the model stands for many of the index, a power of two: so indexes whose
+ * structure is another one in large spaces are seen to agree there, too.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -29,11 +32,15 @@
 #define STEPS		2000U
 #define WALK_EVERY	50U
 
+/* Binary logarithm of the most units that one of the model stands for. */
+#define MAGNIFY_MAX	10U
+
 struct trial {
 	const struct lab_index *index;
 	void *self;
 	struct lab_space space;
 	struct lab_random random;
+	unsigned int magnify;	/* binary logarithm of how many units one of the model stands for */
 	struct lab_area areas[UNITS_MAX];
 	unsigned int nr_areas;
 	struct model model;	/* what the index gave */
@@ -92,11 +99,39 @@ static void draw(struct trial *trial, struct lab_request *request)
 	request->hi -= roll(trial, request->hi - request->lo - request->size + 1);
 }
 
+/* Ask the index, in its units. */
+static int ask(struct trial *trial, const struct lab_request *request, struct lab_area *area)
+{
+	struct lab_request magnified = {
+		.size = request->size << trial->magnify,
+		/* What begins anywhere begins in line with the others, whose sizes are multiples. */
+		.align = request->align > 1 ? request->align << trial->magnify : 1,
+		.lo = request->lo << trial->magnify,
+		.hi = request->hi << trial->magnify,
+	};
+	int err = trial->index->alloc(trial->self, &magnified, area);
+
+	if (err)
+		return err;
+	if (area->start % (1UL << trial->magnify) || area->size != magnified.size)
+		trial->wrong = "the area is out of line, or of another size than asked for";
+	area->start >>= trial->magnify;
+	area->size >>= trial->magnify;
+	return 0;
+}
+
+static void give_back(struct trial *trial, const struct lab_area *area)
+{
+	struct lab_area magnified = {
+		area->handle, area->start << trial->magnify, area->size << trial->magnify
+	};
+
+	trial->index->free(trial->self, &magnified);
+}
+
 static const char *check_given(struct trial *trial, const struct lab_request *request,
 			       const struct lab_area *area)
 {
-	if (area->size != request->size)
-		return "the area has another size than asked for";
 	if (area->start < request->lo || area->start + area->size > request->hi)
 		return "the area is out of bounds";
 	if (area->start % request->align)
@@ -115,9 +150,9 @@ static void step_alloc(struct trial *trial)
 	int err;
 
 	draw(trial, &request);
-	err = trial->index->alloc(trial->self, &request, area);
+	err = ask(trial, &request, area);
 	if (!err) {
-		trial->wrong = check_given(trial, &request, area);
+		trial->wrong = trial->wrong ?: check_given(trial, &request, area);
 		if (trial->wrong)
 			return;
 		mark(trial, area, true);
@@ -135,7 +170,7 @@ static void step_free(struct trial *trial)
 	struct lab_area area = trial->areas[which];
 
 	trial->areas[which] = trial->areas[--trial->nr_areas];
-	trial->index->free(trial->self, &area);
+	give_back(trial, &area);
 	mark(trial, &area, false);
 }
 
@@ -143,6 +178,8 @@ static void visit(void *data, unsigned long start, unsigned long end)
 {
 	struct trial *trial = data;
 
+	start >>= trial->magnify;
+	end >>= trial->magnify;
 	if (start >= end || start < trial->space.start || end > trial->space.end) {
 		trial->wrong = "a free range is empty or out of the space";
 		return;
@@ -197,7 +234,11 @@ static const char *run_round(struct trial *trial, const struct lab_index *index,
 		   trial->units);
 	model_open(&trial->seen, trial->space.start, trial->space.end - trial->space.start,
 		   trial->seen_units);
-	trial->self = index->create(&trial->space);
+	if (!roll(trial, 4))
+		trial->magnify = roll(trial, MAGNIFY_MAX + 1);
+	trial->self = index->create(&(struct lab_space){ trial->space.start << trial->magnify,
+							 trial->space.end << trial->magnify,
+							 trial->space.areas });
 	if (IS_ERR(trial->self))
 		return "the index cannot be created";
 	run_steps(trial);

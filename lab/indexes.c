@@ -13,6 +13,7 @@ const struct lab_index *const lab_indexes[] = {
 	&lab_segregated,
 	&lab_buddy,
 	&lab_vmem,
+	&lab_summary,
 #ifdef __KERNEL__
 	&lab_maple,
 	&lab_maple_tree,

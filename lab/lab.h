@@ -129,6 +129,7 @@ extern const struct lab_index lab_free_list;
 extern const struct lab_index lab_segregated;
 extern const struct lab_index lab_buddy;
 extern const struct lab_index lab_vmem;
+extern const struct lab_index lab_summary;
 extern const struct lab_index lab_maple;
 extern const struct lab_index lab_maple_tree;
 extern const struct lab_index lab_iova;

@@ -155,7 +155,7 @@ static int choose(void)
 	nr_chosen = lab_indexes_choose(&names, *trace && !check, chosen);
 	if (nr_chosen)
 		return 0;
-	pr_err("index: \"%.*s\" is not one of tree, busy_list, free_list, segregated, buddy, vmem, maple, maple_tree, iova, drm_mm, gen_pool, recorded, all\n",
+	pr_err("index: \"%.*s\" is not one of tree, busy_list, free_list, segregated, buddy, vmem, summary, maple, maple_tree, iova, drm_mm, gen_pool, recorded, all\n",
 	       (int)strcspn(names, ","), names);
 	return -EINVAL;
 }

@@ -6,7 +6,8 @@
  *
  * A structure says when it is created how many nodes it expects to need; they are got and zeroed
  * then.  Should it need more, the pool grows by a chunk, and the operation that asked pays for it.
- * Nodes not in use are on a stack; its link lies in the node itself.
+ * Nodes not in use are on a stack; its link lies in the node itself.  The first node begins a cache
+ * line, as in a slab cache of such nodes.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -15,9 +16,12 @@
 
 #define GROW_NODES	1024UL
 
+/* Bytes of a cache line. */
+#define LINE		64
+
 struct lab_chunk {
 	struct lab_chunk *next;
-	unsigned long nodes[];
+	char nodes[];
 };
 
 static void push(struct lab_pool *pool, void *node)
@@ -28,14 +32,16 @@ static void push(struct lab_pool *pool, void *node)
 
 static int grow(struct lab_pool *pool, unsigned long count)
 {
-	struct lab_chunk *chunk = lab_zalloc(sizeof(*chunk) + count * pool->node);
+	struct lab_chunk *chunk = lab_zalloc(sizeof(*chunk) + LINE + count * pool->node);
+	char *first;
 
 	if (!chunk)
 		return -ENOMEM;
 	chunk->next = pool->chunks;
 	pool->chunks = chunk;
+	first = chunk->nodes + -(unsigned long)chunk->nodes % LINE;
 	while (count--)
-		push(pool, (char *)chunk->nodes + count * pool->node);
+		push(pool, first + count * pool->node);
 	return 0;
 }
 

@@ -8,13 +8,13 @@ set datafile missing "-"
 set grid lc rgb "#dddddd"
 set key below left Left reverse noenhanced
 set style data lines
-array colour[12] = ["#d62728", "#7f7f7f", "#8c564b", "#2ca02c", "#9467bd", "#ff7f0e", "#1f77b4", \
+array colour[13] = ["#d62728", "#7f7f7f", "#8c564b", "#2ca02c", "#9467bd", "#ff7f0e", "#637939", "#1f77b4", \
 	"#17becf", "#bcbd22", "#e377c2", "#393b79", "#000000"]
-all = "tree busy_list free_list segregated buddy vmem recorded maple maple_tree iova drm_mm gen_pool"
-do for [i=1:12] {
+all = "tree busy_list free_list segregated buddy vmem summary recorded maple maple_tree iova drm_mm gen_pool"
+do for [i=1:13] {
 	set linetype i linewidth 1.6 linecolor rgb colour[i]
 }
-type(name) = sum [i=1:12] (word(all, i) eq name ? i : 0)
+type(name) = sum [i=1:13] (word(all, i) eq name ? i : 0)
 set autoscale xfix
 file(name, kind) = dir."/".name.".".kind
 

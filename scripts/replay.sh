@@ -34,7 +34,7 @@
 index=all workload='' n=10000 ops=20000 seed=1 native=0 guest=0 kernel=6.12 out='' timeout=1200 words=()
 
 KERNEL_ONLY='maple|maple_tree|iova|drm_mm|gen_pool'
-USER_INDEXES='tree|busy_list|free_list|segregated|buddy|vmem|recorded'
+USER_INDEXES='tree|busy_list|free_list|segregated|buddy|vmem|summary|recorded'
 
 check_options() {
 	local name names

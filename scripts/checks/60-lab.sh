@@ -19,6 +19,8 @@ check_mutants() {
 	mutant tile.c 's/hi - \*start >= request->size/hi - *start + 1 >= request->size/' vmem
 	mutant buddy.c 's/other->order == block->order ? other : NULL/NULL/' buddy
 	mutant busy_list.c 's/found < request->hi ? found/found ? found/' busy_list
+	mutant summary.c 's/end - start > get_lane/end - to > get_lane/' summary
+	mutant summary.c 's/left->last + left\[1\].first >= size/left->last + left[1].first > size/' summary
 	mutant segregated.c 's/order = ilog2(request->size); order/order = ilog2(request->size) + 1; order/' \
 		segregated
 }
@@ -35,7 +37,7 @@ check_sanitized() {
 # addresses FILE - of the structures that exist in both worlds, what does not depend on time.
 addresses() {
 	jq -c '[.unknown_frees, .operations, (.results[] | select(.index | test("^(tree|busy_list|" +
-		"free_list|segregated|buddy|vmem|recorded)$")) | [.index, .alloc.count + .alloc.disturbed,
+		"free_list|segregated|buddy|vmem|summary|recorded)$")) | [.index, .alloc.count + .alloc.disturbed,
 		.failed, .peak_live, .peak_footprint, .holes_percent, .bytes_per_area])]' "$1"
 }
 
