@@ -84,6 +84,7 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
 	INIT_LIST_HEAD(&arena->link);
 	space = &arena->cache.purge.space;
 	space->memory = memory;
+	space->huge = memory && quantum > PAGE_SIZE;
 	if (vspace_init(space, name, quantum)) {
 		kfree(arena);
 		return NULL;
@@ -213,24 +214,36 @@ static unsigned long default_threshold(void)
 	return varena_defaults.threshold ?: fls(num_online_cpus()) * (32UL << 20);
 }
 
+/* A memory arena without spans.  Where no window can be huge, VMAP_ARENA_HUGE changes nothing. */
+static struct vmap_arena *new_memory(const char *name, unsigned int flags)
+{
+	bool huge = VCHUNK_WORKS && flags & VMAP_ARENA_HUGE;
+	struct vmap_arena *arena = new_arena(name, huge ? PMD_SIZE : PAGE_SIZE, true);
+	struct vmap_space *space;
+
+	if (!arena)
+		return NULL;
+	space = &arena->cache.purge.space;
+	arena->flags = flags;
+	space->guard = varena_defaults.guard && !(flags & VMAP_ARENA_NOGUARD) ? space->quantum : 0;
+	space->limit = varena_defaults.limit;
+	arena->cache.purge.threshold = default_threshold();
+	vcache_switch(&arena->cache,
+		      varena_defaults.caching && !huge && !(flags & VMAP_ARENA_NOCACHE));
+	return arena;
+}
+
 static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 {
 	struct vmap_arena *arena;
-	struct vmap_space *space;
 	int err;
 
 	if (!check_name(name) || !check_flags(name, flags))
 		return ERR_PTR(-EINVAL);
-	arena = new_arena(name, PAGE_SIZE, true);
+	arena = new_memory(name, flags);
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
-	space = &arena->cache.purge.space;
-	arena->flags = flags;
-	space->guard = varena_defaults.guard && !(flags & VMAP_ARENA_NOGUARD) ? PAGE_SIZE : 0;
-	space->limit = varena_defaults.limit;
-	arena->cache.purge.threshold = default_threshold();
-	vcache_switch(&arena->cache, varena_defaults.caching && !(flags & VMAP_ARENA_NOCACHE));
-	err = vspan_import(space, vspan_size, 0, GFP_KERNEL);
+	err = vspan_import(&arena->cache.purge.space, vspan_size, 0, GFP_KERNEL);
 	if (err) {
 		empty_arena(arena);
 		return ERR_PTR(err);
@@ -461,6 +474,7 @@ static void add_units(struct vmap_purge *purge, struct vmap_arena_stats *stats)
 	}
 	stats->largest_free = survey.longest;
 	stats->lost_pages = atomic_long_read(&space->lost_pages);
+	stats->huge = atomic_long_read(&space->huge_pages) * PMD_SIZE;
 }
 
 /**
@@ -497,9 +511,38 @@ int varena_create_default(void)
 }
 
 /* Nobody calls the module any more. */
-void varena_destroy_default(void)
+static void destroy_at_exit(struct vmap_arena *arena)
 {
 	rcu_barrier();
-	varena_viewer->remove(varena_default);
-	empty_arena(varena_default);
+	varena_viewer->remove(arena);
+	empty_arena(arena);
+}
+
+void varena_destroy_default(void)
+{
+	destroy_at_exit(varena_default);
+}
+
+/*
+ * Create the arena of vmap_alloc_huge(), which lives as long as the module, if windows can be huge.
+ * The arena has no span before the first call: most machines may never need one.
+ */
+int varena_create_huge(void)
+{
+	struct vmap_arena *arena;
+
+	if (!VCHUNK_WORKS)
+		return 0;
+	arena = new_memory("huge", VMAP_ARENA_HUGE);
+	arena = arena ? register_arena(arena) : ERR_PTR(-ENOMEM);
+	if (IS_ERR(arena))
+		return PTR_ERR(arena);
+	varena_huge = arena;
+	return 0;
+}
+
+void varena_destroy_huge(void)
+{
+	if (varena_huge)
+		destroy_at_exit(varena_huge);
 }

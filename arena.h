@@ -38,6 +38,8 @@ extern struct list_head varena_list;
 extern struct mutex varena_list_lock;
 int varena_create_default(void);
 void varena_destroy_default(void);
+int varena_create_huge(void);
+void varena_destroy_huge(void);
 void varena_release(struct vmap_arena *arena);
 void varena_sum_calls(const struct vmap_arena *arena, unsigned long *allocs, unsigned long *frees);
 unsigned long varena_live_areas(const struct vmap_arena *arena);

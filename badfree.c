@@ -204,7 +204,8 @@ bool vbad_may_remap(const void *addr, unsigned long page)
 	span = vspan_of_live((unsigned long)addr);
 	extent = live_at(span, (unsigned long)addr, false);
 	may = extent && READ_ONCE(extent->flags) & VMAP_EXTENT_USER &&
-	      page <= (READ_ONCE(extent->size) - span->space->guard) >> PAGE_SHIFT;
+	      page <= PAGE_ALIGN(READ_ONCE(extent->size) - span->space->guard -
+				 READ_ONCE(extent->slack)) >> PAGE_SHIFT;
 	rcu_read_unlock();
 	return may;
 }

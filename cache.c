@@ -869,7 +869,7 @@ int vcache_init(struct vmap_cache *cache)
 	mutex_init(&cache->drain_lock);
 	init_llist_head(&cache->detached);
 	INIT_DELAYED_WORK(&cache->cache_work, cache_work);
-	cache->memory_align = memory ? PAGE_SIZE : 0;
+	cache->memory_align = memory && !cache->purge.space.huge ? PAGE_SIZE : 0;
 	cache->cpu = alloc_percpu(struct vmap_cache_cpu);
 	if (!cache->cpu)
 		return -ENOMEM;

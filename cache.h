@@ -93,7 +93,10 @@ struct vmap_cache {
 
 	/* Constant after creation. */
 
-	/* In a memory arena: PAGE_SIZE, to which each cached area is aligned.  Else 0. */
+	/*
+	 * In a memory arena: PAGE_SIZE, to which each cached area is aligned.  Else, or if the
+	 * windows are huge, so that no area is cached: 0.
+	 */
 	unsigned long memory_align;
 	/* The magazines of each CPU. */
 	struct vmap_cache_cpu __percpu *cpu;

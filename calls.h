@@ -35,6 +35,12 @@ struct vmap_arena {
 /* The arena that NULL stands for; set at load, before any other module can call. */
 extern struct vmap_arena *varena_default;
 
+/*
+ * The arena of vmap_alloc_huge(); NULL where no window can be huge.  Set at load, before any other
+ * module can call.
+ */
+extern struct vmap_arena *varena_huge;
+
 /* The arena that an argument of an exported function names. */
 static inline struct vmap_arena *varena_or_default(struct vmap_arena *arena)
 {
@@ -56,12 +62,17 @@ bool valloc_fill(struct vmap_window *window, unsigned long addr, unsigned long e
 		 int node, int *place);
 void valloc_publish(const struct vmap_span *span, struct vmap_extent *extent);
 
+/* huge.c */
+void *vhuge_alloc(struct vmap_cache *cache, unsigned long size, unsigned long align, gfp_t gfp,
+		  int node, const void *caller);
+
 /*
  * vmap_alloc.c: the calls, with the @caller that reports name.  Of an allocation NULL stands for the
  * default arena.
  */
 void *valloc_for(struct vmap_arena *arena, unsigned long size, unsigned long align, gfp_t gfp,
 		 int node, const void *caller);
+void *valloc_huge_for(unsigned long size, gfp_t gfp, int node, const void *caller);
 void *valloc_user_for(struct vmap_arena *arena, unsigned long size, gfp_t gfp, const void *caller);
 void *valloc_realloc(const void *addr, unsigned long size, unsigned long align, gfp_t gfp, int node,
 		     const void *caller);

@@ -9,7 +9,8 @@
  *   free            a line for each free extent: range, bytes
  *   spans           a line for each span: range, bytes
  *   lazy_threshold  bytes; may be written
- *   cache           1 or 0: whether freed extents are kept for reuse; may be written
+ *   cache           1 or 0: whether freed extents are kept for reuse; may be written.  Not where
+ *                   windows are huge: nothing is kept there
  *   purge           write 1: on return nothing is lazy or cached
  *   verify          read: checks the invariants; "ok", or the first violation, or that a span was
  *                   lost
@@ -56,7 +57,8 @@ static int stats_show(struct seq_file *m, void *unused)
 		   stats.flushes, stats.purged, stats.throttle_waits, stats.deferred,
 		   stats.imports);
 	seq_printf(m, "pending %lu\n", stats.pending);
-	seq_printf(m, "lost_spans %lu\nlost_pages %lu\n", stats.lost_spans, stats.lost_pages);
+	seq_printf(m, "lost_spans %lu\nlost_pages %lu\nhuge %lu\n", stats.lost_spans,
+		   stats.lost_pages, stats.huge);
 	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->cache.purge.space.held_max));
 	return 0;
 }
@@ -377,7 +379,8 @@ static void add_arena(struct vmap_arena *arena)
 	debugfs_create_file("spans", 0400, dir, arena, &spans_fops);
 	debugfs_create_file("verify", 0400, dir, arena, &verify_fops);
 	debugfs_create_file("purge", 0200, dir, arena, &purge_fops);
-	debugfs_create_file("cache", 0600, dir, arena, &cache_fops);
+	if (!arena->cache.purge.space.huge)
+		debugfs_create_file("cache", 0600, dir, arena, &cache_fops);
 	if (arena->cache.purge.space.memory)
 		debugfs_create_file("lazy_threshold", 0600, dir, arena,
 				    &lazy_threshold_fops);

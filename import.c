@@ -70,7 +70,8 @@ static struct vmap_span *new_span(struct vmap_space *space, unsigned long size)
 	span->owner = kvcalloc(size >> PAGE_SHIFT, sizeof(*span->owner), vgfp_may_fail(GFP_KERNEL));
 	span->behind = kvcalloc(size >> WINDOW_GRAIN_SHIFT, sizeof(*span->behind),
 				vgfp_may_fail(GFP_KERNEL));
-	span->window = span->owner && span->behind ? vwin_open(size) : NULL;
+	if (span->owner && span->behind)
+		span->window = space->huge ? vchunk_open(size) : vwin_open(size);
 	if (!span->window) {
 		vspan_free(span);
 		return NULL;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * leak.c - a module goes and leaves areas of the default arena behind
+ * leak.c - a module goes and leaves areas of the module's own arenas behind
  *
  * A module that calls an exported function is linked to this module and so holds a reference to it;
- * each arena but the default one holds a reference until it is destroyed.  What these references do
- * not cover is a module that goes and leaves areas of the default arena allocated.  A module
- * notifier looks for such areas: it reports each area that the code of the going module allocated,
- * and keeps a reference to this module for as long as the default arena has live areas.
+ * each arena holds a reference until it is destroyed, but for the module's own arenas: the default
+ * one and the one of vmap_alloc_huge().  What these references do not cover is a module that goes
+ * and leaves areas of those allocated.  A module notifier looks for such areas: it reports each area
+ * that the code of the going module allocated, and keeps a reference to this module for as long as
+ * the module's own arenas have live areas.
  *
  * Locking: the kernel serialises the calls of a module notifier, which alone write kept_for_leaks.
  */
@@ -18,12 +19,12 @@
 
 #include "module.h"
 
-/* Report each area of the default arena that the code of @mod allocated. */
-static void report_leaks(struct module *mod)
+/* Report each area of @arena that the code of @mod allocated. */
+static void report_leaks_in(struct vmap_arena *arena, struct module *mod)
 {
 	struct vmap_walk walk;
 
-	vwalk_begin(&walk, &varena_default->cache.purge.space);
+	vwalk_begin(&walk, &arena->cache.purge.space);
 	while (vwalk_step(&walk)) {
 		const struct vmap_tile *tile = &walk.tile;
 
@@ -34,6 +35,24 @@ static void report_leaks(struct module *mod)
 		cond_resched();
 	}
 	vwalk_end(&walk);
+}
+
+/* Report each area of the module's own arenas that the code of @mod allocated. */
+static void report_leaks(struct module *mod)
+{
+	report_leaks_in(varena_default, mod);
+	if (varena_huge)
+		report_leaks_in(varena_huge, mod);
+}
+
+/* The live areas of @arena; NULL has none. */
+static unsigned long live_in(struct vmap_arena *arena)
+{
+	if (!arena)
+		return 0;
+	if (READ_ONCE(arena->cache.purge.space.nr_lost))
+		vtake_recount_lost(&arena->cache);
+	return varena_live_areas(arena);
 }
 
 /* This module holds a reference to itself for leaked areas; written by module_goes() only. */
@@ -48,9 +67,7 @@ static int module_goes(struct notifier_block *nb, unsigned long action, void *da
 		return NOTIFY_DONE;
 	/* Frees after a grace period are done before the areas are counted. */
 	rcu_barrier();
-	if (READ_ONCE(varena_default->cache.purge.space.nr_lost))
-		vtake_recount_lost(&varena_default->cache);
-	leaks = varena_live_areas(varena_default);
+	leaks = live_in(varena_default) || live_in(varena_huge);
 	if (leaks)
 		report_leaks(data);
 	if (leaks && !kept_for_leaks)

@@ -314,6 +314,7 @@ static const struct {
 	{ vspace_init_module, vspace_exit_module },
 	{ vdebug_init_module, vdebug_exit_module },
 	{ varena_create_default, varena_destroy_default },
+	{ varena_create_huge, varena_destroy_huge },
 	{ begin_hotplug, end_hotplug },
 	{ begin_shrinker, end_shrinker },
 	{ vleak_init_module, vleak_exit_module },

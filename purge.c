@@ -227,10 +227,13 @@ static unsigned long unmap_some(struct vmap_purge *purge, struct vmap_extent *ex
 	struct vmap_span *span = vspan_of_live(extent->start);
 	bool foreign = extent->flags & VMAP_EXTENT_FOREIGN;
 
-	if (likely(span))
-		vwin_unmap(span->window, start, start + size, !foreign);
-	else
+	if (unlikely(!span))
 		vlost_unmap(&purge->space, extent, size);
+	else if (unlikely(purge->space.huge))
+		atomic_long_sub(vchunk_unmap(span->window, start, start + size),
+				&purge->space.huge_pages);
+	else
+		vwin_unmap(span->window, start, start + size, !foreign);
 	WRITE_ONCE(extent->unmapped, start + size);
 	return size;
 }
@@ -269,7 +272,11 @@ static bool flush_lazy(struct vmap_purge *purge)
 	batch = llist_del_all(&purge->lazy_list);
 	if (!batch)
 		return false;
-	flush_batch(batch);
+	/* A chunk that had a page table may be mapped by one entry next: drop the table, too. */
+	if (purge->space.huge)
+		vwin_flush_all();
+	else
+		flush_batch(batch);
 	flags = vspace_lock(&purge->space);
 	purge->flushed = batch;
 	WRITE_ONCE(purge->flushes, purge->flushes + 1);

@@ -17,7 +17,8 @@
  *   idle       said of a span all of which is free
  *   lost       said of a span whose reservation somebody else gave back to the kernel: see lost.c
  *   spare      an extent without a range, allocated ahead of need: a cut takes up to two
- *   quantum    divides all sizes and addresses of a space; PAGE_SIZE in a memory arena
+ *   quantum    divides all sizes and addresses of a space; in a memory arena PAGE_SIZE, or PMD_SIZE
+ *              where the windows are huge
  *   unit       what sizes count: bytes in a memory arena, else what the creator of the arena means
  *   grain      WINDOW_GRAIN bytes, aligned; each span of a memory arena consists of whole grains
  *
@@ -59,7 +60,7 @@
 #include "compat.h"
 #include "effort.h"
 #include "free_tree.h"
-#include "window.h"
+#include "chunk.h"
 
 /* Bytes of the name of an arena, with the final NUL: room for a driver's name and a purpose. */
 #define VMAP_NAME_MAX		32
@@ -133,6 +134,8 @@ struct vmap_space {
 	char name[VMAP_NAME_MAX];
 	/* A memory arena: each span has a window.  Else a range arena: its span has none. */
 	bool memory;
+	/* The windows are huge (chunk.h), and each extent consists of whole chunks. */
+	bool huge;
 	/* The power of two that divides all sizes and addresses, and its logarithm. */
 	unsigned long quantum;
 	unsigned int quantum_shift;
@@ -172,6 +175,9 @@ struct vmap_space {
 
 	/* Pages that were mapped in lost spans, and that nobody can free any more. */
 	atomic_long_t lost_pages;
+
+	/* Chunks that one entry maps. */
+	atomic_long_t huge_pages;
 
 	/* Serialises full walks: held from vwalk_begin() to vwalk_end(). */
 	struct mutex walk_lock;

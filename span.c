@@ -77,7 +77,9 @@ int vspan_enter(struct vmap_span *span, unsigned long addr)
  */
 void vspan_free(struct vmap_span *span)
 {
-	if (span->window)
+	if (span->window && span->space->huge)
+		vchunk_close(span->window);
+	else if (span->window)
 		vwin_close(span->window);
 	kvfree(span->owner);
 	kvfree(span->behind);

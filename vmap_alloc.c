@@ -61,8 +61,7 @@ static struct vmap_extent *take_memory(struct vmap_cache *cache, unsigned long s
 	struct vmap_extent *extent = NULL;
 	unsigned long with_guard;
 
-	if (!cache->purge.space.memory || !size || size > totalram_pages() << PAGE_SHIFT ||
-	    !is_power_of_2(align))
+	if (!size || size > totalram_pages() << PAGE_SHIFT || !is_power_of_2(align))
 		return ERR_PTR(-EINVAL);
 	with_guard = PAGE_ALIGN(size) + cache->purge.space.guard;
 	if (likely(align <= PAGE_SIZE))
@@ -165,6 +164,16 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 	return addr;
 }
 
+/* Allocate from an arena that caches no areas: its windows are huge, or it is a range arena. */
+static noinline void *alloc_area_other(struct vmap_cache *cache, unsigned long size,
+				       unsigned long align, gfp_t gfp, int node, const void *caller)
+{
+	if (cache->purge.space.huge)
+		return vhuge_alloc(cache, size, align, gfp, node, caller);
+	vtake_failed(cache, size, align, gfp, -EINVAL, caller);
+	return NULL;
+}
+
 /* Allocate past this CPU's magazine: by way of the depots, else with fresh pages. */
 static noinline void *alloc_area_slow(struct vmap_cache *cache, unsigned long size,
 				      unsigned long align, gfp_t gfp, int node, const void *caller)
@@ -174,8 +183,9 @@ static noinline void *alloc_area_slow(struct vmap_cache *cache, unsigned long si
 
 	if (vbad_refuse_nmi(caller))
 		return NULL;
-	while (cache->purge.space.memory && is_power_of_2(align) && is_recyclable(gfp) &&
-	       vplace_may_be_warm(node) &&
+	if (unlikely(!cache->memory_align))
+		return alloc_area_other(cache, size, align, gfp, node, caller);
+	while (is_power_of_2(align) && is_recyclable(gfp) && vplace_may_be_warm(node) &&
 	       (extent = vcache_take_slow(cache, pages, align, gfp, node)))
 		if (may_reuse(cache, extent, caller))
 			return reuse(extent, size, gfp, caller);
@@ -296,6 +306,44 @@ void *valloc_for(struct vmap_arena *arena, unsigned long size, unsigned long ali
 
 	return alloc_area(cache, cache->memory_align, size, align, gfp, node, caller);
 }
+
+/* vmap_alloc_huge() for @caller. */
+void *valloc_huge_for(unsigned long size, gfp_t gfp, int node, const void *caller)
+{
+	void *addr = NULL;
+
+	if (vbad_refuse_nmi(caller))
+		return NULL;
+	if (varena_huge && size >= PMD_SIZE)
+		addr = vhuge_alloc(&varena_huge->cache, size, PMD_SIZE, gfp & ~__GFP_NOFAIL, node,
+				   caller);
+	return addr ?: valloc_for(NULL, size, PAGE_SIZE, gfp, node, caller);
+}
+
+/**
+ * vmap_alloc_huge() - allocate mapped memory, by pages of PMD_SIZE where they can be had at once
+ * @size: bytes.  PMD_SIZE (2 MiB) and more are rounded up to a multiple of it as far as such pages
+ *	  are found, as vmalloc_huge() does; less is rounded up to pages
+ * @gfp: how to get pages; see vmap_arena_alloc().  For a page of PMD_SIZE nothing is reclaimed:
+ *	 where the page allocator has none, small pages take its place
+ * @node: NUMA node for the pages, or NUMA_NO_NODE
+ *
+ * The address is a multiple of PMD_SIZE, unless the request is smaller, or address space for it
+ * cannot be had: then the call does what vmap_alloc_node() does.  So it does on a machine whose
+ * pages are larger than 4 KiB.  Each page has its own struct page and reference count, as in any
+ * area.  The memory is not kept for reuse: pages of PMD_SIZE are dear to others, too.
+ *
+ * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
+ * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
+ *
+ * Context: any but NMI that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
+ * Return: the address, to be freed with vmap_free(), or NULL.
+ */
+void *vmap_alloc_huge(unsigned long size, gfp_t gfp, int node)
+{
+	return valloc_huge_for(size, gfp, node, __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_alloc_huge);
 
 /* Is each page of an area as in a fresh area, so that the area may be kept warm? */
 static __always_inline bool is_fresh(const struct vmap_span *span,
@@ -600,7 +648,7 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
 	struct vmap_span *span;
 	unsigned int good;
 
-	if (!count || count > totalram_pages())
+	if (!cache->memory_align || !count || count > totalram_pages())
 		return NULL;
 	if (!pages) {
 		report_bad_page(pages, 0, count, caller);

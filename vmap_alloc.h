@@ -35,7 +35,8 @@ struct vmap_extent;
 /* Flags of vmap_arena_create(). */
 #define VMAP_ARENA_NOCACHE	(1U << 0)	/* keep nothing: what is freed faults at once */
 #define VMAP_ARENA_NOGUARD	(1U << 1)	/* no unmapped page after each allocation */
-#define VMAP_ARENA_FLAGS	(VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD)
+#define VMAP_ARENA_HUGE		(1U << 2)	/* 2 MiB pages where they can be had at once */
+#define VMAP_ARENA_FLAGS	(VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD | VMAP_ARENA_HUGE)
 
 /* How a request fitted the free extent it was cut from. */
 enum vmap_fit {
@@ -76,6 +77,7 @@ enum vmap_fit {
  * @pending: of what is busy, that which was freed and waits for the worker; guards included
  * @lost_spans: spans that somebody else gave back to the kernel, by a vfree() of an address in them
  * @lost_pages: pages that were mapped there, and are known to nobody any more
+ * @huge: of what is busy, pages of PMD_SIZE (2 MiB) that one page-table entry maps, in bytes
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -106,12 +108,14 @@ struct vmap_arena_stats {
 	unsigned long pending;
 	unsigned long lost_spans;
 	unsigned long lost_pages;
+	unsigned long huge;
 };
 
 /* Memory, from the default arena. */
 void *vmap_alloc(unsigned long size);
 void *vmap_zalloc(unsigned long size);
 void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node);
+void *vmap_alloc_huge(unsigned long size, gfp_t gfp, int node);
 void vmap_free(const void *addr);
 void vmap_free_rcu(const void *addr);
 void vmap_kvfree(const void *addr);

@@ -170,7 +170,7 @@ void *vmap_vmalloc___vmalloc_node(unsigned long size, unsigned long align, gfp_t
  */
 void *vmap_vmalloc_vmalloc_huge(VMALLOC_HUGE_PARAMETERS)
 {
-	return get(size, PAGE_SIZE, gfp, VMALLOC_HUGE_NODE, CALLER);
+	return valloc_huge_for(size, gfp, VMALLOC_HUGE_NODE, CALLER);
 }
 
 /* How vmalloc_32() gets pages below 4 GiB. */

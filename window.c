@@ -77,13 +77,12 @@ const char *vwin_refusal(void)
 	return vwin_arch_refusal();
 }
 
-/* The page table that maps @addr, or NULL.  Interrupts are off: see find_table(). */
-static pte_t *walk_to_table(unsigned long addr)
+/* The entry of the page middle directory for @addr, or NULL.  Interrupts are off: see find_table(). */
+static pmd_t *walk_to_middle(unsigned long addr)
 {
 	pgd_t *pgd;
 	p4d_t *p4d;
 	pud_t *pud;
-	pmd_t *pmd;
 
 	lockdep_assert_irqs_disabled();
 	pgd = pgd_offset_pgd(vwin_arch_root(), addr);
@@ -95,8 +94,15 @@ static pte_t *walk_to_table(unsigned long addr)
 	pud = pud_offset(p4d, addr);
 	if (pud_none(*pud) || pud_leaf(*pud))
 		return NULL;
-	pmd = pmd_offset(pud, addr);
-	if (pmd_none(*pmd) || pmd_leaf(*pmd))
+	return pmd_offset(pud, addr);
+}
+
+/* The page table that maps @addr, or NULL.  Interrupts are off: see find_table(). */
+static pte_t *walk_to_table(unsigned long addr)
+{
+	pmd_t *pmd = walk_to_middle(addr);
+
+	if (!pmd || pmd_none(*pmd) || pmd_leaf(*pmd))
 		return NULL;
 	return pte_offset_kernel(pmd, ALIGN_DOWN(addr, PMD_SIZE));
 }
@@ -118,6 +124,24 @@ static pte_t *find_table(unsigned long addr)
 	table = walk_to_table(addr);
 	local_irq_restore(flags);
 	return table;
+}
+
+/**
+ * vwin_find_middle() - find the entry of the page middle directory that maps an address
+ * @addr: an address of a window; the entry stays where it is until vwin_close()
+ *
+ * Context: any but NMI.
+ * Return: the entry, or NULL if the tables above are not laid out as expected.
+ */
+pmd_t *vwin_find_middle(unsigned long addr)
+{
+	unsigned long flags;
+	pmd_t *entry;
+
+	local_irq_save(flags);
+	entry = walk_to_middle(addr);
+	local_irq_restore(flags);
+	return entry;
 }
 
 static unsigned long reservation_end(const struct vmap_window *window)
@@ -273,10 +297,10 @@ struct vmap_window *vwin_open(unsigned long size)
 		return NULL;
 	}
 	/*
-	 * start, end and base are addresses of areas, but no references to them: hide them from
-	 * kmemleak.
+	 * start, end and base are addresses of areas, but no references to them: kmemleak scans
+	 * chunk only.
 	 */
-	kmemleak_no_scan(window);
+	kmemleak_scan_area(&window->chunk, sizeof(window->chunk), GFP_KERNEL);
 	place_canary(window, dummy);
 	empty_window(window);
 	return window;

@@ -22,6 +22,8 @@
 #define WINDOW_GRAIN_SHIFT	21
 #define WINDOW_GRAIN		(1UL << WINDOW_GRAIN_SHIFT)
 
+struct vmap_chunk;
+
 /* A reserved range of vmalloc space.  All fields are constant from vwin_open() to vwin_close(). */
 struct vmap_window {
 	/* The first byte; a multiple of WINDOW_GRAIN. */
@@ -49,6 +51,8 @@ struct vmap_window {
 	const unsigned long *canary_pte;
 	/* The value of *canary_pte while the canary is mapped. */
 	unsigned long canary_value;
+	/* The chunks of a huge window, from start on (chunk.h); NULL in any other window. */
+	struct vmap_chunk *chunk;
 	/* The page tables, one for each PMD_SIZE bytes from base to the end of the reservation. */
 	pte_t *table[];
 };
@@ -76,6 +80,7 @@ static __always_inline bool vwin_alive(const struct vmap_window *window)
 }
 
 const char *vwin_refusal(void);
+pmd_t *vwin_find_middle(unsigned long addr);
 struct vmap_window *vwin_open(unsigned long size);
 void vwin_close(struct vmap_window *window);
 void vwin_map(struct vmap_window *window, unsigned long addr, struct page **pages,

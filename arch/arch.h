@@ -4,7 +4,8 @@
  *
  * Both define: vwin_arch_refusal(), vwin_arch_root(), vwin_arch_read_or_zero(); how entries are
  * made, compared and set (vwin_arch_entry(), vwin_arch_differs_in_frame(), vwin_arch_set_entry(),
- * vwin_arch_entries_set()); and the ways to flush a TLB (vwin_arch_flush_*()).
+ * vwin_arch_entries_set()); the same of entries that map PMD_SIZE bytes (vwin_arch_huge_entry(),
+ * vwin_arch_set_middle()); and the ways to flush a TLB (vwin_arch_flush_*()).
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H

@@ -8,6 +8,8 @@
  * so these bits are free.
  *
  * A TLBI instruction of the inner-shareable kind reaches the TLBs of all CPUs, without an IPI.
+ * flush_tlb_kernel_range() drops translations, but not what a CPU remembers of page tables above the
+ * last level; flush_tlb_all() drops both.
  */
 #ifndef ARCH_ARM64_H
 #define ARCH_ARM64_H
@@ -84,6 +86,21 @@ static __always_inline void vwin_arch_entries_set(void)
 {
 	dsb(ishst);
 	isb();
+}
+
+/* The entry of a page middle directory that maps the PMD_SIZE bytes of @page as PAGE_KERNEL. */
+static inline pmd_t vwin_arch_huge_entry(struct page *page)
+{
+	return pfn_pmd(page_to_pfn(page), mk_pmd_sect_prot(PAGE_KERNEL));
+}
+
+/*
+ * Set an entry of a page middle directory, or clear it; vwin_arch_entries_set() follows.  Not by
+ * set_pmd(), which asks where the entry lies; a folded directory is the caller's to avoid.
+ */
+static inline void vwin_arch_set_middle(pmd_t *entry, pmd_t value)
+{
+	WRITE_ONCE(*entry, value);
 }
 
 /* The ways to flush a whole TLB: see flush.c. */

@@ -12,6 +12,9 @@
  * instructions.  INVPCID drops all translations of all PCIDs.  So does a change of CR4.PGE, but it
  * takes about a hundred cycles more.  A load of CR3 keeps global pages and other PCIDs, so it is a
  * way only where there are neither.
+ *
+ * A flush of the whole TLB also drops what the CPU remembers of page tables above the last level.
+ * INVLPG does that for the current PCID only.
  */
 #ifndef ARCH_X86_H
 #define ARCH_X86_H
@@ -180,6 +183,18 @@ static __always_inline void vwin_arch_set_entry(pte_t *pte, pte_t entry)
  * once.
  */
 static __always_inline void vwin_arch_entries_set(void) {}
+
+/* The entry of a page middle directory that maps the PMD_SIZE bytes of @page as PAGE_KERNEL. */
+static inline pmd_t vwin_arch_huge_entry(struct page *page)
+{
+	return pmd_mkhuge(pfn_pmd(page_to_pfn(page), pgprot_4k_2_large(PAGE_KERNEL)));
+}
+
+/* Set an entry of a page middle directory, or clear it; vwin_arch_entries_set() follows. */
+static inline void vwin_arch_set_middle(pmd_t *entry, pmd_t value)
+{
+	native_set_pmd(entry, value);
+}
 
 /*
  * vwin_arch_flush_range() and vwin_arch_flush_all() wait for the other CPUs: interrupts must be on.

@@ -279,6 +279,7 @@ void call_mm(void);
 #define PAGE_KERNEL		((pgprot_t){ 0 })
 
 typedef unsigned long pte_t;
+typedef unsigned long pmd_t;
 #define pte_index(addr)		((addr) >> PAGE_SHIFT & 511)
 #define pte_same(a, b)	((a) == (b))
 
