@@ -7,7 +7,7 @@
 # as need the same words on its command line, and the next one goes on after a guest that died.
 
 ALWAYS=span_size=2M
-COMMON='numa=fake=2 watchdog_thresh=10 rcupdate.rcu_cpu_stall_timeout=21 softlockup_panic=1 hung_task_panic=1 sysctl.kernel.hung_task_timeout_secs=120 sysctl.kernel.panic_on_rcu_stall=1'
+COMMON='numa=fake=2 watchdog_thresh=10 patience=21 softlockup_panic=1 hung_task_panic=1 sysctl.kernel.hung_task_timeout_secs=120 sysctl.kernel.panic_on_rcu_stall=1'
 PER_BOOT=16
 
 # module NAME... - build these for the test kernel, and no others.

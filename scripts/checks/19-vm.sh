@@ -1,0 +1,27 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: what is said of a guest: its script's status, a complaint, a death, and who is not to blame for one
+# kernels: 6.12
+
+# vm STATUS BOOTS OPTION... - the script on standard input ends so, in a guest that is booted so many times.
+vm() {
+	local status=0 out=$CHECK_DIR/vm.log script=$CHECK_DIR/script
+
+	cat >"$script"
+	"$ROOT/scripts/vm.sh" --kernel "$KERNEL" --script "$script" --timeout "$PATIENCE" "${@:3}" >"$out" 2>&1 ||
+		status=$?
+	[[ $status == "$1" && $(grep -c 'Linux version' "$out") == "$2" ]] || {
+		echo "status $status"
+		tail -n 20 "$out"
+		return 1
+	}
+}
+
+find_kernel "$1"
+loud=(--append loglevel=7)
+expect "the status of the script is that of vm.sh" vm 7 1 "${loud[@]}" <<<'exit 7'
+expect "what the kernel complains of is a failure" vm 125 1 "${loud[@]}" <<<'echo "<4>BUG: of this test" >/dev/kmsg'
+expect "a kernel that dies while the script runs is one" vm 125 1 "${loud[@]}" \
+	<<<'echo c >/proc/sysrq-trigger; sleep 60'
+expect "a guest that dies before its script is booted again, twice" vm 125 3 "${loud[@]}" \
+	--append "rdinit=/none root=none" <<<'exit 0'
