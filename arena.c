@@ -61,6 +61,7 @@ static void free_arena(struct kref *refs)
 {
 	struct vmap_arena *arena = container_of(refs, struct vmap_arena, refs);
 
+	vwatch_exit(&arena->cache.purge.space);
 	vcache_exit(&arena->cache);
 	vspace_exit(&arena->cache.purge.space);
 	kfree(arena);

@@ -8,6 +8,8 @@
  *   areas           a line for each allocation: range, bytes, pages, caller
  *   free            a line for each free extent: range, bytes
  *   spans           a line for each span: range, bytes
+ *   owners          who holds what: a line for each caller, and for each module, the largest first
+ *   latency         how long calls take: histograms; write 1 to begin anew, 0 to end
  *   lazy_threshold  bytes; may be written
  *   cache           1 or 0: whether freed extents are kept for reuse; may be written.  Not where
  *                   windows are huge: nothing is kept there
@@ -369,6 +371,69 @@ static ssize_t lazy_threshold_write(struct file *filp, const char __user *user, 
 }
 DEFINE_SHOW_STORE_ATTRIBUTE(lazy_threshold);
 
+static const char *const what_names[VWATCH_WHATS] = {
+	[VWATCH_ALLOC] = "alloc", [VWATCH_FREE] = "free", [VWATCH_LOCK] = "lock",
+	[VWATCH_FLUSH] = "flush", [VWATCH_PURGE] = "purge",
+};
+
+/* One line: how many times of each kind are in the bucket. */
+static void show_bucket(struct seq_file *m, const struct vwatch_counts *sum, unsigned int bucket)
+{
+	unsigned int what;
+
+	seq_printf(m, "%12llu", bucket ? 1ULL << bucket : 0);
+	for (what = 0; what < VWATCH_WHATS; what++)
+		seq_printf(m, " %10lu", sum->count[what][bucket]);
+	seq_putc(m, '\n');
+}
+
+/* One past the last bucket that any time is in. */
+static unsigned int used_buckets(const struct vwatch_counts *sum)
+{
+	unsigned int what, bucket;
+
+	for (bucket = VWATCH_BUCKETS; bucket; bucket--)
+		for (what = 0; what < VWATCH_WHATS; what++)
+			if (sum->count[what][bucket - 1])
+				return bucket;
+	return 0;
+}
+
+static int latency_show(struct seq_file *m, void *unused)
+{
+	struct vmap_arena *arena = m->private;
+	struct vwatch_counts *sum = kmalloc(sizeof(*sum), GFP_KERNEL);
+	unsigned int bucket, used, what;
+
+	if (!sum)
+		return -ENOMEM;
+	seq_printf(m, "%s\n%12s", vwatch_sum(&arena->cache.purge.space, sum) ? "on" : "off",
+		   "from_ns");
+	for (what = 0; what < VWATCH_WHATS; what++)
+		seq_printf(m, " %10s", what_names[what]);
+	seq_putc(m, '\n');
+	used = used_buckets(sum);
+	for (bucket = 0; bucket < used; bucket++)
+		show_bucket(m, sum, bucket);
+	kfree(sum);
+	return 0;
+}
+
+static int set_timing(struct vmap_arena *arena, u64 number)
+{
+	if (number > 1) {
+		pr_err("latency: %llu written, only 0 and 1 are allowed\n", number);
+		return -EINVAL;
+	}
+	return vwatch_switch(&arena->cache.purge.space, number);
+}
+
+static ssize_t latency_write(struct file *filp, const char __user *user, size_t len, loff_t *pos)
+{
+	return write_number(filp, "latency", user, len, set_timing);
+}
+DEFINE_SHOW_STORE_ATTRIBUTE(latency);
+
 static void add_arena(struct vmap_arena *arena)
 {
 	struct dentry *dir = debugfs_create_dir(arena->cache.purge.space.name, root);
@@ -381,6 +446,7 @@ static void add_arena(struct vmap_arena *arena)
 	debugfs_create_file("purge", 0200, dir, arena, &purge_fops);
 	if (!arena->cache.purge.space.huge)
 		debugfs_create_file("cache", 0600, dir, arena, &cache_fops);
+	debugfs_create_file("latency", 0600, dir, arena, &latency_fops);
 	if (arena->cache.purge.space.memory)
 		debugfs_create_file("lazy_threshold", 0600, dir, arena,
 				    &lazy_threshold_fops);

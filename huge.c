@@ -86,9 +86,12 @@ static bool fill(struct vmap_space *space, struct vmap_window *window, unsigned 
 	return true;
 }
 
-/* Take an extent for @size bytes and the guard from a span that is not lost; sets @span. */
+/*
+ * Take an extent for @size bytes and the guard from a span that is not lost; sets @span and @path.
+ */
 static struct vmap_extent *take(struct vmap_cache *cache, unsigned long size, unsigned long align,
-				gfp_t gfp, const void *caller, struct vmap_span **span)
+				gfp_t gfp, const void *caller, struct vmap_span **span,
+				enum vwatch_path *path)
 {
 	struct vmap_space *space = &cache->purge.space;
 	struct vmap_extent *extent;
@@ -102,7 +105,7 @@ static struct vmap_extent *take(struct vmap_cache *cache, unsigned long size, un
 			.hi = ULONG_MAX,
 		};
 
-		extent = vtake_slow(cache, &search, gfp, caller);
+		extent = vtake_slow(cache, &search, gfp, caller, path);
 		if (IS_ERR(extent))
 			return extent;
 		*span = vspan_of_live(extent->start);
@@ -128,11 +131,13 @@ void *vhuge_alloc(struct vmap_cache *cache, unsigned long size, unsigned long al
 		  int node, const void *caller)
 {
 	struct vmap_extent *extent = ERR_PTR(-ENOMEM);
+	u64 began = vwatch_begin();
 	struct vmap_span *span;
+	enum vwatch_path path;
 	void *addr;
 
 	if (vctx_may_call_mm())
-		extent = take(cache, size, align, gfp, caller, &span);
+		extent = take(cache, size, align, gfp, caller, &span, &path);
 	if (IS_ERR(extent)) {
 		vtake_failed(cache, size, align, gfp, PTR_ERR(extent), caller);
 		vtake_ahead(cache, gfp);
@@ -148,6 +153,7 @@ void *vhuge_alloc(struct vmap_cache *cache, unsigned long size, unsigned long al
 	valloc_tell_kmemleak(addr, size, gfp);
 	extent->slack = extent->size - cache->purge.space.guard - size;
 	valloc_publish(span, extent);
+	vwatch_alloc(extent, size, path, began);
 	vtake_ahead(cache, gfp);
 	return addr;
 }

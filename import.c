@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 
 #include "space.h"
+#include "trace.h"
 
 /*
  * The kernel gave @addr to a new span while span_map still has another span there: that span is
@@ -112,8 +113,8 @@ static struct vmap_span *get_span(struct vmap_space *space, unsigned long size)
 	return NULL;
 }
 
-/* Import a span of @size.  Return 0, -ENOSPC at space->limit, or -ENOMEM.  Under import_lock. */
-static int import(struct vmap_space *space, unsigned long size)
+/* Open a span of @size.  Return 0, -ENOSPC at space->limit, or -ENOMEM.  Under import_lock. */
+static int open_span(struct vmap_space *space, unsigned long size)
 {
 	struct vmap_extent *whole;
 	struct vmap_span *span;
@@ -133,6 +134,16 @@ static int import(struct vmap_space *space, unsigned long size)
 	}
 	vspan_open(space, span, whole);
 	return 0;
+}
+
+/* open_span(), and tell tracers. */
+static int import(struct vmap_space *space, unsigned long size)
+{
+	u64 began = ktime_get_mono_fast_ns();
+	int err = open_span(space, size);
+
+	trace_vmap_import(space->name, size, err, ktime_get_mono_fast_ns() - began);
+	return err;
 }
 
 /*

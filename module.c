@@ -29,6 +29,7 @@
 #include <linux/string.h>
 
 #include "module.h"
+#include "trace.h"
 
 /* Read a number with or without a suffix.  Unlike memparse() this notices an overflow. */
 static int parse_size(const char *text, unsigned long *bytes)
@@ -199,7 +200,7 @@ static int set_up(void)
 	vcache_set_limits(cache_cpu ? cache_cpu >> PAGE_SHIFT : cpu,
 			  cache_depot ? cache_depot >> PAGE_SHIFT : depot);
 	if (time_lock)
-		static_branch_enable(&vspace_lock_timed);
+		vwatch_time_lock();
 	if (nr_node_ids > 1)
 		static_branch_enable(&vplace_matters);
 	return 0;
@@ -245,6 +246,15 @@ static void end_hotplug(void)
 	cpuhp_remove_state_nocalls(hotplug_state);
 }
 
+/* Have an arena give up @wanted pages, and tell tracers.  Return how many pages it gave up. */
+static unsigned long shrink(struct vmap_arena *arena, unsigned long wanted)
+{
+	unsigned long pages = vcache_shrink(&arena->cache, wanted);
+
+	trace_vmap_shrink(arena->cache.purge.space.name, wanted, pages);
+	return pages;
+}
+
 /* The holder of varena_list_lock may be waiting for memory: then nothing is offered. */
 static unsigned long count_warm(struct shrinker *shrinker, struct shrink_control *sc)
 {
@@ -268,7 +278,7 @@ static unsigned long scan_warm(struct shrinker *shrinker, struct shrink_control 
 		return SHRINK_STOP;
 	list_for_each_entry(arena, &varena_list, link)
 		if (pages < sc->nr_to_scan)
-			pages += vcache_shrink(&arena->cache, sc->nr_to_scan - pages);
+			pages += shrink(arena, sc->nr_to_scan - pages);
 	mutex_unlock(&varena_list_lock);
 	return pages ?: SHRINK_STOP;
 }

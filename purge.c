@@ -64,6 +64,7 @@
 #include <linux/sched.h>
 
 #include "purge.h"
+#include "trace.h"
 
 /*
  * The most extents that flush_batch() looks at to limit a flush to a range.  An area and its guard
@@ -126,6 +127,16 @@ void vpurge_kick(struct vmap_purge *purge)
 	queue_work(vspace_wq, &purge->purge_work);
 }
 
+/* The last flushed extent was taken off purge->flushed: the purge has ended.  Under space->lock. */
+static noinline void note_purge_end(struct vmap_purge *purge)
+{
+	u64 took = ktime_get_mono_fast_ns() - purge->began;
+
+	lockdep_assert_held(&purge->space.lock);
+	vwatch_add(&purge->space, VWATCH_PURGE, took);
+	trace_vmap_purge_end(purge->space.name, took);
+}
+
 /* Merge up to @count flushed extents.  Under space->lock.  Return whether any is left. */
 bool vpurge_merge(struct vmap_purge *purge, unsigned int count)
 {
@@ -142,8 +153,11 @@ bool vpurge_merge(struct vmap_purge *purge, unsigned int count)
 			vspace_put(&purge->space, extent);
 		purge->purged++;
 	}
-	if (units)
-		atomic_long_sub(units, &purge->lazy_units);
+	if (!units)
+		return purge->flushed;
+	atomic_long_sub(units, &purge->lazy_units);
+	if (unlikely(!purge->flushed))
+		note_purge_end(purge);
 	return purge->flushed;
 }
 
@@ -160,6 +174,8 @@ struct vmap_extent *vpurge_reuse(struct vmap_purge *purge, unsigned long size)
 		return NULL;
 	purge->flushed = llist_next(purge->flushed);
 	atomic_long_sub(size, &purge->lazy_units);
+	if (unlikely(!purge->flushed))
+		note_purge_end(purge);
 	return extent;
 }
 
@@ -264,6 +280,7 @@ static bool flush_lazy(struct vmap_purge *purge)
 {
 	struct llist_node *batch;
 	unsigned long flags;
+	u64 began;
 
 	lockdep_assert_held(&purge->purge_lock);
 	if (data_race(purge->flushed))
@@ -272,13 +289,17 @@ static bool flush_lazy(struct vmap_purge *purge)
 	batch = llist_del_all(&purge->lazy_list);
 	if (!batch)
 		return false;
+	trace_vmap_purge_begin(purge->space.name, lazy_units(purge));
+	began = ktime_get_mono_fast_ns();
 	/* A chunk that had a page table may be mapped by one entry next: drop the table, too. */
 	if (purge->space.huge)
 		vwin_flush_all();
 	else
 		flush_batch(batch);
+	vwatch_add(&purge->space, VWATCH_FLUSH, ktime_get_mono_fast_ns() - began);
 	flags = vspace_lock(&purge->space);
 	purge->flushed = batch;
+	purge->began = began;
 	WRITE_ONCE(purge->flushes, purge->flushes + 1);
 	WRITE_ONCE(purge->flushed_at, jiffies);
 	vspace_unlock(&purge->space, flags);
@@ -311,6 +332,7 @@ bool vpurge_flush(struct vmap_purge *purge)
 static void make_way(struct vmap_purge *purge)
 {
 	vspace_count(&purge->space, throttle_waits);
+	trace_vmap_throttle(purge->space.name, lazy_units(purge), READ_ONCE(purge->threshold));
 	if (vpurge_flush(purge))
 		merge(purge, THROTTLE_MERGE_FREE);
 	else

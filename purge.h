@@ -43,6 +43,8 @@ struct vmap_purge {
 
 	/* Lazy extents that no TLB holds any more, to be merged into the free tree. */
 	struct llist_node *flushed;
+	/* When the flush of these began, in ns. */
+	u64 began;
 	/* Lazy extents merged since the start. */
 	unsigned long purged;
 

@@ -40,6 +40,8 @@ alloc_extent(struct vmap_cache *cache, struct free_search *search, gfp_t gfp, co
 	const struct vmap_space *space = &cache->purge.space;
 	unsigned long size = search->size;
 	struct vmap_extent *extent;
+	u64 began = vwatch_begin();
+	enum vwatch_path path;
 
 	if (vbad_refuse_nmi(caller))
 		return ERR_PTR(-EINVAL);
@@ -50,8 +52,11 @@ alloc_extent(struct vmap_cache *cache, struct free_search *search, gfp_t gfp, co
 	if (search->size < size || search->hi - search->lo < search->size)
 		extent = ERR_PTR(-ENOSPC);
 	else
-		extent = vtake_slow(cache, search, gfp, caller);
-	return note_extent(cache, extent, search, gfp, caller);
+		extent = vtake_slow(cache, search, gfp, caller, &path);
+	note_extent(cache, extent, search, gfp, caller);
+	if (!IS_ERR(extent))
+		vwatch_alloc(extent, size, path, began);
+	return extent;
 }
 
 /* Not inlined: the search takes stack, which alloc_extent_slow() does not need in most calls. */
@@ -80,7 +85,7 @@ static __always_inline unsigned long range_class(const struct vmap_cache *cache,
 static __always_inline struct vmap_extent *alloc_extent_lowest(struct vmap_cache *cache,
 							       unsigned long size,
 							       unsigned long align, gfp_t gfp,
-							       const void *caller)
+							       const void *caller, u64 began)
 {
 	struct vmap_space *space = &cache->purge.space;
 	unsigned long rounded = ALIGN(size, space->quantum);
@@ -91,11 +96,28 @@ static __always_inline struct vmap_extent *alloc_extent_lowest(struct vmap_cache
 		extent = vtake_fast_range(cache, rounded, caller);
 		if (likely(extent)) {
 			vspace_count(space, allocs);
+			vwatch_alloc(extent, size, VWATCH_TREE, began);
 			vtake_ahead(cache, gfp);
 			return extent;
 		}
 	}
 	return alloc_extent_search(cache, size, align, gfp, caller);
+}
+
+/* Allocate from this CPU's magazine, while calls are watched.  NULL if that has no extent. */
+static noinline struct vmap_extent *alloc_extent_watched(struct vmap_cache *cache,
+							 unsigned long size, unsigned long align,
+							 const void *caller)
+{
+	u64 began = vwatch_begin();
+	struct vmap_extent *extent;
+
+	if (!is_cached_align(cache, align) ||
+	    !vcache_take(cache, range_class(cache, size), &extent))
+		return NULL;
+	vspace_hand_out(extent, caller);
+	vwatch_alloc(extent, size, VWATCH_MAGAZINE, began);
+	return extent;
 }
 
 /* Allocate past this CPU's magazine: from the depot, or the lowest extent that fits. */
@@ -104,18 +126,25 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, 
 						      const void *caller)
 {
 	struct vmap_extent *extent;
+	u64 began = vwatch_begin();
 
 	if (vbad_refuse_nmi(caller))
 		return ERR_PTR(-EINVAL);
+	if (static_branch_unlikely(&vwatch_calls)) {
+		extent = alloc_extent_watched(cache, size, align, caller);
+		if (extent)
+			return extent;
+	}
 	if (data_race(cache->range_align) && is_power_of_2(align)) {
 		extent =
 			vcache_take_slow(cache, range_class(cache, size), align, gfp, NUMA_NO_NODE);
 		if (extent) {
 			vspace_hand_out(extent, caller);
+			vwatch_alloc(extent, size, VWATCH_DEPOT, began);
 			return extent;
 		}
 	}
-	return alloc_extent_lowest(cache, size, align, gfp, caller);
+	return alloc_extent_lowest(cache, size, align, gfp, caller, began);
 }
 
 /**
@@ -141,7 +170,7 @@ struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long si
 	struct vmap_cache *cache = &varena_or_default(arena)->cache;
 	struct vmap_extent *extent;
 
-	if (likely(is_cached_align(cache, align) &&
+	if (likely(is_cached_align(cache, align) && !static_branch_unlikely(&vwatch_calls) &&
 		   vcache_take(cache, range_class(cache, size), &extent))) {
 		vspace_hand_out(extent, __builtin_return_address(0));
 		return extent;
@@ -175,7 +204,7 @@ struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned l
 	if (cache->purge.space.memory || in_nmi() ||
 	    !free_tree_within(&cache->purge.space.tree, lo, hi))
 		return alloc_extent(cache, &search, gfp, caller);
-	return alloc_extent_lowest(cache, size, align, gfp, caller);
+	return alloc_extent_lowest(cache, size, align, gfp, caller, vwatch_begin());
 }
 EXPORT_SYMBOL_GPL(vmap_extent_alloc_range);
 
@@ -187,28 +216,29 @@ static __always_inline bool is_busy_in(const struct vmap_extent *extent,
 	       READ_ONCE(extent->space) == &cache->purge.space;
 }
 
-/* Free past this CPU's magazine. */
-static noinline void free_extent_slow(struct vmap_cache *cache, struct vmap_extent *extent,
-				      const void *caller)
+/* Free past this CPU's magazine.  Return which way the free went. */
+static enum vwatch_path free_extent_uncached(struct vmap_cache *cache, struct vmap_extent *extent,
+					     const void *caller)
 {
 	struct vmap_space *space = &cache->purge.space;
 	unsigned long flags;
 
 	if (vbad_refuse_nmi(caller))
-		return;
+		return VWATCH_NOWHERE;
 	if (data_race(cache->range_align) && is_busy_in(extent, cache) &&
 	    vcache_store_slow(cache, extent, vspace_class_of(space, extent)))
-		return;
+		return VWATCH_DEPOT;
 	flags = vspace_lock(space);
 	if (unlikely(space->memory || !is_busy_in(extent, cache))) {
 		vspace_unlock(space, flags);
 		vbad_report_extent(space, extent, caller);
-		return;
+		return VWATCH_NOWHERE;
 	}
 	vspace_put(space, extent);
 	/* Before the unlock: empty_arena() takes space->lock, and so waits for the unlock. */
 	vspace_count_free_irqs_off(space);
 	vspace_unlock(space, flags);
+	return VWATCH_TREE;
 }
 
 /*
@@ -221,6 +251,30 @@ static __always_inline bool free_extent_fast(struct vmap_cache *cache, struct vm
 	return likely(READ_ONCE(extent->space) == &cache->purge.space &&
 		      READ_ONCE(extent->state) == VMAP_BUSY && data_race(cache->range_align)) &&
 	       vcache_store(cache, extent, extent->size >> cache->purge.space.quantum_shift);
+}
+
+/* vmap_extent_free() for @caller while calls are watched. */
+static noinline void free_extent_watched(struct vmap_cache *cache, struct vmap_extent *extent,
+					 const void *caller)
+{
+	enum vwatch_path path = VWATCH_MAGAZINE;
+	struct vwatch_call call = {};
+
+	if (is_busy_in(extent, cache))
+		vwatch_begin_free(&call, &cache->purge.space, extent->start, extent->size, caller);
+	if (!free_extent_fast(cache, extent))
+		path = free_extent_uncached(cache, extent, caller);
+	vwatch_end_free(&call, path);
+}
+
+/* Free past this CPU's magazine, or any way if calls are watched. */
+static noinline void free_extent_slow(struct vmap_cache *cache, struct vmap_extent *extent,
+				      const void *caller)
+{
+	if (static_branch_unlikely(&vwatch_calls))
+		free_extent_watched(cache, extent, caller);
+	else
+		free_extent_uncached(cache, extent, caller);
 }
 
 /**
@@ -239,7 +293,7 @@ void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 	if (IS_ERR_OR_NULL(extent))
 		return;
 	/* If arena is NULL, &arena->cache.purge.space is 0, which no busy extent has as space. */
-	if (!free_extent_fast(&arena->cache, extent))
+	if (static_branch_unlikely(&vwatch_calls) || !free_extent_fast(&arena->cache, extent))
 		free_extent_slow(&varena_or_default(arena)->cache, extent,
 				 __builtin_return_address(0));
 }

@@ -16,15 +16,6 @@
 
 struct workqueue_struct *vspace_wq;
 struct kmem_cache *vspace_extent_slab;
-DEFINE_STATIC_KEY_FALSE(vspace_lock_timed);
-
-/* Update space->held_max: the caller is about to drop space->lock. */
-void vspace_note_hold(struct vmap_space *space)
-{
-	lockdep_assert_held(&space->lock);
-	WRITE_ONCE(space->held_max,
-		   max(space->held_max, ktime_get_mono_fast_ns() - space->locked_at));
-}
 
 /**
  * vspace_init() - begin a space without spans

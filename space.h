@@ -61,9 +61,7 @@
 #include "effort.h"
 #include "free_tree.h"
 #include "chunk.h"
-
-/* Bytes of the name of an arena, with the final NUL: room for a driver's name and a purpose. */
-#define VMAP_NAME_MAX		32
+#include "watch.h"
 
 /* Bits of vmap_extent.flags, in any state but free. */
 
@@ -148,7 +146,7 @@ struct vmap_space {
 
 	/* Covers this group of fields, up to the next empty line.  Taken by vspace_lock() only. */
 	raw_spinlock_t lock;
-	/* When lock was taken, and the longest hold, in ns.  Set with time_lock=1 only. */
+	/* When lock was taken, and the longest hold, in ns.  Set while vwatch_locks is on. */
 	u64 locked_at;
 	u64 held_max;
 	/* The free extents of all spans. */
@@ -179,6 +177,9 @@ struct vmap_space {
 	/* Chunks that one entry maps. */
 	atomic_long_t huge_pages;
 
+	/* The histograms; NULL before they are first switched on: see watch.c. */
+	struct vwatch_times *times;
+
 	/* Serialises full walks: held from vwalk_begin() to vwalk_end(). */
 	struct mutex walk_lock;
 
@@ -199,12 +200,10 @@ struct vmap_space {
 /* space.c */
 extern struct workqueue_struct *vspace_wq;
 extern struct kmem_cache *vspace_extent_slab;
-DECLARE_STATIC_KEY_FALSE(vspace_lock_timed);
 int vspace_init_module(void);
 void vspace_exit_module(void);
 int vspace_init(struct vmap_space *space, const char *name, unsigned long quantum);
 void vspace_exit(struct vmap_space *space);
-void vspace_note_hold(struct vmap_space *space);
 
 #define vspace_count(space, what)	this_cpu_inc((space)->calls->what)
 
@@ -237,7 +236,7 @@ static __always_inline unsigned long vspace_lock(struct vmap_space *space) __acq
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&space->lock, flags);
-	if (static_branch_unlikely(&vspace_lock_timed))
+	if (static_branch_unlikely(&vwatch_locks))
 		space->locked_at = ktime_get_mono_fast_ns();
 	return flags;
 }
@@ -245,8 +244,8 @@ static __always_inline unsigned long vspace_lock(struct vmap_space *space) __acq
 static __always_inline void vspace_unlock(struct vmap_space *space, unsigned long flags)
 	__releases(&space->lock)
 {
-	if (static_branch_unlikely(&vspace_lock_timed))
-		vspace_note_hold(space);
+	if (static_branch_unlikely(&vwatch_locks))
+		vwatch_note_hold(space);
 	raw_spin_unlock_irqrestore(&space->lock, flags);
 }
 

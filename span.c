@@ -28,6 +28,7 @@
 #include <linux/xarray.h>
 
 #include "space.h"
+#include "trace.h"
 
 /* 64 MiB: an import takes about 4 ms in QEMU, and the owner table 128 KiB. */
 unsigned long vspan_size = 64UL << 20;
@@ -183,6 +184,7 @@ void vspan_return_idle(struct vmap_space *space, unsigned long keep)
 	if (space->memory)
 		synchronize_rcu();
 	list_for_each_entry_safe(span, following, &closed, link) {
+		trace_vmap_return(space->name, span->start, span->end - span->start);
 		vspan_free(span);
 		cond_resched();
 	}

@@ -208,6 +208,7 @@ static bool wait_for_room(const struct vmap_cache *cache, const struct free_sear
  * @search: the request; search->reach is 0
  * @gfp: whether the call may sleep, and how to get memory for spares and spans
  * @caller: who allocates: becomes extent->caller
+ * @path: set to VWATCH_IMPORT if the call has tried to import a span, else to VWATCH_TREE
  *
  * Context: any but NMI that @gfp allows; takes space->lock.
  * Return: the extent, busy, or an ERR_PTR: -ENOSPC if nothing fits, -ENOMEM.  With __GFP_NOFAIL and
@@ -215,7 +216,7 @@ static bool wait_for_room(const struct vmap_cache *cache, const struct free_sear
  * than the RAM.
  */
 struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *search, gfp_t gfp,
-			       const void *caller)
+			       const void *caller, enum vwatch_path *path)
 {
 	struct vmap_extent *extent = NULL;
 	unsigned long changes = 0;
@@ -231,6 +232,7 @@ struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *sea
 			changes = data_race(cache->purge.space.tree.changes);
 		switch (try_take(cache, search, caller, &extent)) {
 		case FREE_FOUND:
+			*path = effort.imports ? VWATCH_IMPORT : VWATCH_TREE;
 			return extent;
 		case FREE_AGAIN:
 			if (gfpflags_allow_blocking(gfp))

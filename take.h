@@ -11,7 +11,7 @@
 
 /* take.c */
 struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *search, gfp_t gfp,
-			       const void *caller);
+			       const void *caller, enum vwatch_path *path);
 void vtake_failed(struct vmap_cache *cache, unsigned long size, unsigned long align, gfp_t gfp,
 		  int err, const void *caller);
 

@@ -47,39 +47,45 @@ struct vmap_arena *varena_default;
 /* Not inlined: the search takes stack, which take_memory() does not need in most calls. */
 static noinline struct vmap_extent *take_memory_slow(struct vmap_cache *cache, unsigned long size,
 						     unsigned long align, gfp_t gfp,
-						     const void *caller)
+						     const void *caller, enum vwatch_path *path)
 {
 	struct free_search search = { .size = size, .align = align, .hi = ULONG_MAX };
 
-	return vtake_slow(cache, &search, gfp, caller);
+	return vtake_slow(cache, &search, gfp, caller, path);
 }
 
-/* Take an extent for @size bytes and the guard.  Return the extent, busy, or an ERR_PTR. */
+/*
+ * Take an extent for @size bytes and the guard; sets @path.  Return the extent, busy, or an
+ * ERR_PTR.
+ */
 static struct vmap_extent *take_memory(struct vmap_cache *cache, unsigned long size,
-				       unsigned long align, gfp_t gfp, const void *caller)
+				       unsigned long align, gfp_t gfp, const void *caller,
+				       enum vwatch_path *path)
 {
 	struct vmap_extent *extent = NULL;
 	unsigned long with_guard;
 
+	*path = VWATCH_TREE;
 	if (!size || size > totalram_pages() << PAGE_SHIFT || !is_power_of_2(align))
 		return ERR_PTR(-EINVAL);
 	with_guard = PAGE_ALIGN(size) + cache->purge.space.guard;
 	if (likely(align <= PAGE_SIZE))
 		extent = vtake_fast(cache, with_guard, caller);
 	if (unlikely(!extent))
-		extent = take_memory_slow(cache, with_guard, max(align, PAGE_SIZE), gfp, caller);
+		extent = take_memory_slow(cache, with_guard, max(align, PAGE_SIZE), gfp, caller,
+					  path);
 	return extent;
 }
 
-/* take_memory() from a span that is not lost; sets @span. */
+/* take_memory() from a span that is not lost; sets @span and @path. */
 static struct vmap_extent *take_live_memory(struct vmap_cache *cache, unsigned long size,
 					    unsigned long align, gfp_t gfp, const void *caller,
-					    struct vmap_span **span)
+					    struct vmap_span **span, enum vwatch_path *path)
 {
 	struct vmap_extent *extent;
 
 	for (;;) {
-		extent = take_memory(cache, size, align, gfp, caller);
+		extent = take_memory(cache, size, align, gfp, caller, path);
 		if (IS_ERR(extent))
 			return extent;
 		*span = vspan_of_live(extent->start);
@@ -100,15 +106,16 @@ static __always_inline bool is_recyclable(gfp_t gfp)
 
 /* Allocate an area with fresh pages. */
 static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, unsigned long align,
-				 gfp_t gfp, int node, const void *caller)
+				 gfp_t gfp, int node, const void *caller, u64 began)
 {
 	struct vmap_extent *extent = ERR_PTR(-ENOMEM);
 	struct vmap_span *span;
+	enum vwatch_path path;
 	void *addr;
 	int place;
 
 	if (vctx_may_call_mm())
-		extent = take_live_memory(cache, size, align, gfp, caller, &span);
+		extent = take_live_memory(cache, size, align, gfp, caller, &span, &path);
 	if (IS_ERR(extent)) {
 		vtake_failed(cache, size, align, gfp, PTR_ERR(extent), caller);
 		vtake_ahead(cache, gfp);
@@ -127,6 +134,7 @@ static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, u
 		vplace_make_recyclable(extent, place);
 	extent->slack = PAGE_ALIGN(size) - size;
 	valloc_publish(span, extent);
+	vwatch_alloc(extent, size, path, began);
 	vtake_ahead(cache, gfp);
 	return addr;
 }
@@ -174,28 +182,79 @@ static noinline void *alloc_area_other(struct vmap_cache *cache, unsigned long s
 	return NULL;
 }
 
+/*
+ * Take a warm area for a request from this CPU's magazine, if @align is @cached_align at most.
+ * @cached_align is cache->memory_align, which is 0 in a range arena, so that no cold extent is
+ * taken for memory; or PAGE_SIZE where the caller knows that the arena is a memory arena.  While
+ * calls are watched none is taken, unless the caller is alloc_watched(), which says so by @watched.
+ */
+static __always_inline bool take_warm(struct vmap_cache *cache, unsigned long cached_align,
+				      unsigned long size, unsigned long align, gfp_t gfp, int node,
+				      const void *caller, bool watched,
+				      struct vmap_extent **extent)
+{
+	return likely(align <= cached_align && is_power_of_2(align) && is_recyclable(gfp) &&
+		      node == NUMA_NO_NODE && vplace_may_be_warm(node) &&
+		      (watched || !static_branch_unlikely(&vwatch_calls)) &&
+		      vcache_take(cache, PAGE_ALIGN(size) >> PAGE_SHIFT, extent) &&
+		      may_reuse(cache, *extent, caller));
+}
+
+/* Allocate from this CPU's magazine, while calls are watched.  NULL if that has no area. */
+static noinline void *alloc_watched(struct vmap_cache *cache, unsigned long size,
+				    unsigned long align, gfp_t gfp, int node, const void *caller)
+{
+	u64 began = vwatch_begin();
+	struct vmap_extent *extent;
+	void *addr;
+
+	if (!take_warm(cache, cache->memory_align, size, align, gfp, node, caller, true, &extent))
+		return NULL;
+	addr = reuse(extent, size, gfp, caller);
+	vwatch_alloc(extent, size, VWATCH_MAGAZINE, began);
+	return addr;
+}
+
+/* Allocate from the depots.  NULL if they have no area that serves the request. */
+static void *alloc_from_depot(struct vmap_cache *cache, unsigned long size, unsigned long align,
+			      gfp_t gfp, int node, const void *caller, u64 began)
+{
+	unsigned long pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	struct vmap_extent *extent;
+	void *addr;
+
+	if (!is_power_of_2(align) || !is_recyclable(gfp) || !vplace_may_be_warm(node))
+		return NULL;
+	do {
+		extent = vcache_take_slow(cache, pages, align, gfp, node);
+		if (!extent)
+			return NULL;
+	} while (!may_reuse(cache, extent, caller));
+	addr = reuse(extent, size, gfp, caller);
+	vwatch_alloc(extent, size, VWATCH_DEPOT, began);
+	return addr;
+}
+
 /* Allocate past this CPU's magazine: by way of the depots, else with fresh pages. */
 static noinline void *alloc_area_slow(struct vmap_cache *cache, unsigned long size,
 				      unsigned long align, gfp_t gfp, int node, const void *caller)
 {
-	unsigned long pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	struct vmap_extent *extent;
+	u64 began = vwatch_begin();
+	void *addr = NULL;
 
 	if (vbad_refuse_nmi(caller))
 		return NULL;
 	if (unlikely(!cache->memory_align))
 		return alloc_area_other(cache, size, align, gfp, node, caller);
-	while (is_power_of_2(align) && is_recyclable(gfp) && vplace_may_be_warm(node) &&
-	       (extent = vcache_take_slow(cache, pages, align, gfp, node)))
-		if (may_reuse(cache, extent, caller))
-			return reuse(extent, size, gfp, caller);
-	return alloc_area_uncached(cache, size, align, gfp, node, caller);
+	if (static_branch_unlikely(&vwatch_calls))
+		addr = alloc_watched(cache, size, align, gfp, node, caller);
+	return addr ?: alloc_from_depot(cache, size, align, gfp, node, caller, began) ?:
+		       alloc_area_uncached(cache, size, align, gfp, node, caller, began);
 }
 
 /*
- * Allocate an area, from this CPU's magazine if @align is @cached_align at most.  @cached_align is
- * cache->memory_align, which is 0 in a range arena, so that no cold extent is taken for memory; or
- * PAGE_SIZE where the caller knows that the arena is a memory arena.
+ * Allocate an area.  While calls are watched, alloc_area_slow() serves all of them.  @cached_align:
+ * see take_warm().
  */
 static __always_inline void *alloc_area(struct vmap_cache *cache, unsigned long cached_align,
 					unsigned long size, unsigned long align, gfp_t gfp,
@@ -203,10 +262,7 @@ static __always_inline void *alloc_area(struct vmap_cache *cache, unsigned long 
 {
 	struct vmap_extent *extent;
 
-	if (likely(align <= cached_align && is_power_of_2(align) && is_recyclable(gfp) &&
-		   node == NUMA_NO_NODE && vplace_may_be_warm(node) &&
-		   vcache_take(cache, PAGE_ALIGN(size) >> PAGE_SHIFT, &extent) &&
-		   may_reuse(cache, extent, caller)))
+	if (take_warm(cache, cached_align, size, align, gfp, node, caller, false, &extent))
 		return reuse(extent, size, gfp, caller);
 	return alloc_area_slow(cache, size, align, gfp, node, caller);
 }
@@ -438,23 +494,73 @@ static bool keep(struct vmap_cache *cache, struct vmap_extent *extent)
 	return false;
 }
 
-/* Free past this CPU's magazine; report a bad address. */
-static noinline void free_slow(const void *addr, const void *caller)
+/* Free past this CPU's magazine; report a bad address.  Return which way the free went. */
+static enum vwatch_path free_uncached(const void *addr, const void *caller)
 {
 	struct vmap_extent *extent;
 	struct vmap_cache *cache;
 
 	if (!addr || vbad_refuse_nmi(caller))
-		return;
+		return VWATCH_NOWHERE;
 	extent = vbad_claim(addr, false, caller);
 	if (!extent)
-		return;
+		return VWATCH_NOWHERE;
 	cache = vcache_of(extent->space);
 	end_area(cache, extent);
 	if (keep(cache, extent))
-		return;
+		return VWATCH_DEPOT;
 	vpurge_free(&cache->purge, extent);
 	vspace_count_free(&cache->purge.space);
+	return VWATCH_LAZY;
+}
+
+/* vmap_free() while calls are watched. */
+static enum vwatch_path free_any_way(const void *addr, const void *caller)
+{
+	if (want_init_on_free() || !free_fast(addr))
+		return free_uncached(addr, caller);
+	return VWATCH_MAGAZINE;
+}
+
+/* Note what will be told of the free of @addr, if a live area starts there. */
+static void begin_watched_free(struct vwatch_call *call, const void *addr, const void *caller)
+{
+	unsigned long start = (unsigned long)addr;
+	struct vmap_extent *extent = NULL;
+	struct vmap_span *span;
+
+	rcu_read_lock();
+	span = PAGE_ALIGNED(start) && !in_nmi() ? vspan_of(start) : NULL;
+	if (span)
+		extent = READ_ONCE(*vspan_slot(span, start));
+	if (extent && READ_ONCE(extent->state) == VMAP_BUSY)
+		vwatch_begin_free(call, span->space, start, READ_ONCE(extent->size), caller);
+	rcu_read_unlock();
+}
+
+/* Have @free free @addr, and tell of it. */
+static noinline void free_watched(enum vwatch_path (*free)(const void *addr, const void *caller),
+				  const void *addr, const void *caller)
+{
+	struct vwatch_call call = {};
+
+	begin_watched_free(&call, addr, caller);
+	vwatch_end_free(&call, free(addr, caller));
+}
+
+/* Free past this CPU's magazine, or any way if calls are watched. */
+static noinline void free_slow(const void *addr, const void *caller)
+{
+	if (static_branch_unlikely(&vwatch_calls))
+		free_watched(free_any_way, addr, caller);
+	else
+		free_uncached(addr, caller);
+}
+
+/* Free into this CPU's magazine, unless that has no room, or calls are watched. */
+static __always_inline bool free_at_once(const void *addr)
+{
+	return !want_init_on_free() && !static_branch_unlikely(&vwatch_calls) && free_fast(addr);
 }
 
 /**
@@ -476,7 +582,7 @@ static noinline void free_slow(const void *addr, const void *caller)
  */
 void vmap_free(const void *addr)
 {
-	if (want_init_on_free() || !free_fast(addr))
+	if (!free_at_once(addr))
 		free_slow(addr, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_free);
@@ -499,16 +605,27 @@ static void free_area_rcu(struct rcu_head *rcu)
 	vspace_count_free(&cache->purge.space);
 }
 
-/* vmap_free_rcu() for @caller. */
-void valloc_free_rcu(const void *addr, const void *caller)
+/* Claim the area at @addr, and have it freed after a grace period. */
+static enum vwatch_path free_later(const void *addr, const void *caller)
 {
 	struct vmap_extent *extent;
 
 	if (!addr || vbad_refuse_nmi(caller))
-		return;
+		return VWATCH_NOWHERE;
 	extent = vbad_claim(addr, false, caller);
-	if (extent)
-		call_rcu(&extent->rcu, free_area_rcu);
+	if (!extent)
+		return VWATCH_NOWHERE;
+	call_rcu(&extent->rcu, free_area_rcu);
+	return VWATCH_RCU;
+}
+
+/* vmap_free_rcu() for @caller. */
+void valloc_free_rcu(const void *addr, const void *caller)
+{
+	if (static_branch_unlikely(&vwatch_calls))
+		free_watched(free_later, addr, caller);
+	else
+		free_later(addr, caller);
 }
 
 /**
@@ -533,7 +650,7 @@ EXPORT_SYMBOL_GPL(vmap_free_rcu);
  */
 static noinline void free_for(const void *addr, const void *caller)
 {
-	if (want_init_on_free() || !free_fast(addr))
+	if (!free_at_once(addr))
 		free_slow(addr, caller);
 }
 
@@ -645,6 +762,8 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
 {
 	unsigned long size = (unsigned long)count << PAGE_SHIFT;
 	struct vmap_extent *extent;
+	enum vwatch_path path;
+	u64 began = vwatch_begin();
 	struct vmap_span *span;
 	unsigned int good;
 
@@ -654,7 +773,7 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
 		report_bad_page(pages, 0, count, caller);
 		return NULL;
 	}
-	extent = take_live_memory(cache, size, PAGE_SIZE, GFP_KERNEL, caller, &span);
+	extent = take_live_memory(cache, size, PAGE_SIZE, GFP_KERNEL, caller, &span, &path);
 	if (IS_ERR(extent))
 		return NULL;
 	extent->flags = VMAP_EXTENT_FOREIGN;
@@ -667,6 +786,7 @@ static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned i
 	}
 	vwin_shadow_open(extent->start, size);
 	valloc_publish(span, extent);
+	vwatch_alloc(extent, size, path, began);
 	return (void *)extent->start;
 }
 
@@ -707,21 +827,31 @@ void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 }
 EXPORT_SYMBOL_GPL(vmap_map_pages);
 
-/* vmap_unmap_pages() for @caller. */
-void valloc_unmap(const void *addr, const void *caller)
+/* Claim the mapping at @addr, and end it. */
+static enum vwatch_path unmap_pages(const void *addr, const void *caller)
 {
 	struct vmap_extent *extent;
 	struct vmap_cache *cache;
 
 	if (!addr || vbad_refuse_nmi(caller))
-		return;
+		return VWATCH_NOWHERE;
 	extent = vbad_claim(addr, true, caller);
 	if (!extent)
-		return;
+		return VWATCH_NOWHERE;
 	cache = vcache_of(extent->space);
 	vwin_shadow_close(extent->start, vext_end(extent) - cache->purge.space.guard);
 	vpurge_free(&cache->purge, extent);
 	vspace_count_free(&cache->purge.space);
+	return VWATCH_LAZY;
+}
+
+/* vmap_unmap_pages() for @caller. */
+void valloc_unmap(const void *addr, const void *caller)
+{
+	if (static_branch_unlikely(&vwatch_calls))
+		free_watched(unmap_pages, addr, caller);
+	else
+		unmap_pages(addr, caller);
 }
 
 /**

@@ -7,5 +7,5 @@
 
 use_kernel "$1"
 in_guest parameters.sh
-in_guest debugfs.sh
+in_guest debugfs.sh --file "$ROOT/scripts/arena-top.sh"
 in_guest once.sh

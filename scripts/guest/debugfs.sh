@@ -51,7 +51,7 @@ unload test_vmalloc vmap_arena
 expect "vmap_arena.ko loads" insmod vmap_arena.ko
 expect "test_vmalloc.ko loads" insmod test_vmalloc.ko test_loop_count=1 run_test_mask=1
 stress_wait true
-for file in stats areas free spans verify lazy_threshold cache; do
+for file in stats areas free spans verify lazy_threshold cache latency; do
 	expect "$file can be read" cat "$arena/$file"
 done
 for key in spans reserved busy lazy free largest_free cached warm cold hits misses refills drains \
@@ -84,6 +84,20 @@ for text in 0 65535 68719476737 abc -1; do
 done
 refuses_bytes "$arena/lazy_threshold" '1048576\0x' '1048576\0x'
 expect "and still says what it took" grep -qx 1048576 "$arena/lazy_threshold"
+for text in 2 -1 abc ' '; do
+	refuses "$arena/latency" "$text" latency
+done
+expect "latency is off" grep -qx off "$arena/latency"
+expect "latency takes 1" write "$arena/latency" 1
+expect "a run passes that is watched" write "$STRESS/run" 1
+stress_wait true
+expect "latency says that it is on" grep -qx on "$arena/latency"
+expect "and counts allocations and frees" awk '$1 ~ /^[0-9]/ { a += $2; f += $3 } END { exit !(a && f) }' "$arena/latency"
+expect "latency takes 0" write "$arena/latency" 0
+expect "arena-top.sh shows each arena" sh /arena-top.sh --interval 1 --count 2
+expect "with what it holds" sh -c 'sh /arena-top.sh --interval 1 --count 1 | grep -E "^default +[0-9]+ +[0-9]+ "'
+expect_fail "arena-top.sh refuses --interval 0" sh /arena-top.sh --interval 0
+expect_fail "arena-top.sh refuses what is no option" sh /arena-top.sh --sort
 refuses "$STRESS/run" nr_threads=9999 nr_threads
 refuses "$STRESS/run" nonsense=1 nonsense
 refuses "$STRESS/run" nonsense nonsense
