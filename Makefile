@@ -39,6 +39,9 @@ mutate: ## put known bugs into the code, and see whether the tests notice
 bench: ## count the instructions of an allocation and a free in 6.12, ours and the peers'
 	scripts/bench.sh $(ARGS)
 
+bench-native: ## time the free tree, a plain one and the kernel's own as user programs; count their cache misses
+	scripts/bench-native.sh $(ARGS)
+
 ##@ The lab: what would another index structure do?
 record: ## record what vmalloc does while a guest boots; ARGS="--out FILE -- COMMAND": here
 	scripts/record.sh $(or $(ARGS),--out build/boot.trace.gz --boot)
@@ -59,7 +62,7 @@ distclean: clean ## delete the kernels, results and logs below build/, too
 	rm -rf build
 
 help: ## print this text
-	@awk -F ':.*## ' '/^##@ / { print substr($$0, 5) } /^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^##@ / { print substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' \
 		$(firstword $(MAKEFILE_LIST))
 
 headers:
@@ -67,4 +70,4 @@ headers:
 		echo "no kernel headers in $(KDIR): install linux-headers-$(shell uname -r)," \
 			"or give KDIR=DIRECTORY" >&2; exit 1; }
 
-.PHONY: all install dkms deb run check soak mutate bench record replay rfc clean distclean help headers
+.PHONY: all install dkms deb run check soak mutate bench bench-native record replay rfc clean distclean help headers

@@ -22,7 +22,8 @@
  * comes from a pool (pool.c), so that no structure of ours pays for the memory allocator in a
  * timed operation and another does not.
  *
- * All but module.c, maple.c and peers.c compile in user space as well.  What differs there is in
+ * All but module.c, maple.c, drm_mm.c and peers.c compile in user space as well, and maple.c and
+ * drm_mm.c do beside the kernel's own sources (user/peers/).  What differs there is in
  * the few calls under "The world around".
  */
 #ifndef LAB_H

@@ -4,22 +4,19 @@
  *
  * Theory
  *
- * Three that stock kernels export, called as drivers call them; none is ours.
+ * Two that stock kernels export, called as drivers call them; none is ours.  drm_mm.c has another.
  *
  *   iova      I/O virtual addresses: busy ranges in a red-black tree, searched from the top down.
  *             Called without its per-CPU caches, which would hide the index.  It aligns to the
  *             rounded-up size or not at all, and bounds an address from above only.
- *   drm_mm    graphics memory: nodes embedded by the caller, holes in trees by size and by address;
- *             asked for the lowest address.  Takes alignment and range.
  *   gen_pool  device memory: a bitmap, searched first fit from the start.  Takes alignment, no
  *             range.  A bitmap of a whole vmalloc space would need gigabytes, so it manages only
  *             the first 2^24 units of a space, which the loads here do not fill.
  *
  * A request of a kind that one does not take is refused with -EOPNOTSUPP and counted.
  *
- * Nodes of drm_mm come from a pool; iova and gen_pool get their own memory.
+ * Both get their own memory.
  */
-#include <drm/drm_mm.h>
 #include <linux/genalloc.h>
 #include <linux/iova.h>
 #include <linux/kernel.h>
@@ -125,97 +122,6 @@ const struct lab_index lab_iova = {
 	.free = iova_free,
 	.walk = iova_walk,
 	.bytes = iova_bytes,
-};
-
-#endif
-
-#if IS_ENABLED(CONFIG_DRM)
-
-struct drm_index {
-	struct drm_mm mm;
-	struct lab_pool pool;
-};
-
-static void *drm_create(const struct lab_space *space)
-{
-	struct drm_index *index = lab_zalloc(sizeof(*index));
-
-	if (!index)
-		return ERR_PTR(-ENOMEM);
-	if (lab_pool_init(&index->pool, sizeof(struct drm_mm_node), space->areas)) {
-		lab_release(index);
-		return ERR_PTR(-ENOMEM);
-	}
-	drm_mm_init(&index->mm, space->start, space->end - space->start);
-	return index;
-}
-
-static void drm_destroy(void *self)
-{
-	struct drm_index *index = self;
-	struct drm_mm_node *node, *next;
-
-	drm_mm_for_each_node_safe(node, next, &index->mm)
-		drm_mm_remove_node(node);
-	drm_mm_takedown(&index->mm);
-	lab_pool_exit(&index->pool);
-	lab_release(index);
-}
-
-static int drm_alloc(void *self, const struct lab_request *request, struct lab_area *area)
-{
-	struct drm_index *index = self;
-	struct drm_mm_node *node = lab_pool_get(&index->pool);
-	int err;
-
-	if (!node)
-		return -ENOMEM;
-	/* drm_mm takes a node that is not zero for one in use. */
-	memset(node, 0, sizeof(*node));
-	err = drm_mm_insert_node_in_range(&index->mm, node, request->size, request->align, 0,
-					  request->lo, request->hi, DRM_MM_INSERT_LOW);
-	if (err) {
-		lab_pool_put(&index->pool, node);
-		return err;
-	}
-	*area = (struct lab_area){ node, node->start, request->size };
-	return 0;
-}
-
-static void drm_free(void *self, const struct lab_area *area)
-{
-	struct drm_index *index = self;
-
-	drm_mm_remove_node(area->handle);
-	lab_pool_put(&index->pool, area->handle);
-}
-
-static void drm_walk(void *self, lab_visit visit, void *data)
-{
-	struct drm_index *index = self;
-	struct drm_mm_node *node;
-	u64 start, end;
-
-	drm_mm_for_each_hole(node, &index->mm, start, end)
-		visit(data, start, end);
-}
-
-static unsigned long drm_bytes(void *self)
-{
-	struct drm_index *index = self;
-
-	return sizeof(*index) + index->pool.used * sizeof(struct drm_mm_node);
-}
-
-const struct lab_index lab_drm_mm = {
-	.name = "drm_mm",
-	.differs = "drm_mm_insert_node_in_range, lowest",
-	.create = drm_create,
-	.destroy = drm_destroy,
-	.alloc = drm_alloc,
-	.free = drm_free,
-	.walk = drm_walk,
-	.bytes = drm_bytes,
 };
 
 #endif

@@ -25,9 +25,12 @@ struct tree_index {
 	struct lab_pool pool;
 };
 
+/* Spares are got and given back so many at a time, as the arena does: a cut finds them there. */
+#define STOCK	64
+
 static int fill_spares(struct tree_index *index)
 {
-	while (index->spares.count < FREE_TREE_SPARES) {
+	while (index->spares.count < STOCK) {
 		struct vmap_extent *extent = lab_pool_get(&index->pool);
 
 		if (!extent)
@@ -53,7 +56,7 @@ static void *tree_create(const struct lab_space *space)
 		return ERR_PTR(-ENOMEM);
 	/* At worst every area has a free extent behind it. */
 	if (lab_pool_init(&index->pool, sizeof(struct vmap_extent),
-			  2 * space->areas + 1 + FREE_TREE_SPARES) || fill_spares(index)) {
+			  2 * space->areas + 1 + 2 * STOCK) || fill_spares(index)) {
 		tree_destroy(index);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -75,7 +78,7 @@ static int tree_alloc(void *self, const struct lab_request *request, struct lab_
 	enum free_found found;
 	struct vmap_extent *extent;
 
-	if (fill_spares(index))
+	if (index->spares.count < FREE_TREE_SPARES && fill_spares(index))
 		return -ENOMEM;
 	do {
 		found = free_tree_find(&index->tree, &search);
@@ -93,7 +96,9 @@ static void tree_free(void *self, const struct lab_area *area)
 	struct tree_index *index = self;
 
 	free_tree_put(&index->tree, area->handle, &index->spares);
-	while (index->spares.count > FREE_TREE_SPARES)
+	if (index->spares.count < 2 * STOCK)
+		return;
+	while (index->spares.count > STOCK)
 		lab_pool_put(&index->pool, vext_pool_pop(&index->spares));
 }
 

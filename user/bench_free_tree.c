@@ -1,49 +1,123 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench_free_tree.c - what an allocation and a free cost, by the number of live extents
+ * bench_free_tree.c - what an allocation and a free cost, in our tree and in others
  *
- * usage: bench_free_tree [--operations N] [--largest N]
+ * usage: bench_free_tree [--operations N] [--smallest N] [--largest N] [--rounds N] [--one-size]
+ *                        [--index NAME [--alone]]
  *
- * With n extents of 1 to 16 units live, random ones are freed and others of random sizes taken in
- * their place, first until the free space is as scattered as it will be, then with the time taken.
+ * The structures are those of the lab (lab/lab.h), a plain tree (plain.c), and, where user/Makefile
+ * is given their sources, the kernel's own maple tree and drm_mm, compiled as they are (peers/).
+ *
+ * With n areas of 1 to 16 units live, or of 4 each, random ones are freed and others taken in their
+ * place, first until the free space is as scattered as it will be, then in rounds with the time
+ * taken.  The structures take turns, a round each, so that what else the machine does meets all.
  * Batches of frees alternate with batches of allocations, so that each kind is timed by itself
  * without a look at the clock between two; random numbers are drawn beforehand.  The clock is the
- * time that the process had a CPU, so that others on the machine disturb it little.
+ * time that the process had a CPU.  What the program itself takes, the median of the structure
+ * "none", is taken off.
+ *
+ * A line says the median of the rounds, in ns, for an allocation, a free and the pair, and the 95 %
+ * interval of the pair: the order statistics of the rounds between which the median lies with a
+ * probability of 95 % or more, whatever the distribution.  (Of 5 rounds and less: all.)
+ *
+ * With --alone nothing but the structure named runs, for a program that counts what it takes.
  *
  * This is the index alone: no lock, no cache, no page table.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <math.h>
 #include <time.h>
 
-#include "../free_tree.h"
+#include "../lab/lab.h"
 #include "options.h"
 
-#define BATCH		64
-#define LARGEST_SIZE	16
-#define SMALLEST	100UL
-#define MOST		100000000UL
-#define DEFAULT_LARGEST	1000000UL
-#define DEFAULT_COUNT	1000000UL
+#define BATCH			64
+#define LARGEST_SIZE		16
+#define ONE_SIZE		4
+#define SMALLEST		100UL
+#define MOST			100000000UL
+#define DEFAULT_LARGEST		1000000UL
+#define DEFAULT_COUNT		64000UL
+#define DEFAULT_ROUNDS		15UL
+#define MOST_ROUNDS		1000UL
 
-/* What a kind of operation took. */
-struct meter {
-	unsigned long calls;
-	unsigned long nanoseconds;
+#define USAGE	"usage: bench_free_tree [--operations N] [--smallest N] [--largest N]\n" \
+		"                       [--rounds N] [--one-size] [--index NAME [--alone]]\n"
+
+extern const struct lab_index plain_index;
+#ifdef PEER_6_12
+extern const struct lab_index maple_6_12, drm_mm_6_12;
+#endif
+#ifdef PEER_7_2
+extern const struct lab_index maple_7_2, drm_mm_7_2;
+#endif
+
+static int none_alloc(void *self, const struct lab_request *request, struct lab_area *area)
+{
+	*area = (struct lab_area){ self, request->lo, request->size };
+	return 0;
+}
+
+static void none_free(void *self, const struct lab_area *area)
+{
+	unsigned long *freed = self;
+
+	*freed += area->size;
+}
+
+static void *none_create(const struct lab_space *space)
+{
+	return lab_zalloc(sizeof(*space));
+}
+
+static const struct lab_index none_index = {
+	.create = none_create,
+	.destroy = lab_release,
+	.alloc = none_alloc,
+	.free = none_free,
+};
+
+struct contender {
+	const char *name;
+	const struct lab_index *index;
+};
+
+/* The first one is what is taken off all others. */
+static const struct contender contenders[] = {
+	{ "none", &none_index },
+	{ "tree", &lab_tree },
+	{ "plain", &plain_index },
+#ifdef PEER_6_12
+	{ "maple-6.12", &maple_6_12 },
+	{ "drm_mm-6.12", &drm_mm_6_12 },
+#endif
+#ifdef PEER_7_2
+	{ "maple-7.2", &maple_7_2 },
+	{ "drm_mm-7.2", &drm_mm_7_2 },
+#endif
+	{ "segregated", &lab_segregated },
+	{ "buddy", &lab_buddy },
+	{ "vmem", &lab_vmem },
+	{ "summary", &lab_summary },
+};
+
+#define NR_CONTENDERS	(sizeof(contenders) / sizeof(contenders[0]))
+
+/* What a round took, in ns a call. */
+struct round {
+	double alloc;
+	double free;
+	double pair;
 };
 
 struct bench {
-	struct free_tree tree;
-	struct vmap_extent edge;
-	struct vmap_extent_pool spares;
-	struct vmap_extent *store;
-	struct vmap_extent **live;
+	const struct contender *contender;
+	void *self;
+	struct lab_space space;
+	struct lab_area *live;
 	unsigned long nr_live;
 	unsigned long seed;
-	struct meter allocs;
-	struct meter frees;
+	bool one_size;
+	struct round *rounds;
 };
 
 static unsigned long draw(struct bench *bench, unsigned long below)
@@ -52,123 +126,231 @@ static unsigned long draw(struct bench *bench, unsigned long below)
 	return (bench->seed >> 32) * below >> 32;
 }
 
-static unsigned long nanoseconds(void)
+static unsigned long draw_size(struct bench *bench)
+{
+	return bench->one_size ? ONE_SIZE : 1 + draw(bench, LARGEST_SIZE);
+}
+
+static double nanoseconds(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return now.tv_sec * 1000000000UL + now.tv_nsec;
+	return now.tv_sec * 1e9 + now.tv_nsec;
 }
 
-/* Between these two a batch of @calls runs. */
-static void meter_start(struct meter *meter)
+static void take(struct bench *bench, unsigned long size)
 {
-	meter->nanoseconds -= nanoseconds();
+	struct lab_request request = { .size = size, .align = 1, .hi = bench->space.end };
+
+	if (bench->contender->index->alloc(bench->self, &request, &bench->live[bench->nr_live]))
+		refuse("bench_free_tree: %s: the space is full", bench->contender->name);
+	bench->nr_live++;
 }
 
-static void meter_stop(struct meter *meter, unsigned long calls)
-{
-	meter->nanoseconds += nanoseconds();
-	meter->calls += calls;
-}
-
-static double per_call(const struct meter *meter)
-{
-	return (double)meter->nanoseconds / meter->calls;
-}
-
-static struct vmap_extent *take(struct bench *bench, unsigned long size)
-{
-	struct free_search search = { .size = size, .align = 1, .hi = ~0UL };
-	struct vmap_extent *tile;
-
-	if (free_tree_find(&bench->tree, &search) != FREE_FOUND) {
-		fprintf(stderr, "bench_free_tree: the space is full\n");
-		exit(1);
-	}
-	tile = free_tree_cut(&bench->tree, &search, &bench->spares);
-	tile->state = VMAP_BUSY;
-	return tile;
-}
-
-/* Free random extents, and take as many. */
-static void replace_batch(struct bench *bench)
+/* Free random areas, and take as many. */
+static void replace_batch(struct bench *bench, struct round *round)
 {
 	unsigned long sizes[BATCH], i;
-	struct vmap_extent *victims[BATCH];
+	struct lab_area victims[BATCH];
 
 	for (i = 0; i < BATCH; i++) {
 		unsigned long victim = draw(bench, bench->nr_live);
 
 		victims[i] = bench->live[victim];
 		bench->live[victim] = bench->live[--bench->nr_live];
-		sizes[i] = 1 + draw(bench, LARGEST_SIZE);
+		sizes[i] = draw_size(bench);
 	}
-	meter_start(&bench->frees);
+	round->free -= nanoseconds();
 	for (i = 0; i < BATCH; i++)
-		free_tree_put(&bench->tree, victims[i], &bench->spares);
-	meter_stop(&bench->frees, BATCH);
-	meter_start(&bench->allocs);
+		bench->contender->index->free(bench->self, &victims[i]);
+	round->free += nanoseconds();
+	round->alloc -= nanoseconds();
 	for (i = 0; i < BATCH; i++)
-		bench->live[bench->nr_live++] = take(bench, sizes[i]);
-	meter_stop(&bench->allocs, BATCH);
+		take(bench, sizes[i]);
+	round->alloc += nanoseconds();
 }
 
-static void replace(struct bench *bench, unsigned long count)
+static struct round replace(struct bench *bench, unsigned long count)
 {
-	bench->frees = (struct meter){ 0 };
-	bench->allocs = (struct meter){ 0 };
-	while (bench->allocs.calls < count)
-		replace_batch(bench);
+	unsigned long batches = (count + BATCH - 1) / BATCH, i;
+	struct round round = { 0 };
+
+	for (i = 0; i < batches; i++)
+		replace_batch(bench, &round);
+	round.alloc /= batches * BATCH;
+	round.free /= batches * BATCH;
+	round.pair = round.alloc + round.free;
+	return round;
 }
 
-static void bench_init(struct bench *bench, unsigned long n)
+static void bench_init(struct bench *bench, const struct contender *contender, unsigned long n,
+		       unsigned long rounds, bool one_size)
 {
-	unsigned long i, extents = 2 * n + 4 * BATCH;
-
-	*bench = (struct bench){ .seed = n };
-	bench->store = calloc(extents, sizeof(*bench->store));
-	bench->live = calloc(n, sizeof(*bench->live));
-	if (!bench->store || !bench->live) {
-		fprintf(stderr, "bench_free_tree: no memory for %lu extents\n", extents);
-		exit(1);
-	}
-	for (i = 0; i < extents; i++)
-		vext_pool_push(&bench->spares, &bench->store[i]);
-	free_tree_init(&bench->tree, 1);
-	free_tree_open(&bench->tree, &bench->marker, vext_pool_pop(&bench->spares), 0,
-		       (n + BATCH) * 4 * LARGEST_SIZE);
+	*bench = (struct bench){ .contender = contender, .seed = n, .one_size = one_size };
+	bench->space.end = (n + BATCH) * 4 * LARGEST_SIZE;
+	bench->space.areas = n + BATCH;
+	bench->self = contender->index->create(&bench->space);
+	bench->live = lab_zalloc(n * sizeof(*bench->live));
+	bench->rounds = calloc(rounds, sizeof(*bench->rounds));
+	if (IS_ERR(bench->self) || !bench->live || !bench->rounds)
+		refuse("bench_free_tree: %s: no memory for %lu areas", contender->name, n);
 	while (bench->nr_live < n)
-		bench->live[bench->nr_live++] = take(bench, 1 + draw(bench, LARGEST_SIZE));
+		take(bench, draw_size(bench));
+	replace(bench, 3 * n);
 }
 
-static void run(unsigned long n, unsigned long count)
+static void bench_fini(struct bench *bench)
 {
-	struct bench bench;
+	bench->contender->index->destroy(bench->self);
+	lab_release(bench->live);
+	free(bench->rounds);
+}
 
-	bench_init(&bench, n);
-	replace(&bench, 3 * n);
-	replace(&bench, count);
-	printf("%9lu %10.1f %10.1f %14lu\n", n, per_call(&bench.allocs), per_call(&bench.frees),
-	       bench.tree.count);
+static int compare(const void *left, const void *right)
+{
+	double a = *(const double *)left, b = *(const double *)right;
+
+	return (a > b) - (a < b);
+}
+
+/* Fill @values with the member at @offset of all rounds, in order. */
+static void sort_rounds(const struct bench *bench, size_t offset, unsigned long rounds,
+			double *values)
+{
+	unsigned long i;
+
+	for (i = 0; i < rounds; i++)
+		values[i] = *(const double *)((const char *)&bench->rounds[i] + offset);
+	qsort(values, rounds, sizeof(values[0]), compare);
+}
+
+static double median(const struct bench *bench, size_t offset, unsigned long rounds)
+{
+	double values[MOST_ROUNDS];
+
+	sort_rounds(bench, offset, rounds, values);
+	return (values[(rounds - 1) / 2] + values[rounds / 2]) / 2;
+}
+
+/*
+ * The rounds to leave out at each end, so that the median lies outside of the others with a
+ * probability of 1 in 40 at most on each side.  How many of the rounds are below the median is
+ * distributed binomially.
+ */
+static unsigned long left_out(unsigned long rounds)
+{
+	double term = pow(0.5, rounds), sum = term;
+	unsigned long out = 0;
+
+	while (sum <= 1.0 / 40) {
+		term *= (double)(rounds - out) / (out + 1);
+		sum += term;
+		out++;
+	}
+	return out ? out - 1 : 0;
+}
+
+static void report(const struct bench *bench, const struct bench *none, unsigned long rounds)
+{
+	double taken_off = median(none, offsetof(struct round, pair), rounds);
+	unsigned long out = left_out(rounds);
+	double pairs[MOST_ROUNDS];
+
+	sort_rounds(bench, offsetof(struct round, pair), rounds, pairs);
+	printf("%-6s %9lu %-12s %9.1f %9.1f %9.1f %9.1f %9.1f\n",
+	       bench->one_size ? "one" : "random", bench->nr_live, bench->contender->name,
+	       median(bench, offsetof(struct round, alloc), rounds) -
+	       median(none, offsetof(struct round, alloc), rounds),
+	       median(bench, offsetof(struct round, free), rounds) -
+	       median(none, offsetof(struct round, free), rounds),
+	       median(bench, offsetof(struct round, pair), rounds) - taken_off,
+	       pairs[out] - taken_off, pairs[rounds - 1 - out] - taken_off);
 	fflush(stdout);
-	free(bench.store);
-	free(bench.live);
+}
+
+/* What the options say. */
+struct plan {
+	unsigned long operations;
+	unsigned long smallest;
+	unsigned long largest;
+	unsigned long rounds;
+	bool one_size;
+	/* NULL: all structures.  Else none and this one; or alone this one, unreported. */
+	const char *index;
+	bool alone;
+};
+
+static bool takes_part(const struct plan *plan, unsigned long i)
+{
+	if (!plan->index || (!i && !plan->alone))
+		return true;
+	return !strcmp(plan->index, contenders[i].name);
+}
+
+static void run(const struct plan *plan, unsigned long n)
+{
+	struct bench benches[NR_CONTENDERS];
+	unsigned long count = 0, round, i;
+
+	for (i = 0; i < NR_CONTENDERS; i++) {
+		if (takes_part(plan, i))
+			bench_init(&benches[count++], &contenders[i], n, plan->rounds,
+				   plan->one_size);
+	}
+	for (round = 0; round < plan->rounds; round++) {
+		for (i = 0; i < count; i++) {
+			/* The turns of the others have emptied the caches. */
+			replace(&benches[i], plan->operations / 4);
+			benches[i].rounds[round] = replace(&benches[i], plan->operations);
+		}
+	}
+	for (i = 1; i < count; i++)
+		report(&benches[i], &benches[0], plan->rounds);
+	for (i = 0; i < count; i++)
+		bench_fini(&benches[i]);
+}
+
+static void check_name(const char *name)
+{
+	unsigned long i;
+
+	for (i = 0; i < NR_CONTENDERS; i++) {
+		if (!strcmp(name, contenders[i].name))
+			return;
+	}
+	fprintf(stderr, "--index: '%s' is none of", name);
+	for (i = 0; i < NR_CONTENDERS; i++)
+		fprintf(stderr, " %s", contenders[i].name);
+	refuse(" ");
 }
 
 int main(int argc, char **argv)
 {
-	unsigned long count = DEFAULT_COUNT, largest = DEFAULT_LARGEST, n;
+	struct plan plan = {
+		.operations = DEFAULT_COUNT,
+		.smallest = SMALLEST,
+		.largest = DEFAULT_LARGEST,
+		.rounds = DEFAULT_ROUNDS,
+	};
 	const struct program_option options[] = {
-		{ .name = "--operations", .number = &count, .min = 1, .max = MOST },
-		{ .name = "--largest", .number = &largest, .min = SMALLEST, .max = MOST },
+		{ .name = "--operations", .number = &plan.operations, .min = 1, .max = MOST },
+		{ .name = "--smallest", .number = &plan.smallest, .min = SMALLEST, .max = MOST },
+		{ .name = "--largest", .number = &plan.largest, .min = SMALLEST, .max = MOST },
+		{ .name = "--rounds", .number = &plan.rounds, .min = 1, .max = MOST_ROUNDS },
+		{ .name = "--one-size", .flag = &plan.one_size },
+		{ .name = "--index", .text = &plan.index },
+		{ .name = "--alone", .flag = &plan.alone },
 		{ }
 	};
+	unsigned long n;
 
-	read_options(argc, argv, "usage: bench_free_tree [--operations N] [--largest N]\n",
-		     options);
-	printf("%9s %10s %10s %14s\n", "live", "alloc, ns", "free, ns", "free extents");
-	for (n = SMALLEST; n <= largest; n *= 10)
-		run(n, count);
+	read_options(argc, argv, USAGE, options);
+	if (plan.index)
+		check_name(plan.index);
+	printf("%-6s %9s %-12s %9s %9s %9s %9s %9s\n", "sizes", "live", "index", "alloc", "free",
+	       "pair", "from", "to");
+	for (n = plan.smallest; n <= plan.largest; n *= 10)
+		run(&plan, n);
 	return 0;
 }

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: what a pair of the free tree takes, in instructions and in cache misses; its benchmark times all peers
+# kernels: -
+
+# shellcheck source=scripts/native-lib.sh
+. "$ROOT/scripts/native-lib.sh"
+
+# within LIVE INSTRUCTIONS MISSES - a pair takes no more, where areas have 1 to 16 units.
+within() {
+	local pair
+
+	pair=$(count_pair "$CHECK_DIR" tree "$1") && read -ra pair <<<"$pair" || return
+	echo "${pair[0]} instructions, ${pair[1]} first-level and ${pair[2]} last-level data misses"
+	awk -v most="$2 $3" '{ split(most, m, " "); exit !($1 <= m[1] && $2 <= m[2]) }' <<<"${pair[*]}"
+}
+
+# all_timed - of each structure there is a line with all figures.
+all_timed() {
+	"$BENCH" --largest 100 --rounds 5 --operations 640 "$@" | tee "$CHECK_DIR/times"
+	awk 'NR > 1 { seen[$3] = NF == 8 } END { exit !(seen["tree"] && seen["plain"] && seen["maple-6.12"] &&
+		seen["drm_mm-6.12"] && seen["segregated"] && seen["buddy"] && seen["vmem"]) }' "$CHECK_DIR/times"
+}
+
+need_packages valgrind
+build_bench 6.12
+expect "the benchmark times each structure, sizes from 1 to 16" all_timed
+expect "the same with one size" all_timed --one-size
+expect_fail "a structure that is none is refused" "$BENCH" --index nothing
+expect "a pair among 1,000: at most 450 instructions and 8 first-level misses" within 1000 450 8
+expect "a pair among 100,000: at most 650 instructions and 24 first-level misses" within 100000 650 24
