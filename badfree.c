@@ -210,6 +210,23 @@ bool vbad_may_remap(const void *addr, unsigned long page)
 	return may;
 }
 
+/*
+ * Let the caller of the live area that starts at @addr be @caller, if it is @old.  Anybody may free
+ * the area meanwhile: then other fields overlay extent->caller, none of which is ever @old, an
+ * address of code of a module that runs no more.  Context: any but NMI.
+ */
+void vbad_change_caller(unsigned long addr, const void *old, const void *caller)
+{
+	struct vmap_extent *extent;
+
+	rcu_read_lock();
+	extent = live_at(vspan_of_live(addr), addr, false) ?:
+		 live_at(vspan_of_live(addr), addr, true);
+	if (extent)
+		cmpxchg(&extent->caller, old, caller);
+	rcu_read_unlock();
+}
+
 /* Does a live area of vmap_map_pages() start at @addr?  Context: any but NMI. */
 bool vbad_is_foreign(const void *addr)
 {

@@ -92,6 +92,24 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+/* Where a module's code, its init code and its read-only data are, in bytes. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define module_text(module)		((unsigned long)(module)->core_layout.base)
+#define module_text_size(module)	((module)->core_layout.text_size)
+#define module_init_text(module)	((unsigned long)(module)->init_layout.base)
+#define module_init_text_size(module)	((module)->init_layout.text_size)
+#define module_rodata(module)		(module_text(module) + module_text_size(module))
+#define module_rodata_size(module)	\
+	((module)->core_layout.ro_size - (module)->core_layout.text_size)
+#else
+#define module_text(module)		((unsigned long)(module)->mem[MOD_TEXT].base)
+#define module_text_size(module)	((module)->mem[MOD_TEXT].size)
+#define module_init_text(module)	((unsigned long)(module)->mem[MOD_INIT_TEXT].base)
+#define module_init_text_size(module)	((module)->mem[MOD_INIT_TEXT].size)
+#define module_rodata(module)		((unsigned long)(module)->mem[MOD_RODATA].base)
+#define module_rodata_size(module)	((module)->mem[MOD_RODATA].size)
+#endif
+
 /* Does __vmalloc() take GFP_NOWAIT and GFP_ATOMIC? */
 #define VMALLOC_NO_BLOCK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
 

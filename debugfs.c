@@ -122,6 +122,17 @@ static void tiles_stop(struct seq_file *m, void *v)
 {
 }
 
+/* Who allocated an area: an address of code, or in words the code that was there. */
+static void show_caller(struct seq_file *m, const void *caller)
+{
+	const char *former = vleak_former(caller);
+
+	if (former)
+		seq_printf(m, "%s\n", former);
+	else
+		seq_printf(m, "%pS\n", caller);
+}
+
 static int areas_show(struct seq_file *m, void *v)
 {
 	const struct tile_file *file = v;
@@ -131,8 +142,9 @@ static int areas_show(struct seq_file *m, void *v)
 
 	if (tile->free || tile->state != VMAP_BUSY)
 		return SEQ_SKIP;
-	seq_printf(m, "0x%016lx-0x%016lx %lu %lu %pS\n", tile->start, tile->start + size, size,
-		   arena->cache.purge.space.memory ? size >> PAGE_SHIFT : 0, tile->caller);
+	seq_printf(m, "0x%016lx-0x%016lx %lu %lu ", tile->start, tile->start + size, size,
+		   arena->cache.purge.space.memory ? size >> PAGE_SHIFT : 0);
+	show_caller(m, tile->caller);
 	return 0;
 }
 

@@ -328,6 +328,7 @@ static const struct {
 	{ begin_hotplug, end_hotplug },
 	{ begin_shrinker, end_shrinker },
 	{ vleak_init_module, vleak_exit_module },
+	{ vown_init_module, vown_exit_module },
 	{ begin_catching, end_catching },
 };
 

@@ -13,7 +13,13 @@
 int vcatch_init(void);
 void vcatch_exit(void);
 
+/* own.c */
+struct vmap_arena *vown_arena(const void *caller);
+int vown_init_module(void);
+void vown_exit_module(void);
+
 /* leak.c */
+const char *vleak_former(const void *caller);
 int vleak_init_module(void);
 void vleak_exit_module(void);
 

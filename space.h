@@ -438,6 +438,7 @@ bool vbad_may_remap(const void *addr, unsigned long page);
 bool vbad_is_live(const void *addr);
 unsigned long vbad_size(const void *addr);
 bool vbad_is_foreign(const void *addr);
+void vbad_change_caller(unsigned long addr, const void *old, const void *caller);
 void vbad_report_nmi(const void *caller);
 void vbad_report_extent(const struct vmap_space *space, const struct vmap_extent *extent,
 			const void *caller);

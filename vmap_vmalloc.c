@@ -7,7 +7,8 @@
  * the kernel that is built for (compat.h has the differences), and keeps what that call promises:
  * Documentation/vmalloc.rst.
  *
- * Allocating calls take memory from an arena.  The kvmalloc() family tries kmalloc() first, as the
+ * Allocating calls take memory from the arena of the module that calls, if it has one (own.c), else
+ * from the default arena.  The kvmalloc() family tries kmalloc() first, as the
  * kernel does.  Calls that free, resize or map to user space look whose memory it is: what is in a
  * live span is the module's, anything else goes to the kernel's call of the same name.
  *
@@ -21,7 +22,7 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-#include "calls.h"
+#include "module.h"
 
 /*
  * Declare and export the stand-in of @name, which has the type of the function @call.  No header
@@ -65,7 +66,7 @@ STAND_IN(vrealloc, void *(VREALLOC_PARAMETERS));
 /* Allocate for a call that @caller made. */
 static void *get(unsigned long size, unsigned long align, gfp_t gfp, int node, const void *caller)
 {
-	return valloc_for(NULL, size, align, gfp, node, caller);
+	return valloc_for(vown_arena(caller), size, align, gfp, node, caller);
 }
 
 /* Allocate an array, unless its size overflows. */
@@ -155,7 +156,7 @@ void *vmap_vmalloc___vmalloc(unsigned long size, gfp_t gfp)
 void *vmap_vmalloc___vmalloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node,
 				  const void *caller)
 {
-	return get(size, align, gfp, node, caller);
+	return valloc_for(vown_arena(CALLER), size, align, gfp, node, caller);
 }
 
 /*
@@ -197,7 +198,7 @@ void *vmap_vmalloc_vmalloc_32(unsigned long size)
  */
 void *vmap_vmalloc_vmalloc_user(unsigned long size)
 {
-	return valloc_user_for(NULL, size, GFP_KERNEL, CALLER);
+	return valloc_user_for(vown_arena(CALLER), size, GFP_KERNEL, CALLER);
 }
 
 /**
@@ -209,7 +210,7 @@ void *vmap_vmalloc_vmalloc_user(unsigned long size)
  */
 void *vmap_vmalloc_vmalloc_32_user(unsigned long size)
 {
-	return valloc_user_for(NULL, size, GFP_BELOW_4G, CALLER);
+	return valloc_user_for(vown_arena(CALLER), size, GFP_BELOW_4G, CALLER);
 }
 
 /**
@@ -294,7 +295,7 @@ void *vmap_vmalloc_vmap(struct page **pages, unsigned int count, unsigned long f
 {
 	if (flags & VM_MAP_PUT_PAGES)
 		return vmap(pages, count, flags, prot);
-	return valloc_map_for(NULL, pages, count, prot, CALLER);
+	return valloc_map_for(vown_arena(CALLER), pages, count, prot, CALLER);
 }
 
 /**
@@ -322,7 +323,7 @@ void vmap_vmalloc_vunmap(const void *addr)
  */
 void *vmap_vmalloc_vm_map_ram(struct page **pages, unsigned int count, int node)
 {
-	return valloc_map_for(NULL, pages, count, PAGE_KERNEL, CALLER);
+	return valloc_map_for(vown_arena(CALLER), pages, count, PAGE_KERNEL, CALLER);
 }
 
 /**
@@ -341,13 +342,13 @@ void vmap_vmalloc_vm_unmap_ram(const void *addr, unsigned int count)
 }
 
 /**
- * vmap_vmalloc_vm_unmap_aliases() - vm_unmap_aliases(), for the arena, too
+ * vmap_vmalloc_vm_unmap_aliases() - vm_unmap_aliases(), for the arena of the caller, too
  *
  * Context: process, may sleep.
  */
 void vmap_vmalloc_vm_unmap_aliases(void)
 {
-	vpurge_all(&varena_default->cache.purge);
+	vpurge_all(&varena_or_default(vown_arena(CALLER))->cache.purge);
 	vm_unmap_aliases();
 }
 

@@ -16,6 +16,15 @@
  * A pragma for a function that a kernel does not have, or that a file does not call, does nothing.
  * From 6.10 on vmalloc() is a macro, and vmalloc_noprof() the function.
  *
+ * With
+ *
+ *	ccflags-y += -include vmap_vmalloc.h -DVMAP_ARENA='"NAME"'
+ *
+ * the module has an arena of its own, which is created before any code of the module runs and
+ * destroyed when all has run: own.c.  The loading fails if NAME is no name for an arena, or that of
+ * another arena.  gcc is told here to make no tail calls, by which vmap_arena would not know which
+ * module calls; with clang add -fno-optimize-sibling-calls.
+ *
  * What the calls free, they free by owner: memory of an arena, of vmalloc() or of kmalloc().  So
  * memory may be passed to and from code that does not include this file, as long as memory of an
  * arena is freed by a call that goes to vmap_arena.
@@ -75,5 +84,24 @@
 #pragma redefine_extname kvfree_atomic vmap_vmalloc_kvfree
 #pragma redefine_extname kvfree_sensitive vmap_vmalloc_kvfree_sensitive
 #pragma redefine_extname kvfree_call_rcu vmap_vmalloc_kvfree_call_rcu
+
+#if defined(VMAP_ARENA) && !defined(__ASSEMBLY__)
+#ifndef __clang__
+#pragma GCC optimize ("no-optimize-sibling-calls")
+#endif
+
+_Static_assert(sizeof(VMAP_ARENA) > 1 && sizeof(VMAP_ARENA) <= 32,
+	       "VMAP_ARENA must have 1 to 31 characters");
+
+/* What own.c looks for in the read-only data: struct vown_wish. */
+static const struct {
+	unsigned char magic[16];
+	char name[32];
+} vmap_arena_wish __attribute__((used, aligned(16))) = {
+	{ 0x76, 0x2b, 0xe8, 0xc1, 0x4d, 0xa3, 0x0f, 0x9e,
+	  0xf5, 0x62, 0xb7, 0x38, 0x1a, 0xcc, 0x89, 0xe4 },
+	VMAP_ARENA
+};
+#endif
 
 #endif

@@ -12,10 +12,12 @@
 
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kstrtox.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -301,6 +303,21 @@ static const struct {
 	{ "remap_vmalloc_range", is_mapped_to_user },
 	{ "members of the same names", calls_members },
 };
+
+/* Free areas that another module left behind. */
+static int set_free(const char *text, const struct kernel_param *kp)
+{
+	unsigned long addr;
+	int err = kstrtoul(text, 0, &addr);
+
+	if (!err)
+		vfree((void *)addr);
+	return err;
+}
+
+static const struct kernel_param_ops free_ops = { .set = set_free };
+module_param_cb(free, &free_ops, NULL, 0200);
+MODULE_PARM_DESC(free, "the address of an area to free");
 
 static int __init moved_init(void)
 {
