@@ -7,8 +7,8 @@
 #
 #   dkms    add this tree to DKMS, and build and install for a kernel: the running one, or KERNEL from
 #           the environment; takes the place of an earlier one of the same version
-#   deb     build/vmap-arena-dkms_VERSION_all.deb: a package that does so, and brings vmap_alloc.h in
-#           /usr/include/vmap-arena/, vmap-arena.mk for the Kbuild of a module that uses it in
+#   deb     build/vmap-arena-dkms_VERSION_all.deb: a package that does so, and brings vmap_alloc.h and
+#           vmap_vmalloc.h in /usr/include/vmap-arena/, vmap-arena.mk for the Kbuild of a module that uses it in
 #           /usr/share/vmap-arena/, and, below its documentation, examples: of such a module, and for
 #           /etc/modprobe.d/
 #
@@ -81,14 +81,15 @@ make_deb() {
 	need_packages dpkg
 	rm -rf "$STAGE"
 	mkdir -p "$STAGE/DEBIAN" "$STAGE/usr/include/$NAME" "$STAGE/usr/share/$NAME" \
-		"$STAGE/usr/lib/modprobe.d" "$doc/examples/vmap_example"
+		"$STAGE/usr/lib/modprobe.d" "$doc/examples/vmap_example" "$doc/examples/vmap_driver"
 	stage "$STAGE/usr/src/$NAME-$VERSION"
-	cp -t "$STAGE/usr/include/$NAME" "$ROOT/vmap_alloc.h"
+	cp -t "$STAGE/usr/include/$NAME" "$ROOT/vmap_alloc.h" "$ROOT/vmap_vmalloc.h"
 	cp -t "$STAGE/usr/share/$NAME" "$ROOT/vmap-arena.mk"
 	cp "$ROOT/packaging/modprobe.conf" "$STAGE/usr/lib/modprobe.d/$NAME.conf"
 	cp -t "$doc" "$ROOT/README" "$ROOT/packaging/copyright"
 	cp -t "$doc/examples" "$ROOT/packaging/vmap-arena.conf"
 	cp -t "$doc/examples/vmap_example" "$ROOT"/packaging/example/{Kbuild,vmap_example.c}
+	cp -t "$doc/examples/vmap_driver" "$ROOT"/examples/vmap_driver/{Kbuild,vmap_driver.c}
 	for script in postinst prerm; do
 		sed "s/@VERSION@/$VERSION/g" "$ROOT/packaging/$script" >"$STAGE/DEBIAN/$script"
 	done

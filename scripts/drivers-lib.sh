@@ -1,0 +1,217 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# drivers-lib.sh - drivers of the kernel's own tree, built out of the tree, and what a guest wants to run them.
+# Sourced by drivers.sh, after lib.sh; a kernel is in use, and MODULES are ours for that kernel.
+#
+# A driver is a file in scripts/drivers/.  The comment at its top names, each in a line of its own:
+#   about     what the driver is and which of its memory is vmalloc's
+#   source    directories of the kernel's sources that are built whole, or single files: of one that is not called
+#             as its module is, the module's name follows after a colon
+#   modules   what is built there, in the order in which it is loaded; it has to hold all that exchange vmalloc
+#             memory with each other
+#   stock     of them those that are the kernel's own in either case
+#   set       words for make: what of a directory is left out
+#   packages  Debian packages of the programs that the work takes
+#   programs  those programs, and files that they read
+#   needs     modules of the kernel's own that the work takes; what the driver depends on needs no mention
+#   own-needs what the kernel must export for the module as it is; where it does not, only ours is run
+#   options   words for vm.sh
+# Below are functions: work, which guest/drivers.sh calls, and perhaps files_for, which is called on the host.
+#
+#   build/drivers/source-VERSION/      of the kernel's sources what the drivers are built from
+#   build/drivers/KERNEL/NAME/ours/    the driver, its Makefiles with one line more
+#   build/drivers/KERNEL/NAME/own/     the same unchanged, where the kernel has no such module
+
+WORK=$BUILD/drivers
+# shellcheck disable=SC2153 # lib.sh sets it
+DRIVERS=$ROOT/scripts/drivers
+
+# driver_header NAME KEY - the words of a line in the comment at the top of a driver's file.
+driver_header() {
+	sed -n "/^$/q; s/^# $2: *//p" "$DRIVERS/$1.sh" | paste -s -d ' '
+}
+
+driver_names() {
+	basename -s .sh "$DRIVERS"/*.sh
+}
+
+# driver_sources - sets SOURCE to a directory that has the sources of all drivers, as the kernel in use was built
+# from them.
+driver_sources() {
+	local version archive wanted
+
+	version=$(source_version "$1") || return
+	SOURCE=$BUILD/testkernel/source-$version
+	[[ ! -d $SOURCE ]] || return 0
+	SOURCE=$WORK/source-$version
+	[[ ! -d $SOURCE ]] || return 0
+	say "unpacking the drivers' sources of linux-source-$1 $version"
+	source_archive "$1" "$WORK/package" || return
+	mapfile -t wanted < <(for name in $(driver_names); do driver_header "$name" source; done | tr ' ' '\n' | sed 's/:.*//')
+	rm -rf "$SOURCE.new"
+	mkdir -p "$SOURCE.new"
+	tar -C "$SOURCE.new" --strip-components=1 -I 'xz -T0' -xf "$archive" --wildcards "${wanted[@]/#/*\/}" || return
+	rm -rf "$WORK/package"
+	mv "$SOURCE.new" "$SOURCE"
+}
+
+# place_source DIR PATH - a directory of the kernel's, or one file with a Makefile, below DIR.
+place_source() {
+	local path=${2%:*} module dir=$1/${2%/*}
+
+	module=$(basename "${2#*:}" .c)
+	if [[ -d $SOURCE/$2 ]]; then
+		mkdir -p "$dir"
+		cp -r "$SOURCE/$2" "$dir/"
+		dir=$1/$2
+	else
+		mkdir -p "$dir"
+		cp "$SOURCE/$path" "$dir/"
+		[[ $path == *.h ]] || echo "obj-m += $module.o" >>"$dir/Makefile"
+		[[ $2 == "$path" ]] || echo "$module-y := $(basename "$path" .c).o" >>"$dir/Makefile"
+	fi
+	echo "$dir"
+}
+
+# lay_out DIR NAME SIDE - the sources of a driver, and a Kbuild that goes into their directories.  All that makes
+# ours differ are the lines that this adds.
+lay_out() {
+	local path dir dirs=()
+
+	rm -rf "$1"
+	mkdir -p "$1"
+	for path in $(driver_header "$2" source); do
+		dir=$(place_source "$1" "$path")
+		[[ " ${dirs[*]} " == *" $dir "* ]] || dirs+=("$dir")
+	done
+	for dir in "${dirs[@]}"; do
+		echo "obj-m += ${dir#"$1"/}/" >>"$1/Kbuild"
+		[[ $3 != ours ]] || cat >>"$dir/Makefile" <<-EOF
+			include $MODULES/vmap-arena.mk
+			ccflags-y += -include vmap_vmalloc.h -DVMAP_ARENA=KBUILD_MODNAME
+		EOF
+	done
+	[[ $3 != ours ]] || echo "include $MODULES/vmap-arena.mk" >>"$1/Kbuild"
+}
+
+# build_stamp NAME - changes with all that the modules of a driver are made of.
+build_stamp() {
+	echo "$SOURCE $KERNEL_RELEASE"
+	cat "$DRIVERS/$1.sh" "$ROOT/scripts/drivers-lib.sh" "$ROOT/vmap-arena.mk" "$ROOT/vmap_vmalloc.h" \
+		"$MODULES/Module.symvers" | sha256sum
+}
+
+# build_side NAME SIDE - its modules, in build/drivers/KERNEL/NAME/SIDE/; anew if what they are made of has changed.
+build_side() {
+	local dir=$WORK/$KERNEL_NAME/$1/$2 toolchain=() set stamp
+
+	stamp=$(build_stamp "$1")
+	[[ $(cat "$dir.stamp" 2>/dev/null) != "$stamp" ]] || return 0
+	rm -f "$dir.stamp"
+	kernel_toolchain
+	lay_out "$dir" "$1" "$2"
+	read -ra set <<<"$(driver_header "$1" set)"
+	make -C "$KERNEL_HEADERS" M="$dir" "${toolchain[@]}" "${set[@]}" -j "$(nproc)" modules >"$dir.log" 2>&1 || {
+		tail -n 20 "$dir.log" >&2
+		say "cannot build $1: see $dir.log"
+		return 1
+	}
+	echo "$stamp" >"$dir.stamp"
+}
+
+# stock_module NAME - the file of a module of the kernel's own; nothing if it has none.
+stock_module() {
+	find "$KERNEL_ROOT/lib/modules/$KERNEL_RELEASE/kernel" -name "$1.ko*" 2>/dev/null | head -n 1
+}
+
+# has_own NAME - can the driver be had as it is?
+has_own() {
+	local symbol
+
+	for symbol in $(driver_header "$1" own-needs); do
+		grep -q "[[:space:]]${symbol}[[:space:]]" "$KERNEL_HEADERS/Module.symvers" || return
+	done
+}
+
+# side_modules NAME SIDE DIR - the modules of one side, as files in DIR, from what was built or is the kernel's.
+side_modules() {
+	local module file stock built=$WORK/$KERNEL_NAME/$1/$2
+
+	stock=$(driver_header "$1" stock)
+	mkdir -p "$3"
+	for module in $(driver_header "$1" modules); do
+		file=''
+		if [[ -d $built && " $stock " != *" $module "* ]]; then
+			file=$(find "$built" -name "$module.ko")
+		fi
+		[[ $file || ($2 == ours && " $stock " != *" $module "*) ]] || file=$(stock_module "$module")
+		[[ $file ]] || {
+			say "$1: there is no $module.ko: is it off in the kernel's configuration?"
+			return 1
+		}
+		xz -dcf "$file" >"$3/$2.$module.ko"
+	done
+}
+
+# dependencies NAME - of the modules of a driver those of the kernel's own that are not rebuilt.
+dependencies() {
+	local module set
+
+	set=" $(driver_header "$1" modules | tr - _) "
+	[[ -s $KERNEL_ROOT/lib/modules/$KERNEL_RELEASE/modules.dep ]] || depmod -b "$KERNEL_ROOT/" "$KERNEL_RELEASE"
+	for module in $(driver_header "$1" modules); do
+		[[ ! $(stock_module "$module") ]] ||
+			modprobe -d "$KERNEL_ROOT/" -S "$KERNEL_RELEASE" --show-depends "$module"
+	done | sed -nE 's|^insmod .*/([^/]*)\.ko.*|\1|p' | awk -v set="$set" '
+		{ name = $0; gsub(/-/, "_", name) }
+		!index(set, " " name " ") && !seen[name]++'
+	driver_header "$1" needs | grep -o '[^ ]*' || true
+}
+
+# add_to_root ROOT FILE - a file or directory; a program with the libraries that it is linked with.
+add_to_root() {
+	local file
+
+	if [[ -d $2 ]]; then
+		mkdir -p "$1$2"
+		cp -rT "$2" "$1$2"
+		return
+	fi
+	for file in "$2" $(ldd "$2" 2>/dev/null | grep -oE '/[^ ]+'); do
+		install -D "$file" "$1$file"
+	done
+}
+
+# make_root NAME TAR - what a driver's work takes.
+make_root() {
+	local packages root=$WORK/$KERNEL_NAME/$1/root file
+
+	read -ra packages <<<"$(driver_header "$1" packages)"
+	need_packages "${packages[@]}"
+	rm -rf "$root"
+	mkdir -p "$root"
+	# Without being linked with it threads need it to end.
+	add_to_root "$root" /lib/x86_64-linux-gnu/libgcc_s.so.1
+	for file in $(driver_header "$1" programs); do
+		add_to_root "$root" "$file"
+	done
+	tar -C "$root" -cf "$2" .
+	rm -r "$root"
+}
+
+# driver_files NAME DIR - what the driver's own file makes of the material, to be put into DIR.
+driver_files() (
+	# shellcheck source=/dev/null
+	. "$DRIVERS/$1.sh"
+	! declare -F files_for >/dev/null || files_for "$WORK/$KERNEL_NAME/material" "$2"
+)
+
+# changed_exports NAME - of the symbols that the rebuilt modules export, those with another version than the
+# kernel's own have: who uses them must be rebuilt, too.
+changed_exports() {
+	awk -F '\t' 'FNR == NR { version[$2] = $1; next }
+		$2 in version { all++; if (version[$2] != $1) changed = changed " " $2 }
+		END { n = split(changed, names, " "); printf "%d of %d%s\n", n, all, changed ? ":" changed : "" }' \
+		"$KERNEL_HEADERS/Module.symvers" "$WORK/$KERNEL_NAME/$1/ours/Module.symvers"
+}

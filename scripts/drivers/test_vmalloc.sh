@@ -1,0 +1,28 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+# about: the kernel's own stress test of vmalloc, from lib/; all of it is vmalloc's memory
+# source: lib/test_vmalloc.c
+# modules: test_vmalloc
+# own-needs: __vmalloc_node_noprof
+
+# The module runs its tests while it loads, and then refuses to.
+load() {
+	:
+}
+
+take_out() {
+	:
+}
+
+# A test that may fail in the kernel, and is said to (xfailed), need not fail in an arena.
+work() {
+	dmesg -c >/dev/null
+	# shellcheck disable=SC2154 # guest/drivers.sh sets it
+	! insmod "/$side.test_vmalloc.ko" nr_threads=2 test_loop_count=20 nr_pages=8 run_test_mask=0xffff 2>/dev/null || {
+		echo "it stayed"
+		return 1
+	}
+	dmesg | sed -n 's/.*Summary: \([a-z_0-9]*\) passed: \([0-9]*\) failed: \([0-9]*\) xfailed: \([0-9]*\) .*/\1 \2 \3 \4/p' |
+		awk '{ print $1, $2 + $4, "done", $3, "failed" }' >"$OUT/tests"
+	! grep -v ' 1 done 0 failed' "$OUT/tests" && [ "$(wc -l <"$OUT/tests")" -ge 20 ]
+}
