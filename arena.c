@@ -257,6 +257,10 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
  * @name: of its debugfs folder: 1 to 31 printable ASCII characters, no slash, not taken yet
  * @flags: VMAP_ARENA_*, or 0
  *
+ * With VMAP_ARENA_HUGE each request of 2 MiB and more gets 2 MiB pages where they can be had at
+ * once, and each area, also a small one, takes whole 2 MiB of addresses, and the guard 2 MiB more;
+ * nothing is kept for reuse.  Where pages are larger than 4 KiB the flag changes nothing.
+ *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the arena, or an ERR_PTR: -EINVAL for a bad name or flag, -EEXIST, -ENOSPC if arena_limit
  * leaves no room for a span, -ENOMEM.

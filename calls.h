@@ -67,8 +67,8 @@ void *vhuge_alloc(struct vmap_cache *cache, unsigned long size, unsigned long al
 		  int node, const void *caller);
 
 /*
- * vmap_alloc.c: the calls, with the @caller that reports name.  Of an allocation NULL stands for the
- * default arena.
+ * vmap_alloc.c: the calls, with the @caller that reports name.  Of an allocation NULL stands for
+ * the default arena.
  */
 void *valloc_for(struct vmap_arena *arena, unsigned long size, unsigned long align, gfp_t gfp,
 		 int node, const void *caller);

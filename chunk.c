@@ -2,17 +2,17 @@
 /*
  * chunk.c - huge windows: each 2 MiB of them is mapped by one entry, or by a page table
  *
- * vmap() makes the kernel build a page table for each 2 MiB of a window (window.c).  An entry of the
- * page middle directory, one level up, points to the page table.  Such an entry can map 2 MiB of
- * memory by itself, if the memory is one aligned block: that takes one store instead of 512, one
+ * vmap() makes the kernel build a page table for each 2 MiB of a window (window.c).  An entry of
+ * the page middle directory, one level up, points to the page table.  Such an entry can map 2 MiB
+ * of memory by itself, if the memory is one aligned block: that takes one store instead of 512, one
  * TLB entry instead of 512, and no page table.  So vchunk_open() takes the page table of each chunk
  * out of its entry and puts it aside, and vchunk_close() puts it back, so that vunmap() finds the
  * reservation as vmap() left it.
  *
  * Words:
- *   chunk    PMD_SIZE bytes of a huge window, aligned: what one entry of a page middle directory maps
- *   block    memory for a chunk: VCHUNK_ORDER pages that the page allocator gave in one piece.  Each
- *            page is a page of its own: the block was split by split_page(), and its pages are
+ *   chunk    PMD_SIZE bytes of a huge window, aligned: what one entry maps
+ *   block    memory for a chunk: pages that the page allocator gave in one piece, of VCHUNK_ORDER.
+ *            Each page is a page of its own: the block was split by split_page(), and its pages are
  *            freed one by one.
  *   entry    of the page middle directory, where nothing else is said
  *
@@ -115,9 +115,9 @@ struct vmap_window *vchunk_open(unsigned long size)
 }
 
 /*
- * Give a page table of the kernel's, which no entry has pointed to since before the last flush, back
- * to the page allocator.  Newer kernels count page tables, and export no call that frees one; there
- * the page is lost.
+ * Give a page table of the kernel's, which no entry has pointed to since before the last flush,
+ * back to the page allocator.  Newer kernels count page tables, and export no call that frees one;
+ * there the page is lost.
  */
 static void drop_split(struct page *table)
 {

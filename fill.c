@@ -2,9 +2,9 @@
 /*
  * fill.c - gets pages for an area, maps them, and publishes the area
  *
- * The steps that each memory call takes once it holds an extent, small pages or huge ones: fill the
- * extent with pages, then publish it, which stores the extent in its slot of span->owner.  From then
- * on look-ups find the area, and a free may claim it.
+ * The steps that each memory call takes once it holds an extent: fill the extent with pages, then
+ * publish it, which stores the extent in its slot of span->owner.  From then on look-ups find the
+ * area, and a free may claim it.
  *
  * Locking: none.  The caller holds the extent, and no other call writes its page-table entries.
  */
@@ -15,9 +15,9 @@
 #include "calls.h"
 
 /*
- * Pages that valloc_fill() allocates and maps at a time.  One call of the page allocator takes the lock of
- * the per-CPU lists once for 32 pages; the 32 pointers take 256 bytes of the stack, enough for one
- * frame.
+ * Pages that valloc_fill() allocates and maps at a time.  One call of the page allocator takes the
+ * lock of the per-CPU lists once for 32 pages; the 32 pointers take 256 bytes of the stack, enough
+ * for one frame.
  */
 #define FILL_BATCH 32
 

@@ -3,12 +3,12 @@
  * huge.c - allocates areas of huge windows
  *
  * An area of a huge window (chunk.c) is a busy extent of whole chunks.  Each chunk is filled with a
- * block if the page allocator has one at once: without reclaim or compaction, which for 512 pages in
- * a row may take long and still fail.  Else the chunk gets its page table and small pages.  One area
- * may have both.  A request of less than a block gets small pages only.
+ * block if the page allocator has one at once: without reclaim or compaction, which for 512 pages
+ * in a row may take long and still fail.  Else the chunk gets its page table and small pages.  One
+ * area may have both.  A request of less than a block gets small pages only.
  *
- * A block is always mapped whole.  So a request is rounded up to blocks as far as its last chunk gets
- * one; with small pages just what was asked for is mapped.
+ * A block is always mapped whole.  So a request is rounded up to blocks if its last chunk gets one;
+ * with small pages just what was asked for is mapped.
  *
  * Such an area is freed as any other; unmap_some() in purge.c knows huge windows.  No area is kept
  * warm: its extent->flags are 0.  The guard is a whole chunk, which costs addresses only.

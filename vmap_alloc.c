@@ -6,7 +6,8 @@
  *
  * Allocation: the cache serves most requests, with a warm area of the same size from this CPU's
  * magazine (cache.h).  Past the cache an allocation takes the lowest extent that fits, or a flushed
- * one of just the size (take.c); then, without a lock, maps pages and publishes the extent (fill.c).
+ * one of just the size (take.c); then, without a lock, maps pages and publishes the extent
+ * (fill.c).
  *
  * Free: most frees put the area into this CPU's magazine.  Past the magazine a free claims the
  * extent: takes it out of its slot.  A double free, an interior and a foreign pointer find no live

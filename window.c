@@ -77,7 +77,7 @@ const char *vwin_refusal(void)
 	return vwin_arch_refusal();
 }
 
-/* The entry of the page middle directory for @addr, or NULL.  Interrupts are off: see find_table(). */
+/* The entry of the page middle directory for @addr, or NULL.  Interrupts off: see find_table(). */
 static pmd_t *walk_to_middle(unsigned long addr)
 {
 	pgd_t *pgd;

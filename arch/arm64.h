@@ -8,8 +8,8 @@
  * so these bits are free.
  *
  * A TLBI instruction of the inner-shareable kind reaches the TLBs of all CPUs, without an IPI.
- * flush_tlb_kernel_range() drops translations, but not what a CPU remembers of page tables above the
- * last level; flush_tlb_all() drops both.
+ * flush_tlb_kernel_range() drops translations, but not what a CPU remembers of page tables above
+ * the last level; flush_tlb_all() drops both.
  */
 #ifndef ARCH_ARM64_H
 #define ARCH_ARM64_H

@@ -7,6 +7,7 @@
  * Where a test needs blocks and the machine has none, the test is skipped.
  */
 #include <linux/fault-inject.h>
+#include <linux/kstrtox.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -98,8 +99,8 @@ static void *get(struct vmap_arena *arena, unsigned long size, gfp_t gfp)
 }
 
 /*
- * An area that keeps a span from being returned, with room for others in the span: for the alignment
- * the arena imports more than it needs.
+ * An area that keeps a span from being returned, with room for others in the span: for the
+ * alignment the arena imports more than it needs.
  */
 static void *anchor(struct kunit *test, struct vmap_arena *arena)
 {
@@ -407,8 +408,8 @@ static void nothing_is_kept_warm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).hits, 0);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).huge, 0);
-	snprintf(command, sizeof(command), "test ! -e " ARENAS "/%s/cache -a -e " ARENAS "/%s/stats",
-		 arena->cache.purge.space.name, arena->cache.purge.space.name);
+	snprintf(command, sizeof(command), "cd " ARENAS "/%s && test ! -e cache -a -e stats",
+		 arena->cache.purge.space.name);
 	KUNIT_EXPECT_EQ(test, kt_shell(command), 0);
 }
 
@@ -549,7 +550,9 @@ static unsigned long huge_of_default(struct kunit *test)
 	KUNIT_ASSERT_GT(test, kt_read("/tmp/huge", text, PAGE_SIZE - 1), 0);
 	line = strstr(text, "\nhuge ");
 	KUNIT_ASSERT_NOT_NULL(test, line);
-	KUNIT_ASSERT_EQ(test, sscanf(line, "\nhuge %lu", &huge), 1);
+	line += strlen("\nhuge ");
+	line[strcspn(line, "\n")] = '\0';
+	KUNIT_ASSERT_EQ(test, kstrtoul(line, 10, &huge), 0);
 	kunit_kfree(test, text);
 	return huge;
 }
