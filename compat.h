@@ -98,9 +98,8 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #define module_text_size(module)	((module)->core_layout.text_size)
 #define module_init_text(module)	((unsigned long)(module)->init_layout.base)
 #define module_init_text_size(module)	((module)->init_layout.text_size)
-#define module_rodata(module)		(module_text(module) + module_text_size(module))
-#define module_rodata_size(module)	\
-	((module)->core_layout.ro_size - (module)->core_layout.text_size)
+#define module_rodata(module)		module_text(module)	/* and beyond */
+#define module_rodata_size(module)	((module)->core_layout.ro_size)
 #else
 #define module_text(module)		((unsigned long)(module)->mem[MOD_TEXT].base)
 #define module_text_size(module)	((module)->mem[MOD_TEXT].size)
@@ -162,8 +161,9 @@ static inline unsigned long kvfree_call_rcu_pointer(unsigned long head, unsigned
  * KVMALLOC_NODE         the function for kvmalloc(), with KVMALLOC_PARAMETERS before gfp and node;
  *                       KVMALLOC_ALIGN is the alignment, KVMALLOC_KMALLOC() a kmalloc_node() of
  *                       the same
- * KVREALLOC_CALL        the function for kvrealloc(), with KVREALLOC_PARAMETERS; KVREALLOC() calls it
- * VREALLOC_PARAMETERS   those of vrealloc(), as far as there is one; VREALLOC() calls what does the same
+ * KVREALLOC_CALL        the function for kvrealloc(), with KVREALLOC_PARAMETERS; called by
+ *                       KVREALLOC()
+ * VREALLOC_PARAMETERS   those of vrealloc(), if there is one; VREALLOC() calls what does the same
  * REALLOC_ALIGN, REALLOC_NODE   the alignment and the node that both are given
  * KVFREE_RCU_HEAD, KVFREE_RCU_SECOND   the types that kvfree_call_rcu() takes
  */
@@ -251,6 +251,9 @@ static inline unsigned long kvfree_call_rcu_pointer(unsigned long head, unsigned
 #else
 #define KVFREE_RCU_HEAD		struct kvfree_rcu_head
 #endif
+
+/* Are there vrealloc(), a kvrealloc() that is not told the old size, and __free(kvfree)? */
+#define VMALLOC_NEW_CALLS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
 
 /* The name of __vmalloc_node() in the symbol table. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)

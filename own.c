@@ -43,7 +43,8 @@ struct vown_wish {
 
 /* Random bytes.  Inverted here, so that this module's own data does not have them. */
 static const u8 not_magic[] = {
-	0x89, 0xd4, 0x17, 0x3e, 0xb2, 0x5c, 0xf0, 0x61, 0x0a, 0x9d, 0x48, 0xc7, 0xe5, 0x33, 0x76, 0x1b,
+	0x89, 0xd4, 0x17, 0x3e, 0xb2, 0x5c, 0xf0, 0x61,
+	0x0a, 0x9d, 0x48, 0xc7, 0xe5, 0x33, 0x76, 0x1b,
 };
 
 /* A range of code.  start is constant. */
@@ -57,7 +58,7 @@ struct code {
 struct vown_owner {
 	/* On owners; under owners_lock, read under RCU. */
 	struct list_head link;
-	/* The code of the module, and its init code, which goes when the module is live; or empty. */
+	/* The code of the module, and its init code, which goes when the module is live. */
 	struct code code;
 	struct code init_code;
 	/* The arena; constant. */

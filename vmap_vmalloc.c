@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vmap_vmalloc.c - the calls of the vmalloc and kvmalloc families, for modules written for vmalloc()
+ * vmap_vmalloc.c - the vmalloc and kvmalloc families, for modules written for vmalloc()
  *
  * A module that is compiled with vmap_vmalloc.h calls vmap_vmalloc_NAME() wherever its source says
  * NAME().  Each stand-in has the type of the call that it stands for, in
@@ -29,7 +29,7 @@
  * declares the stand-ins, since only object files name them.
  */
 #define STAND_IN(name, call)				\
-	typeof(call) vmap_vmalloc_##name;		\
+	__typeof__(call) vmap_vmalloc_##name;		\
 	EXPORT_SYMBOL_GPL(vmap_vmalloc_##name)
 
 STAND_IN(vmalloc, NOPROF(vmalloc));
@@ -353,7 +353,7 @@ void vmap_vmalloc_vm_unmap_aliases(void)
 }
 
 /**
- * vmap_vmalloc_remap_vmalloc_range() - remap_vmalloc_range() of memory of an arena or vmalloc_user()
+ * vmap_vmalloc_remap_vmalloc_range() - remap_vmalloc_range() of an arena's memory, too
  * @vma: all of it is mapped
  * @addr: the area
  * @pgoff: page of the area that the vma starts with
@@ -503,7 +503,7 @@ static void *resize(const void *addr, size_t size, unsigned long align, gfp_t gf
  * parameters: a token for kmalloc(), the alignment, and the node.
  *
  * Context: any but NMI that @gfp allows.
- * Return: the address, perhaps another one, or NULL; then @addr is as it was, or freed if @size is 0.
+ * Return: the address, perhaps another one, or NULL: then @addr is as it was, or freed for @size 0.
  */
 void *vmap_vmalloc_kvrealloc(KVREALLOC_PARAMETERS)
 {
@@ -523,7 +523,7 @@ void *vmap_vmalloc_kvrealloc(KVREALLOC_PARAMETERS)
  * Newer kernels have more parameters: the alignment, and the node.
  *
  * Context: any but NMI that @gfp allows.
- * Return: the address, perhaps another one, or NULL; then @addr is as it was, or freed if @size is 0.
+ * Return: the address, perhaps another one, or NULL: then @addr is as it was, or freed for @size 0.
  */
 void *vmap_vmalloc_vrealloc(VREALLOC_PARAMETERS)
 {

@@ -87,7 +87,7 @@
 
 #if defined(VMAP_ARENA) && !defined(__ASSEMBLY__)
 #ifndef __clang__
-#pragma GCC optimize ("no-optimize-sibling-calls")
+#pragma GCC optimize("no-optimize-sibling-calls")
 #endif
 
 _Static_assert(sizeof(VMAP_ARENA) > 1 && sizeof(VMAP_ARENA) <= 32,
@@ -97,7 +97,7 @@ _Static_assert(sizeof(VMAP_ARENA) > 1 && sizeof(VMAP_ARENA) <= 32,
 static const struct {
 	unsigned char magic[16];
 	char name[32];
-} vmap_arena_wish __attribute__((used, aligned(16))) = {
+} vmap_arena_wish __used __aligned(16) = {
 	{ 0x76, 0x2b, 0xe8, 0xc1, 0x4d, 0xa3, 0x0f, 0x9e,
 	  0xf5, 0x62, 0xb7, 0x38, 0x1a, 0xcc, 0x89, 0xe4 },
 	VMAP_ARENA

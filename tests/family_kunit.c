@@ -2,8 +2,8 @@
 /*
  * family_kunit.c - what drivers written for vmalloc() need beside memory: whose it is, how much
  *
- * The calls by their own names.  The calls of the kernel that vmap_vmalloc.h sends here are tried by
- * tests/moved.c, in stock kernels.
+ * The calls by their own names.  The calls of the kernel that vmap_vmalloc.h sends here are tried
+ * by tests/moved.c, in stock kernels.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -94,8 +94,5 @@ static struct kunit_case family_cases[] = {
 	{}
 };
 
-static struct kunit_suite family_suite = {
-	.name = "vmap_family",
-	.test_cases = family_cases,
-};
+static struct kunit_suite family_suite = { .name = "vmap_family", .test_cases = family_cases };
 kunit_test_suite(family_suite);

@@ -22,9 +22,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
-#include <linux/version.h>
 #include <linux/vmalloc.h>
 
+#include "../compat.h"
 #include "../vmap_alloc.h"
 
 #define SIZE	(5 * PAGE_SIZE + 100)
@@ -124,7 +124,7 @@ static bool frees_of_either_kind(void)
 	return !vmap_owns(kinds[0]) && !vmap_owns(kinds[2]);
 }
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#if VMALLOC_NEW_CALLS
 static bool is_freed_by_scope(void)
 {
 	void *addr;
@@ -167,7 +167,7 @@ static bool resizes(void)
 
 	if (!good(addr, SIZE, false))
 		return false;
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#if !VMALLOC_NEW_CALLS
 	grown = kvrealloc(addr, SIZE, 3 * SIZE, GFP_KERNEL);
 #else
 	addr = vrealloc(addr, 2 * SIZE, GFP_KERNEL | __GFP_ZERO);
@@ -294,7 +294,7 @@ static const struct {
 	{ "frees of NULL", frees_null },
 	{ "kvmalloc", allocates_of_either_kind },
 	{ "kvfree", frees_of_either_kind },
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#if VMALLOC_NEW_CALLS
 	{ "__free(kvfree)", is_freed_by_scope },
 #endif
 	{ "kvfree_rcu", is_freed_by_rcu },

@@ -49,8 +49,7 @@ static void free_of_pool(void *addr, void *data)
 
 static void free_all(void)
 {
-	if (pool)
-		mempool_destroy(pool);
+	mempool_destroy(pool);
 	vfree(atomic);
 	vfree(early);
 }

@@ -16,3 +16,43 @@ left() {
 }
 
 expect_fail "no call is left that goes to the kernel" left
+
+# versions NAME FLAG... - the symbols, with their versions, of a module compiled with these flags.
+versions() {
+	local toolchain dir=$CHECK_DIR/$1
+
+	mkdir "$dir"
+	cat >"$dir/exports.c" <<-'EOF'
+		#include <linux/module.h>
+		#include <linux/mm.h>
+		#include <linux/slab.h>
+		#include <linux/vmalloc.h>
+		struct buffer { struct vm_struct *area; struct rcu_head rcu; void *(*vmap)(void *); };
+		void *buffer_get(struct buffer *buffer, struct vm_area_struct *vma, gfp_t gfp);
+		void *buffer_get(struct buffer *buffer, struct vm_area_struct *vma, gfp_t gfp)
+		{
+			kvfree(kvmalloc(100, gfp));
+			return vmalloc(vma_pages(vma));
+		}
+		EXPORT_SYMBOL_GPL(buffer_get);
+		typeof(vfree) *buffer_put = vfree;
+		EXPORT_SYMBOL_GPL(buffer_put);
+		MODULE_LICENSE("GPL");
+	EOF
+	printf 'obj-m := exports.o\nccflags-y := %s\n' "${*:2}" >"$dir/Kbuild"
+	kernel_toolchain
+	make -C "$KERNEL_HEADERS" M="$dir" "${toolchain[@]}" KBUILD_MODPOST_WARN=1 modules >"$dir.log" 2>&1 || return
+	awk '{ print $2, $1 }' "$dir/Module.symvers" | sort
+}
+
+# same_versions - compare them; those that changed are printed.
+same_versions() {
+	versions plain >"$CHECK_DIR/plain.versions" &&
+		versions moved "-include $ROOT/vmap_vmalloc.h -DVMAP_ARENA='\"versions\"'" >"$CHECK_DIR/moved.versions" &&
+		[[ $(wc -l <"$CHECK_DIR/plain.versions") == 2 ]] &&
+		diff "$CHECK_DIR/plain.versions" "$CHECK_DIR/moved.versions"
+}
+
+if grep -qx CONFIG_MODVERSIONS=y "$KERNEL_HEADERS/.config"; then
+	expect "no version of a symbol that a module exports changes" same_versions
+fi
