@@ -526,7 +526,7 @@ static void an_arena_goes_while_it_is_watched(struct kunit *test)
 {
 	unsigned int i;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 3; i++) {
 		struct vmap_arena *arena = vmap_arena_create(kt_name(), 0);
 
 		KUNIT_ASSERT_FALSE(test, IS_ERR(arena));
@@ -554,7 +554,7 @@ static void watching_begins_at_any_time(struct kunit *test)
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
 	get_task_struct(other);
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 8; i++) {
 		KUNIT_EXPECT_EQ(test, switch_timing(arena, !(i % 2)), 0);
 		msleep(20);
 	}
