@@ -359,13 +359,17 @@ void vmap_vmalloc_vm_unmap_aliases(void)
  * @pgoff: page of the area that the vma starts with
  *
  * Context: process, may sleep, with the mmap lock of the vma's mm held for writing.
- * Return: 0, -EINVAL or what vm_insert_pages() says.
+ * Return: 0; -EINVAL, without a report, for what is not of vmalloc_user(); or the error of
+ * vm_insert_pages().
  */
 int vmap_vmalloc_remap_vmalloc_range(struct vm_area_struct *vma, void *addr, unsigned long pgoff)
 {
-	if (vbad_is_ours(addr))
-		return valloc_remap_user(vma, addr, pgoff, CALLER);
-	return remap_vmalloc_range(vma, addr, pgoff);
+	if (!vbad_is_ours(addr))
+		return remap_vmalloc_range(vma, addr, pgoff);
+	/* snd-pcm tries this on any area, and maps by faults where it fails: no report here. */
+	if (!vbad_may_remap(addr, size_add(pgoff, vma_pages(vma))))
+		return -EINVAL;
+	return valloc_remap_user(vma, addr, pgoff, CALLER);
 }
 
 /* The most bytes that kvmalloc() gives: sizes above are errors, of arithmetic for example. */
