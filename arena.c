@@ -113,7 +113,7 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
  *   - a free that was counted by vspace_count_free() does not touch the arena any more.
  *
  * The works are cancelled in an order in which no work can queue one that was cancelled before:
- * cache_work and vpurge_all() make extents lazy, which queues purge_work; purge_work makes spans
+ * cache_work, the reserve and vpurge_all() make extents lazy, which queues purge_work; purge_work makes spans
  * idle, which queues span_work; nothing is left that queues stock_work.
  */
 static void empty_arena(struct vmap_arena *arena)
@@ -123,6 +123,7 @@ static void empty_arena(struct vmap_arena *arena)
 
 	vcache_switch(&arena->cache, false);
 	cancel_delayed_work_sync(&arena->cache.cache_work);
+	vreserve_exit(arena);
 	if (space->memory)
 		vpurge_all(purge);
 	/* purge_work would give these to the slab a few at a time, with pauses. */
@@ -395,6 +396,58 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 }
 EXPORT_SYMBOL_GPL(vmap_arena_destroy);
 
+static bool check_wish(const char *name, unsigned long pages, unsigned int area_pages)
+{
+	if (area_pages && area_pages <= VRESERVE_MOST_PAGES && area_pages <= pages)
+		return true;
+	pr_err("%s: a reserve of %lu pages for areas of up to %u pages: must be room for one such area, of 1 to %u pages\n",
+	       name, pages, area_pages, VRESERVE_MOST_PAGES);
+	return false;
+}
+
+/**
+ * vmap_arena_reserve() - set memory aside for allocations that must not fail
+ * @arena: a memory arena; NULL: the default one
+ * @bytes: how much may be live at a time: the sum of the areas' sizes, each rounded up to pages
+ * @area_pages: the most pages of an area
+ * @frees: how many areas are freed at most within 100 ms, anywhere in time
+ *
+ * As long as what is live of the arena stays within @bytes and frees within @frees, an allocation
+ * of up to @area_pages pages, with an alignment of up to a page, without NUMA node and without
+ * flags for a zone, mobility or accounting, cannot fail: vmap_arena_alloc() then calls neither the page
+ * allocator nor the slab, imports no span and waits for no flush.  That holds in hard interrupts,
+ * with raw spinlocks held, and with PREEMPT_RT there, too; not in NMI.  @frees counts because
+ * addresses that were freed wait for a TLB flush, which a worker does within 100 ms if it gets a
+ * CPU.
+ *
+ * Frees refill the reserve before anything else.  A page that somebody else refers to when its area
+ * is freed is replaced by the worker.  The reserve serves before the page allocator does, so areas
+ * of up to @area_pages pages are not kept warm in this arena.
+ *
+ * The reserve takes @bytes of pages, and address space for an area of @area_pages at each of these
+ * pages and at each of @frees, with 16 bytes of tables a page and 64 bytes an area.  The reserve is
+ * the arena's until the arena is destroyed; the shrinker has no part of it.  Its statistics are
+ * reserve, reserve_low, reserve_areas, reserve_areas_low and kept.
+ *
+ * Context: process, may sleep, also with PREEMPT_RT; imports spans.
+ * Return: 0; -EINVAL for a range arena, for VMAP_ARENA_HUGE, or if @bytes is less than one area of
+ * @area_pages;
+ * -EEXIST if the arena has a reserve; -ENOMEM if there is not so much memory or address space, then
+ * nothing is kept.
+ */
+int vmap_arena_reserve(struct vmap_arena *arena, unsigned long bytes, unsigned int area_pages,
+		       unsigned int frees)
+{
+	unsigned long pages = (bytes >> PAGE_SHIFT) + !!(bytes & ~PAGE_MASK);
+
+	arena = varena_or_default(arena);
+	if (!arena->cache.memory_align ||
+	    !check_wish(arena->cache.purge.space.name, pages, area_pages))
+		return -EINVAL;
+	return vreserve_make(arena, pages, area_pages, frees);
+}
+EXPORT_SYMBOL_GPL(vmap_arena_reserve);
+
 /**
  * vmap_arena_purge() - make all that is lazy or cached free, and return idle spans
  * @arena: the arena; NULL: the default one
@@ -462,8 +515,9 @@ static void add_units(struct vmap_purge *purge, struct vmap_arena_stats *stats)
 	stats->free = space->tree.units;
 	stats->lazy = atomic_long_read(&purge->lazy_units);
 	stats->pending = atomic_long_read(&purge->deferred_units);
-	stats->busy = stats->reserved - min(stats->reserved,
-					    stats->free + stats->lazy + stats->cached);
+	stats->busy = stats->reserved -
+		      min(stats->reserved,
+			  stats->free + stats->lazy + stats->cached + stats->kept);
 	surveyed = free_tree_longest(&space->tree, &survey);
 	memcpy(stats->fits, space->tree.fits, sizeof(stats->fits));
 	stats->merges = space->tree.merges;
@@ -501,6 +555,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	stats->areas = stats->allocs - stats->frees;
 	add_calls(&cache->purge.space, stats);
 	add_cache(cache, stats);
+	vreserve_stats(varena_or_default(arena), stats);
 	add_units(&cache->purge, stats);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_stats);

@@ -167,8 +167,10 @@ bool vbad_is_live(const void *addr)
 	span = vspan_of_live((unsigned long)addr);
 	if (span)
 		extent = vbad_covering(span, (unsigned long)addr);
+	/* An area from the reserve has fewer pages than its extent has room for. */
 	live = extent && (unsigned long)addr - READ_ONCE(extent->start) <
-				 READ_ONCE(extent->size) - span->space->guard;
+				 READ_ONCE(extent->size) - span->space->guard -
+					 (READ_ONCE(extent->slack) & PAGE_MASK);
 	rcu_read_unlock();
 	return live;
 }

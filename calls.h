@@ -30,6 +30,8 @@ struct vmap_arena {
 	struct list_head link;
 	/* The debugfs folder; set when the arena is registered. */
 	struct dentry *dir;
+	/* The reserve; NULL before vreserve_make(), which sets it once. */
+	struct vmap_reserve *reserve;
 };
 
 /* The arena that NULL stands for; set at load, before any other module can call. */
@@ -47,6 +49,12 @@ static inline struct vmap_arena *varena_or_default(struct vmap_arena *arena)
 	return arena ?: varena_default;
 }
 
+/* The arena that embeds @cache. */
+static inline struct vmap_arena *varena_of(struct vmap_cache *cache)
+{
+	return container_of(cache, struct vmap_arena, cache);
+}
+
 /*
  * Tell kmemleak of an area.  kmemleak allocates an object for it from the slab; where the slab may
  * not be called, kmemleak neither scans the area nor reports its leak.
@@ -58,6 +66,7 @@ static __always_inline void valloc_tell_kmemleak(const void *addr, unsigned long
 }
 
 /* fill.c */
+void valloc_clear(unsigned long addr, unsigned long end);
 bool valloc_fill(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
 		 int node, int *place);
 void valloc_publish(const struct vmap_span *span, struct vmap_extent *extent);
@@ -65,6 +74,19 @@ void valloc_publish(const struct vmap_span *span, struct vmap_extent *extent);
 /* huge.c */
 void *vhuge_alloc(struct vmap_cache *cache, unsigned long size, unsigned long align, gfp_t gfp,
 		  int node, const void *caller);
+
+/* reserve.c */
+
+/* The most pages of an area from a reserve: extent->slack counts what it leaves of its slot. */
+#define VRESERVE_MOST_PAGES	(U32_MAX >> PAGE_SHIFT)
+
+int vreserve_make(struct vmap_arena *arena, unsigned long count, unsigned int area_pages,
+		  unsigned int frees);
+void *vreserve_alloc(struct vmap_arena *arena, unsigned long size, unsigned long align, gfp_t gfp,
+		     const void *caller, u64 began);
+bool vreserve_keep(struct vmap_arena *arena, struct vmap_extent *extent);
+void vreserve_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
+void vreserve_exit(struct vmap_arena *arena);
 
 /*
  * vmap_alloc.c: the calls, with the @caller that reports name.  Of an allocation NULL stands for

@@ -61,6 +61,10 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "pending %lu\n", stats.pending);
 	seq_printf(m, "lost_spans %lu\nlost_pages %lu\nhuge %lu\n", stats.lost_spans,
 		   stats.lost_pages, stats.huge);
+	seq_printf(m, "kept %lu\nreserve %lu\nreserve_low %lu\n", stats.kept, stats.reserve,
+		   stats.reserve_low);
+	seq_printf(m, "reserve_areas %lu\nreserve_areas_low %lu\n", stats.reserve_areas,
+		   stats.reserve_areas_low);
 	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->cache.purge.space.held_max));
 	return 0;
 }
@@ -138,7 +142,8 @@ static int areas_show(struct seq_file *m, void *v)
 	const struct tile_file *file = v;
 	const struct vmap_arena *arena = file->arena;
 	const struct vmap_tile *tile = &file->walk.tile;
-	unsigned long size = tile->end - tile->start - arena->cache.purge.space.guard;
+	unsigned long size = tile->end - tile->start - arena->cache.purge.space.guard -
+			     (tile->slack & PAGE_MASK);
 
 	if (tile->free || tile->state != VMAP_BUSY)
 		return SEQ_SKIP;

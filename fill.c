@@ -78,6 +78,13 @@ bool valloc_fill(struct vmap_window *window, unsigned long addr, unsigned long e
 	return true;
 }
 
+/* Clear the pages of [@addr, @end), which are mapped. */
+void valloc_clear(unsigned long addr, unsigned long end)
+{
+	for (; addr < end; addr += PAGE_SIZE)
+		clear_page((void *)addr);
+}
+
 /* Write span->behind for each WINDOW_GRAIN boundary inside the extent: see badfree.c. */
 static void note_crossings(const struct vmap_span *span, const struct vmap_extent *extent)
 {

@@ -77,7 +77,7 @@ struct vmap_extent {
 			u8 flags;
 			/* Busy or cached, recyclable: the NUMA node of all pages. */
 			u16 node_id;
-			/* Busy, memory arena: bytes of the pages beyond the bytes asked for. */
+			/* Busy, memory arena: bytes beyond those asked for, guard not counted. */
 			u32 slack;
 		};
 	};

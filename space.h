@@ -71,6 +71,8 @@
 #define VMAP_EXTENT_RECYCLABLE	(1U << 1)
 /* The area is zeroed up to its last page, and may be mapped to user space: vmap_remap_user(). */
 #define VMAP_EXTENT_USER	(1U << 2)
+/* The area comes from the reserve, and goes back there: reserve.c. */
+#define VMAP_EXTENT_RESERVED	(1U << 3)
 
 /* One span.  A field without a lock is constant while vspan_of() finds the span. */
 struct vmap_span {

@@ -20,6 +20,7 @@
 	__print_symbolic(path,				\
 			 { VWATCH_MAGAZINE, "magazine" },	\
 			 { VWATCH_DEPOT, "depot" },		\
+			 { VWATCH_RESERVE, "reserve" },	\
 			 { VWATCH_TREE, "tree" },		\
 			 { VWATCH_IMPORT, "import" },		\
 			 { VWATCH_LAZY, "lazy" },		\
@@ -27,6 +28,7 @@
 
 TRACE_DEFINE_ENUM(VWATCH_MAGAZINE);
 TRACE_DEFINE_ENUM(VWATCH_DEPOT);
+TRACE_DEFINE_ENUM(VWATCH_RESERVE);
 TRACE_DEFINE_ENUM(VWATCH_TREE);
 TRACE_DEFINE_ENUM(VWATCH_IMPORT);
 TRACE_DEFINE_ENUM(VWATCH_LAZY);

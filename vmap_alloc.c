@@ -140,12 +140,6 @@ static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, u
 	return addr;
 }
 
-static noinline void clear_area(unsigned long addr, unsigned long end)
-{
-	for (; addr < end; addr += PAGE_SIZE)
-		clear_page((void *)addr);
-}
-
 /* Is the span of a warm extent alive?  If the span is lost, the extent stays in VMAP_LOST. */
 static __always_inline bool may_reuse(struct vmap_cache *cache, struct vmap_extent *extent,
 				      const void *caller)
@@ -168,7 +162,7 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 	vspace_hand_out(extent, caller);
 	vwin_shadow_open(extent->start, size);
 	if (want_init_on_alloc(gfp))
-		clear_area(extent->start, extent->start + PAGE_ALIGN(size));
+		valloc_clear(extent->start, extent->start + PAGE_ALIGN(size));
 	valloc_tell_kmemleak(addr, size, gfp);
 	return addr;
 }
@@ -236,7 +230,22 @@ static void *alloc_from_depot(struct vmap_cache *cache, unsigned long size, unsi
 	return addr;
 }
 
-/* Allocate past this CPU's magazine: by way of the depots, else with fresh pages. */
+/* Allocate from the reserve.  NULL if there is none, or if it does not serve the request. */
+static __always_inline void *alloc_reserved(struct vmap_cache *cache, unsigned long size,
+					    unsigned long align, gfp_t gfp, int node,
+					    const void *caller, u64 began)
+{
+	struct vmap_arena *arena = varena_of(cache);
+
+	if (likely(!READ_ONCE(arena->reserve)) || node != NUMA_NO_NODE || !is_recyclable(gfp))
+		return NULL;
+	return vreserve_alloc(arena, size, align, gfp, caller, began);
+}
+
+/*
+ * Allocate past this CPU's magazine: by way of the depots, else from the reserve, else with fresh
+ * pages.
+ */
 static noinline void *alloc_area_slow(struct vmap_cache *cache, unsigned long size,
 				      unsigned long align, gfp_t gfp, int node, const void *caller)
 {
@@ -250,6 +259,7 @@ static noinline void *alloc_area_slow(struct vmap_cache *cache, unsigned long si
 	if (static_branch_unlikely(&vwatch_calls))
 		addr = alloc_watched(cache, size, align, gfp, node, caller);
 	return addr ?: alloc_from_depot(cache, size, align, gfp, node, caller, began) ?:
+		       alloc_reserved(cache, size, align, gfp, node, caller, began) ?:
 		       alloc_area_uncached(cache, size, align, gfp, node, caller, began);
 }
 
@@ -474,6 +484,8 @@ static bool keep(struct vmap_cache *cache, struct vmap_extent *extent)
 	struct vmap_extent **slot;
 	struct vmap_span *span;
 
+	if (unlikely(extent->flags & VMAP_EXTENT_RESERVED))
+		return vreserve_keep(varena_of(cache), extent);
 	if (!vplace_is_recyclable(extent) || !vcache_wants(cache, class))
 		return false;
 	span = vspan_of_live(extent->start);
@@ -482,7 +494,7 @@ static bool keep(struct vmap_cache *cache, struct vmap_extent *extent)
 	if (want_init_on_free()) {
 		if (!vcache_has_room(cache, extent, class))
 			return false;
-		clear_area(extent->start, extent->start + (class << PAGE_SHIFT));
+		valloc_clear(extent->start, extent->start + (class << PAGE_SHIFT));
 	}
 	extent->flags = VMAP_EXTENT_RECYCLABLE;
 	extent->window = span->window;
@@ -500,6 +512,7 @@ static enum vwatch_path free_uncached(const void *addr, const void *caller)
 {
 	struct vmap_extent *extent;
 	struct vmap_cache *cache;
+	bool reserved;
 
 	if (!addr || vbad_refuse_nmi(caller))
 		return VWATCH_NOWHERE;
@@ -507,9 +520,10 @@ static enum vwatch_path free_uncached(const void *addr, const void *caller)
 	if (!extent)
 		return VWATCH_NOWHERE;
 	cache = vcache_of(extent->space);
+	reserved = extent->flags & VMAP_EXTENT_RESERVED;
 	end_area(cache, extent);
 	if (keep(cache, extent))
-		return VWATCH_DEPOT;
+		return reserved ? VWATCH_RESERVE : VWATCH_DEPOT;
 	vpurge_free(&cache->purge, extent);
 	vspace_count_free(&cache->purge.space);
 	return VWATCH_LAZY;

@@ -78,6 +78,11 @@ enum vmap_fit {
  * @lost_spans: spans that somebody else gave back to the kernel, by a vfree() of an address in them
  * @lost_pages: pages that were mapped there, and are known to nobody any more
  * @huge: of what is busy, pages of PMD_SIZE (2 MiB) that one page-table entry maps, in bytes
+ * @kept: address space that the reserve keeps, neither busy nor free; guards included
+ * @reserve: pages in the reserve, in bytes
+ * @reserve_low: the lowest value of @reserve since the reserve was made
+ * @reserve_areas: areas that the reserve has address space for, at once
+ * @reserve_areas_low: the lowest value of @reserve_areas since the reserve was made
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -109,6 +114,11 @@ struct vmap_arena_stats {
 	unsigned long lost_spans;
 	unsigned long lost_pages;
 	unsigned long huge;
+	unsigned long kept;
+	unsigned long reserve;
+	unsigned long reserve_low;
+	unsigned long reserve_areas;
+	unsigned long reserve_areas_low;
 };
 
 /* Memory, from the default arena. */
@@ -132,6 +142,8 @@ struct vmap_arena *vmap_arena_create(const char *name, unsigned int flags);
 struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start,
 					   unsigned long end, unsigned long quantum);
 int vmap_arena_destroy(struct vmap_arena *arena);
+int vmap_arena_reserve(struct vmap_arena *arena, unsigned long bytes, unsigned int area_pages,
+		       unsigned int frees);
 void vmap_arena_purge(struct vmap_arena *arena);
 void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
 

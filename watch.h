@@ -19,6 +19,7 @@ enum vwatch_path {
 	VWATCH_NOWHERE,		/* a free that was refused */
 	VWATCH_MAGAZINE,	/* by this CPU's magazine */
 	VWATCH_DEPOT,		/* by the cache, past this CPU's magazine as it was */
+	VWATCH_RESERVE,		/* by the reserve */
 	VWATCH_TREE,		/* by the free tree, or by a flushed extent */
 	VWATCH_IMPORT,		/* by the free tree, after the call had imported a span */
 	VWATCH_LAZY,		/* a free of an area that was not kept: unmapped, or deferred */

@@ -412,6 +412,28 @@ unsigned int vwin_map_foreign(struct vmap_window *window, unsigned long addr, st
 }
 
 /**
+ * vwin_take() - unmap pages, without a TLB flush, and say which they were
+ * @window: the window
+ * @addr: address of the first page
+ * @pages: filled with the pages
+ * @count: the number of pages, each of which is mapped
+ *
+ * Context: any.
+ */
+void vwin_take(struct vmap_window *window, unsigned long addr, struct page **pages,
+	       unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++, addr += PAGE_SIZE) {
+		pte_t *pte = vwin_pte(window, addr);
+
+		pages[i] = pte_page(ptep_get(pte));
+		pte_clear(NULL, addr, pte);
+	}
+}
+
+/**
  * vwin_unmap() - unmap all pages of a range, without a TLB flush
  * @window: the window
  * @addr: first byte

@@ -87,6 +87,8 @@ void vwin_map(struct vmap_window *window, unsigned long addr, struct page **page
 	      unsigned int count, pgprot_t prot);
 unsigned int vwin_map_foreign(struct vmap_window *window, unsigned long addr, struct page **pages,
 			      unsigned int count, pgprot_t prot);
+void vwin_take(struct vmap_window *window, unsigned long addr, struct page **pages,
+	       unsigned int count);
 void vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long end, bool free_pages);
 const char *vwin_flush_name(unsigned int way);
 bool vwin_flush_use(unsigned int way);

@@ -34,7 +34,10 @@ static struct tracepoint *points[ARRAY_SIZE(names)];
 static struct task_struct *watched;
 static unsigned int calls;
 
-static struct vmap_arena *memory, *range, *full;
+/* Pages of an area from the reserve. */
+#define RESERVED	4
+
+static struct vmap_arena *memory, *reserved, *range, *full;
 static void *area[AREAS];
 static struct vmap_extent *extent[EXTENTS];
 static unsigned int got;
@@ -104,6 +107,19 @@ static void use_area(void)
 
 	got += !!addr;
 	vmap_free(addr);
+}
+
+static void use_reserve(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < AREAS; i++) {
+		area[i] = vmap_arena_alloc(reserved, (1 + i % RESERVED) * PAGE_SIZE, 1, GFP_ATOMIC,
+					   NUMA_NO_NODE);
+		got += !!area[i];
+	}
+	for (i = 0; i < AREAS; i++)
+		vmap_free(area[i]);
 }
 
 static void use_other_areas(void)
@@ -178,6 +194,9 @@ static void test_memory(bool irqs_off)
 	got = 0;
 	say("memory that is not kept is refused, and mm is not called",
 	    !run_raw(use_other_areas, irqs_off) && !got);
+	got = 0;
+	say("the reserve serves what it is for, and mm is not called",
+	    !run_raw(use_reserve, irqs_off) && got == AREAS);
 	for (i = 0; i < AREAS; i++)
 		area[i] = vmap_arena_alloc(memory, 5 * PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
 	say("a free does not call mm", !run_raw(free_areas, irqs_off));
@@ -228,9 +247,11 @@ static int __init raw_init(void)
 	int err = 0;
 
 	memory = vmap_arena_create("raw-memory", 0);
+	reserved = vmap_arena_create("raw-reserved", 0);
 	range = vmap_arena_create_range("raw-range", 0, 1 << 20, 1);
 	full = vmap_arena_create_range("raw-full", 0, 100, 1);
-	if (IS_ERR(memory) || IS_ERR(range) || IS_ERR(full)) {
+	if (IS_ERR(memory) || IS_ERR(reserved) || IS_ERR(range) || IS_ERR(full) ||
+	    vmap_arena_reserve(reserved, AREAS * RESERVED * PAGE_SIZE, RESERVED, 2 * AREAS)) {
 		err = -ENOMEM;
 	} else {
 		set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
@@ -239,6 +260,7 @@ static int __init raw_init(void)
 		unwatch();
 	}
 	destroy(memory);
+	destroy(reserved);
 	destroy(range);
 	destroy(full);
 	return err;
