@@ -39,8 +39,16 @@ static bool die;
 module_param(die, bool, 0444);
 MODULE_PARM_DESC(die, "copy to user space from beyond an area of the kernel's, which stops this task");
 
+static bool huge;
+module_param(huge, bool, 0444);
+MODULE_PARM_DESC(huge, "try the end of areas of 2 MiB pages");
+
 static struct vmap_arena *arena;
+/* What the helpers are called on: an area, or with huge=1 the end of one. */
 static void *kernels, *ours;
+
+/* How far into its area that is. */
+static unsigned long offset;
 
 /* User memory of the task that loads the module. */
 static unsigned long user;
@@ -316,26 +324,81 @@ static void show_areas(void)
 	pr_info("end of areas\n");
 }
 
+/*
+ * Do small pages take the place of a chunk whose protection was changed in part, and is the rest as
+ * it was?  Returns how many bytes are mapped by 2 MiB, before and after.
+ */
+static long is_huge(unsigned long *after)
+{
+	struct vmap_arena_stats stats;
+	long before;
+	void *again;
+
+	vmap_arena_stats(arena, &stats);
+	before = stats.huge;
+	vmap_free(ours - offset);
+	vmap_arena_purge(arena);
+	again = vmap_arena_alloc(arena, offset + AREA_SIZE, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
+	ours = again ? again + offset : NULL;
+	vmap_arena_stats(arena, &stats);
+	*after = stats.huge;
+	if (again)
+		memset(again, 0x5a, offset + AREA_SIZE);
+	return before;
+}
+
+/* What is huge is told, and what helpers did to it does not last. */
+static void try_again(void)
+{
+	unsigned long after = 0;
+	long before = is_huge(&after);
+	/* Only 4 KiB pages have pages of 2 MiB above them. */
+	long all = PMD_SIZE == 2UL << 20 ? offset + AREA_SIZE : 0;
+	bool good = before == all && ours && finds_its_pages(ours) &&
+		    is_seen_by_kcore(ours) == 1;
+
+	pr_info("helper 2 MiB pages: %s: %ld, %lu\n", good ? "as documented" : "DIFFERENT", before,
+		after);
+}
+
 static void vspace_put(void)
 {
-	vmap_free(ours);
-	vfree(kernels);
+	vmap_free(ours ? ours - offset : NULL);
+	vfree(kernels ? kernels - offset : NULL);
 	if (!IS_ERR_OR_NULL(arena))
 		vmap_arena_destroy(arena);
 }
 
-static int __init get_areas(void)
+/* Two areas of some 2 MiB pages each; where there are none the kernel's is of small pages. */
+static void get_huge_areas(void)
+{
+	offset = 2 * PMD_SIZE - AREA_SIZE;
+	kernels = vmalloc_huge(2 * PMD_SIZE, GFP_KERNEL);
+	ours = vmap_arena_alloc(arena, 2 * PMD_SIZE, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
+	kernels = kernels ? kernels + offset : NULL;
+	ours = ours ? ours + offset : NULL;
+}
+
+static void get_small_areas(void)
 {
 	void *first;
 
-	arena = vmap_arena_create("helpers", VMAP_ARENA_NOCACHE);
-	if (IS_ERR(arena))
-		return PTR_ERR(arena);
 	/* Ours is not to begin where its span does. */
 	first = vmap_arena_alloc(arena, PAGE_SIZE, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
 	kernels = vmalloc(AREA_SIZE);
 	ours = vmap_arena_alloc(arena, AREA_SIZE, PAGE_SIZE, GFP_KERNEL, NUMA_NO_NODE);
 	vmap_free(first);
+}
+
+static int __init get_areas(void)
+{
+	arena = vmap_arena_create("helpers", VMAP_ARENA_NOCACHE | (huge ? VMAP_ARENA_HUGE : 0));
+	if (IS_ERR(arena))
+		return PTR_ERR(arena);
+	if (huge)
+		get_huge_areas();
+	else
+		get_small_areas();
 	if (!kernels || !ours)
 		return -ENOMEM;
 	memset(kernels, 0x5a, AREA_SIZE);
@@ -356,6 +419,8 @@ static int __init helpers_init(void)
 	}
 	for (i = 0; i < ARRAY_SIZE(helpers); i++)
 		try_helper(&helpers[i]);
+	if (huge)
+		try_again();
 	misc_deregister(&device);
 	show_areas();
 	copy_from_beyond();

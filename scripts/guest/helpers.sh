@@ -26,16 +26,27 @@ if [ "${1-}" = die ]; then
 	insmod vmap_helpers.ko die=1
 	exit 1
 fi
+
+# try_helpers WHERE [PARAMETER] - each helper is a test; what the kernel says of them is left in /tmp/log.
+try_helpers() {
+	try_where=$1
+	shift
+	dmesg -c >/dev/null
+	expect "vmap_helpers.ko loads$try_where" insmod vmap_helpers.ko "$@"
+	dmesg | tee -a /out/log >/tmp/log
+	sed -n 's/.*vmap_helpers: helper //p' /tmp/log >/tmp/helpers
+	while IFS= read -r said; do
+		name=${said%%: *}
+		expect "$name: as documented$try_where" [ "${said#"$name": as documented}" != "$said" ]
+	done </tmp/helpers
+	expect "helpers were tried$try_where" [ "$(wc -l </tmp/helpers)" -gt 11 ]
+}
+
 echo 1 >/proc/sys/kernel/kptr_restrict
 insmod vmap_arena.ko || not_ok "vmap_arena.ko loads"
-expect "vmap_helpers.ko loads" insmod vmap_helpers.ko
-dmesg | tee /out/log >/tmp/log
-sed -n 's/.*vmap_helpers: helper //p' /tmp/log >/tmp/helpers
-while IFS= read -r said; do
-	name=${said%%: *}
-	expect "$name: as documented" [ "${said#"$name": as documented}" != "$said" ]
-done </tmp/helpers
-expect "helpers were tried" [ "$(wc -l </tmp/helpers)" -gt 11 ]
+try_helpers ", in 2 MiB pages" huge=1
+unload vmap_helpers
+try_helpers ""
 
 expect "mem_dump_obj names an area of the kernel's by its start and its caller" \
 	grep -iq "4-page vmalloc region starting at 0x0*$(area "the kernel") allocated at .*vmap_helpers" /tmp/log
