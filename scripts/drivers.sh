@@ -23,6 +23,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/drivers-lib.sh
 . "$ROOT/scripts/drivers-lib.sh"
+# shellcheck source=scripts/drivers-root.sh
+. "$ROOT/scripts/drivers-root.sh"
 
 kernel=7.2 hog=0 figures=0 list=0 words=()
 

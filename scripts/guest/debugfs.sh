@@ -92,6 +92,7 @@ expect "latency takes 1" write "$arena/latency" 1
 expect "a run passes that is watched" write "$STRESS/run" 1
 stress_wait true
 expect "latency says that it is on" grep -qx on "$arena/latency"
+# shellcheck disable=SC2016 # the fields are awk's
 expect "and counts allocations and frees" awk '$1 ~ /^[0-9]/ { a += $2; f += $3 } END { exit !(a && f) }' "$arena/latency"
 expect "latency takes 0" write "$arena/latency" 0
 expect "arena-top.sh shows each arena" sh /arena-top.sh --interval 1 --count 2
