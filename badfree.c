@@ -156,6 +156,12 @@ bool vbad_is_ours(const void *addr)
 	return ours;
 }
 
+/* The bytes asked for of a busy extent; its pages go no further. */
+static unsigned long asked_of(const struct vmap_span *span, const struct vmap_extent *extent)
+{
+	return READ_ONCE(extent->size) - span->space->guard - READ_ONCE(extent->slack);
+}
+
 /* Is @addr in the pages of a live area?  Context: any; looks at the slots of one grain at most. */
 bool vbad_is_live(const void *addr)
 {
@@ -169,8 +175,7 @@ bool vbad_is_live(const void *addr)
 		extent = vbad_covering(span, (unsigned long)addr);
 	/* An area from the reserve has fewer pages than its extent has room for. */
 	live = extent && (unsigned long)addr - READ_ONCE(extent->start) <
-				 READ_ONCE(extent->size) - span->space->guard -
-					 (READ_ONCE(extent->slack) & PAGE_MASK);
+				 PAGE_ALIGN(asked_of(span, extent));
 	rcu_read_unlock();
 	return live;
 }
@@ -187,7 +192,7 @@ unsigned long vbad_size(const void *addr)
 	if (span)
 		extent = READ_ONCE(*vspan_slot(span, (unsigned long)addr));
 	if (extent && READ_ONCE(extent->state) == VMAP_BUSY)
-		size = READ_ONCE(extent->size) - span->space->guard - READ_ONCE(extent->slack);
+		size = asked_of(span, extent);
 	rcu_read_unlock();
 	return size;
 }
@@ -206,8 +211,7 @@ bool vbad_may_remap(const void *addr, unsigned long page)
 	span = vspan_of_live((unsigned long)addr);
 	extent = live_at(span, (unsigned long)addr, false);
 	may = extent && READ_ONCE(extent->flags) & VMAP_EXTENT_USER &&
-	      page <= PAGE_ALIGN(READ_ONCE(extent->size) - span->space->guard -
-				 READ_ONCE(extent->slack)) >> PAGE_SHIFT;
+	      page <= PAGE_ALIGN(asked_of(span, extent)) >> PAGE_SHIFT;
 	rcu_read_unlock();
 	return may;
 }

@@ -88,6 +88,17 @@ bool vreserve_keep(struct vmap_arena *arena, struct vmap_extent *extent);
 void vreserve_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
 void vreserve_exit(struct vmap_arena *arena);
 
+/* What is to be mapped: pages, or page frames without a struct page. */
+struct valloc_mapping {
+	/* One is NULL. */
+	struct page **pages;
+	const unsigned long *pfns;
+	unsigned int count;
+	pgprot_t prot;
+	/* VMAP_EXTENT_FOREIGN; or 0: a free of the area drops the reference that each page has. */
+	u8 flags;
+};
+
 /*
  * vmap_alloc.c: the calls, with the @caller that reports name.  Of an allocation NULL stands for
  * the default arena.
@@ -98,10 +109,11 @@ void *valloc_huge_for(unsigned long size, gfp_t gfp, int node, const void *calle
 void *valloc_user_for(struct vmap_arena *arena, unsigned long size, gfp_t gfp, const void *caller);
 void *valloc_realloc(const void *addr, unsigned long size, unsigned long align, gfp_t gfp, int node,
 		     const void *caller);
+void valloc_allow_user(const void *addr);
 int valloc_remap_user(struct vm_area_struct *vma, const void *addr, unsigned long pgoff,
 		      const void *caller);
-void *valloc_map_for(struct vmap_arena *arena, struct page **pages, unsigned int count,
-		     pgprot_t prot, const void *caller);
+void *valloc_map_for(struct vmap_arena *arena, const struct valloc_mapping *mapping,
+		     const void *caller);
 void valloc_free_any(const void *addr, const void *caller);
 void valloc_free_rcu(const void *addr, const void *caller);
 void valloc_unmap(const void *addr, const void *caller);

@@ -18,14 +18,21 @@
 
 #include "calls.h"
 
+/* Let a live area, which is zeroed up to its last page and which the caller holds, be mapped. */
+void valloc_allow_user(const void *addr)
+{
+	struct vmap_span *span = vspan_of((unsigned long)addr);
+
+	READ_ONCE(*vspan_slot(span, (unsigned long)addr))->flags |= VMAP_EXTENT_USER;
+}
+
 /* vmap_alloc_user() from an arena, for @caller. */
 void *valloc_user_for(struct vmap_arena *arena, unsigned long size, gfp_t gfp, const void *caller)
 {
 	void *addr = valloc_for(arena, size, PAGE_SIZE, gfp | __GFP_ZERO, NUMA_NO_NODE, caller);
 
 	if (addr)
-		(*vspan_slot(vspan_of((unsigned long)addr), (unsigned long)addr))->flags |=
-			VMAP_EXTENT_USER;
+		valloc_allow_user(addr);
 	return addr;
 }
 

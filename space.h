@@ -401,7 +401,7 @@ struct vmap_tile {
 	enum vmap_state state;
 	bool free;
 	u8 flags;
-	/* Busy, memory arena: bytes of the pages beyond the bytes asked for. */
+	/* Busy, memory arena: bytes between those asked for and the guard. */
 	u32 slack;
 	/* Busy: the code address that allocated the tile; else NULL. */
 	const void *caller;

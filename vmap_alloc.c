@@ -36,6 +36,7 @@
 #include <linux/log2.h>
 #include <linux/math.h>
 #include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
@@ -364,6 +365,28 @@ void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int no
 			  __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_alloc_node);
+
+/**
+ * vmap_alloc_array() - allocate mapped memory for an array
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: how to get pages; see vmap_arena_alloc()
+ *
+ * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
+ * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
+ *
+ * Context: any but NMI that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
+ * Return: the address, or NULL, also if @n * @size is 0 or overflows.
+ */
+void *vmap_alloc_array(size_t n, size_t size, gfp_t gfp)
+{
+	size_t bytes;
+
+	if (unlikely(check_mul_overflow(n, size, &bytes)))
+		return NULL;
+	return valloc_for(NULL, bytes, PAGE_SIZE, gfp, NUMA_NO_NODE, __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_alloc_array);
 
 /* vmap_arena_alloc() for @caller. */
 void *valloc_for(struct vmap_arena *arena, unsigned long size, unsigned long align, gfp_t gfp,
@@ -718,7 +741,7 @@ void vmap_kvfree(const void *addr)
 	if (vbad_refuse_nmi(caller))
 		return;
 	if (vbad_is_ours(addr))
-		free_for(addr, caller);
+		valloc_free_any(addr, caller);
 	else
 		kvfree(addr);
 }
@@ -748,66 +771,86 @@ void vmap_kvfree_rcu(const void *addr)
 EXPORT_SYMBOL_GPL(vmap_kvfree_rcu);
 
 /* Not inlined: the arguments of the message would take registers of map_pages(). */
-static noinline void report_bad_page(struct page **pages, unsigned int bad, unsigned int count,
+static noinline void report_bad_page(const struct valloc_mapping *mapping, unsigned int bad,
 				     const void *caller)
 {
-	pr_err_ratelimited("vmap_arena: vmap_map_pages() by %pS: page %u of 0..%u is %s\n", caller,
-			   bad, count - 1, pages && pages[bad] ? "no page of memory" : "NULL");
+	if (mapping->pfns)
+		pr_err_ratelimited("vmap_arena: vmap_map_pfns() by %pS: pfn %#lx, number %u of 0..%u, has a struct page, or is no pfn\n",
+				   caller, mapping->pfns[bad], bad, mapping->count - 1);
+	else
+		pr_err_ratelimited("vmap_arena: vmap_map_pages() by %pS: page %u of 0..%u is %s\n",
+				   caller, bad, mapping->count - 1,
+				   mapping->pages && mapping->pages[bad] ? "no page of memory"
+									 : "NULL");
 }
 
-/* Map the caller's pages, UNMAP_BATCH at a time.  Return how many are mapped: up to a bad one. */
+/* Map, UNMAP_BATCH at a time.  Return how many pages are mapped: up to a bad one. */
 static unsigned int map_foreign(struct vmap_window *window, unsigned long addr,
-				struct page **pages, unsigned int count, pgprot_t prot)
+				const struct valloc_mapping *mapping)
 {
 	unsigned int done = 0, some, good;
 
 	for (;;) {
-		some = min_t(unsigned long, count - done, UNMAP_BATCH >> PAGE_SHIFT);
-		good = vwin_map_foreign(window, addr + done * PAGE_SIZE, pages + done, some, prot);
+		some = min_t(unsigned long, mapping->count - done, UNMAP_BATCH >> PAGE_SHIFT);
+		if (mapping->pfns)
+			good = vwin_map_pfns(window, addr + done * PAGE_SIZE, mapping->pfns + done,
+					     some, mapping->prot);
+		else
+			good = vwin_map_foreign(window, addr + done * PAGE_SIZE,
+						mapping->pages + done, some, mapping->prot);
 		done += good;
-		if (likely(done == count) || good < some)
+		if (likely(done == mapping->count) || good < some)
 			return done;
 		cond_resched();
 	}
 }
 
-/* vmap_map_pages() in a memory arena. */
-static void *map_pages(struct vmap_cache *cache, struct page **pages, unsigned int count,
-		       pgprot_t prot, const void *caller)
+/* Unmap what was mapped of a mapping that failed; the pages stay the caller's.  Free the extent. */
+static noinline void undo_mapping(struct vmap_cache *cache, struct vmap_extent *extent)
 {
-	unsigned long size = (unsigned long)count << PAGE_SHIFT;
+	extent->flags = VMAP_EXTENT_FOREIGN;
+	vpurge_free(&cache->purge, extent);
+}
+
+/* valloc_map_for() in a memory arena. */
+static void *map_pages(struct vmap_cache *cache, const struct valloc_mapping *mapping,
+		       const void *caller)
+{
+	unsigned long size = (unsigned long)mapping->count << PAGE_SHIFT;
 	struct vmap_extent *extent;
 	enum vwatch_path path;
 	u64 began = vwatch_begin();
 	struct vmap_span *span;
 	unsigned int good;
 
-	if (!cache->memory_align || !count || count > totalram_pages())
+	if (!cache->memory_align || !mapping->count || mapping->count > totalram_pages())
 		return NULL;
-	if (!pages) {
-		report_bad_page(pages, 0, count, caller);
+	if (!mapping->pages && !mapping->pfns) {
+		report_bad_page(mapping, 0, caller);
 		return NULL;
 	}
 	extent = take_live_memory(cache, size, PAGE_SIZE, GFP_KERNEL, caller, &span, &path);
 	if (IS_ERR(extent))
 		return NULL;
-	extent->flags = VMAP_EXTENT_FOREIGN;
+	extent->flags = mapping->flags;
 	extent->slack = 0;
-	good = map_foreign(span->window, extent->start, pages, count, prot);
-	if (unlikely(good < count)) {
-		report_bad_page(pages, good, count, caller);
-		vpurge_free(&cache->purge, extent);
+	good = map_foreign(span->window, extent->start, mapping);
+	if (unlikely(good < mapping->count)) {
+		report_bad_page(mapping, good, caller);
+		undo_mapping(cache, extent);
 		return NULL;
 	}
 	vwin_shadow_open(extent->start, size);
+	if (!(mapping->flags & VMAP_EXTENT_FOREIGN))
+		valloc_tell_kmemleak((void *)extent->start, size, GFP_KERNEL);
 	valloc_publish(span, extent);
 	vwatch_alloc(extent, size, path, began);
 	return (void *)extent->start;
 }
 
-/* vmap_map_pages() in an arena, for @caller. */
-void *valloc_map_for(struct vmap_arena *arena, struct page **pages, unsigned int count,
-		     pgprot_t prot, const void *caller)
+/* Map what the caller has, in an arena, for @caller. */
+void *valloc_map_for(struct vmap_arena *arena, const struct valloc_mapping *mapping,
+		     const void *caller)
 {
 	struct vmap_cache *cache = &varena_or_default(arena)->cache;
 	void *addr;
@@ -815,7 +858,7 @@ void *valloc_map_for(struct vmap_arena *arena, struct page **pages, unsigned int
 	if (vbad_refuse_nmi(caller))
 		return NULL;
 	might_sleep();
-	addr = map_pages(cache, pages, count, prot, caller);
+	addr = map_pages(cache, mapping, caller);
 	if (unlikely(!addr))
 		vspace_count(&cache->purge.space, fails);
 	else
@@ -838,9 +881,36 @@ void *valloc_map_for(struct vmap_arena *arena, struct page **pages, unsigned int
  */
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot)
 {
-	return valloc_map_for(NULL, pages, count, prot, __builtin_return_address(0));
+	const struct valloc_mapping mapping = {
+		.pages = pages, .count = count, .prot = prot, .flags = VMAP_EXTENT_FOREIGN,
+	};
+
+	return valloc_map_for(NULL, &mapping, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_map_pages);
+
+/**
+ * vmap_map_pfns() - map page frames that have no struct page side by side
+ * @pfns: the page frames, of a device for example
+ * @count: how many, from 1 to the pages that the machine has
+ * @prot: how to map them; never executable, whatever @prot says
+ *
+ * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
+ * destroy the whole span; vmap_unmap_pages() undoes the mapping.
+ *
+ * Context: process, may sleep, also with PREEMPT_RT.
+ * Return: the address, to be given to vmap_unmap_pages(), or NULL.  A page frame that has a struct
+ * page, or that no page-table entry can hold, is reported with the caller, and nothing is mapped.
+ */
+void *vmap_map_pfns(const unsigned long *pfns, unsigned int count, pgprot_t prot)
+{
+	const struct valloc_mapping mapping = {
+		.pfns = pfns, .count = count, .prot = prot, .flags = VMAP_EXTENT_FOREIGN,
+	};
+
+	return valloc_map_for(NULL, &mapping, __builtin_return_address(0));
+}
+EXPORT_SYMBOL_GPL(vmap_map_pfns);
 
 /* Claim the mapping at @addr, and end it. */
 static enum vwatch_path unmap_pages(const void *addr, const void *caller)

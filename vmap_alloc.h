@@ -122,19 +122,23 @@ struct vmap_arena_stats {
 };
 
 /* Memory, from the default arena. */
-void *vmap_alloc(unsigned long size);
-void *vmap_zalloc(unsigned long size);
-void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node);
-void *vmap_alloc_huge(unsigned long size, gfp_t gfp, int node);
+void *vmap_alloc(unsigned long size) __alloc_size(1);
+void *vmap_zalloc(unsigned long size) __alloc_size(1);
+void *vmap_alloc_node(unsigned long size, unsigned long align, gfp_t gfp, int node)
+	__alloc_size(1);
+void *vmap_alloc_huge(unsigned long size, gfp_t gfp, int node) __alloc_size(1);
 void vmap_free(const void *addr);
 void vmap_free_rcu(const void *addr);
 void vmap_kvfree(const void *addr);
 void vmap_kvfree_rcu(const void *addr);
-void *vmap_alloc_user(unsigned long size);
+void *vmap_alloc_array(size_t n, size_t size, gfp_t gfp) __alloc_size(1, 2);
+void *__must_check vmap_realloc(const void *addr, unsigned long size, gfp_t gfp) __realloc_size(2);
+void *vmap_alloc_user(unsigned long size) __alloc_size(1);
 int vmap_remap_user(struct vm_area_struct *vma, const void *addr, unsigned long pgoff);
 bool vmap_owns(const void *addr);
 unsigned long vmap_size(const void *addr);
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot);
+void *vmap_map_pfns(const unsigned long *pfns, unsigned int count, pgprot_t prot);
 void vmap_unmap_pages(const void *addr);
 
 /* Arenas. */
@@ -149,7 +153,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
 
 /* Memory, from a given memory arena; freed with vmap_free(). */
 void *vmap_arena_alloc(struct vmap_arena *arena, unsigned long size, unsigned long align,
-		       gfp_t gfp, int node);
+		       gfp_t gfp, int node) __alloc_size(2);
 
 /* Extents, from a range arena. */
 struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long size,

@@ -48,6 +48,7 @@ STAND_IN(__vcalloc, NOPROF(__vcalloc));
 STAND_IN(vcalloc, NOPROF(vcalloc));
 STAND_IN(vfree, vfree);
 STAND_IN(vmap, vmap);
+STAND_IN(vmap_pfn, vmap_pfn);
 STAND_IN(vunmap, vunmap);
 STAND_IN(vm_map_ram, vm_map_ram);
 STAND_IN(vm_unmap_ram, vm_unmap_ram);
@@ -285,7 +286,8 @@ void vmap_vmalloc_vfree(const void *addr)
  * vmap_vmalloc_vmap() - vmap() in an arena
  * @pages: the pages
  * @count: how many
- * @flags: of vmap(); with VM_MAP_PUT_PAGES the kernel maps
+ * @flags: of vmap(): with VM_MAP_PUT_PAGES vfree() frees the pages, and @pages, the array, is freed
+ *	   at once, since no area has an array
  * @prot: how to map them
  *
  * Context: process, may sleep.
@@ -293,9 +295,33 @@ void vmap_vmalloc_vfree(const void *addr)
  */
 void *vmap_vmalloc_vmap(struct page **pages, unsigned int count, unsigned long flags, pgprot_t prot)
 {
-	if (flags & VM_MAP_PUT_PAGES)
-		return vmap(pages, count, flags, prot);
-	return valloc_map_for(vown_arena(CALLER), pages, count, prot, CALLER);
+	const struct valloc_mapping mapping = {
+		.pages = pages, .count = count, .prot = prot,
+		.flags = flags & VM_MAP_PUT_PAGES ? 0 : VMAP_EXTENT_FOREIGN,
+	};
+	void *addr = valloc_map_for(vown_arena(CALLER), &mapping, CALLER);
+
+	if (addr && flags & VM_MAP_PUT_PAGES)
+		kvfree(pages);
+	return addr;
+}
+
+/**
+ * vmap_vmalloc_vmap_pfn() - vmap_pfn() in an arena
+ * @pfns: page frames that have no struct page
+ * @count: how many
+ * @prot: how to map them
+ *
+ * Context: process, may sleep.
+ * Return: the address, or NULL.
+ */
+void *vmap_vmalloc_vmap_pfn(unsigned long *pfns, unsigned int count, pgprot_t prot)
+{
+	const struct valloc_mapping mapping = {
+		.pfns = pfns, .count = count, .prot = prot, .flags = VMAP_EXTENT_FOREIGN,
+	};
+
+	return valloc_map_for(vown_arena(CALLER), &mapping, CALLER);
 }
 
 /**
@@ -323,7 +349,11 @@ void vmap_vmalloc_vunmap(const void *addr)
  */
 void *vmap_vmalloc_vm_map_ram(struct page **pages, unsigned int count, int node)
 {
-	return valloc_map_for(vown_arena(CALLER), pages, count, PAGE_KERNEL, CALLER);
+	const struct valloc_mapping mapping = {
+		.pages = pages, .count = count, .prot = PAGE_KERNEL, .flags = VMAP_EXTENT_FOREIGN,
+	};
+
+	return valloc_map_for(vown_arena(CALLER), &mapping, CALLER);
 }
 
 /**

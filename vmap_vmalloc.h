@@ -68,6 +68,7 @@
 #pragma redefine_extname vfree_atomic vmap_vmalloc_vfree
 
 #pragma redefine_extname vmap vmap_vmalloc_vmap
+#pragma redefine_extname vmap_pfn vmap_vmalloc_vmap_pfn
 #pragma redefine_extname vunmap vmap_vmalloc_vunmap
 #pragma redefine_extname vm_map_ram vmap_vmalloc_vm_map_ram
 #pragma redefine_extname vm_unmap_ram vmap_vmalloc_vm_unmap_ram

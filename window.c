@@ -434,6 +434,36 @@ void vwin_take(struct vmap_window *window, unsigned long addr, struct page **pag
 }
 
 /**
+ * vwin_map_pfns() - map page frames that have no struct page
+ * @window: the window
+ * @addr: address of the first page; the caller holds the range, and nothing is mapped in it
+ * @pfns: the page frames, given by a user of the module
+ * @count: the number of page frames
+ * @prot: protection; the pages are never executable
+ *
+ * Context: any.
+ * Return: the number of pages mapped: @count, or the index of the first page frame that has a
+ * struct page, or that is too large for a page-table entry.
+ */
+unsigned int vwin_map_pfns(struct vmap_window *window, unsigned long addr,
+			   const unsigned long *pfns, unsigned int count, pgprot_t prot)
+{
+	unsigned int done;
+
+	for (done = 0; done < count; done++, addr += PAGE_SIZE) {
+		pte_t entry = pte_mkspecial(pfn_pte(pfns[done], pgprot_nx(prot)));
+		pte_t *pte = vwin_pte(window, addr);
+
+		if (pfn_valid(pfns[done]) || pte_pfn(entry) != pfns[done])
+			break;
+		WARN_ON_ONCE(!pte_none(ptep_get(pte)));
+		vwin_arch_set_entry(pte, entry);
+	}
+	vwin_arch_entries_set();
+	return done;
+}
+
+/**
  * vwin_unmap() - unmap all pages of a range, without a TLB flush
  * @window: the window
  * @addr: first byte

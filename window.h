@@ -89,6 +89,8 @@ unsigned int vwin_map_foreign(struct vmap_window *window, unsigned long addr, st
 			      unsigned int count, pgprot_t prot);
 void vwin_take(struct vmap_window *window, unsigned long addr, struct page **pages,
 	       unsigned int count);
+unsigned int vwin_map_pfns(struct vmap_window *window, unsigned long addr,
+			   const unsigned long *pfns, unsigned int count, pgprot_t prot);
 void vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long end, bool free_pages);
 const char *vwin_flush_name(unsigned int way);
 bool vwin_flush_use(unsigned int way);

@@ -205,6 +205,39 @@ static bool maps(void)
 	return is && !vmap_owns(addr) && page_count(pages[0]) == 1;
 }
 
+/* Of a mapping with VM_MAP_PUT_PAGES vfree() frees the pages; one stays in use here. */
+static bool maps_and_puts(void)
+{
+	struct page **array = kvmalloc_array(COUNT, sizeof(*array), GFP_KERNEL), *kept;
+	unsigned int i;
+	void *addr;
+	bool is;
+
+	if (!array)
+		return false;
+	for (i = 0; i < COUNT; i++)
+		array[i] = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	kept = array[1];
+	get_page(kept);
+	addr = vmap(array, COUNT, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	is = good(addr, COUNT * PAGE_SIZE, false) && vmalloc_to_page(addr + PAGE_SIZE) == kept;
+	vfree(addr);
+	is = is && !vmap_owns(addr) && page_count(kept) == 1;
+	put_page(kept);
+	return is;
+}
+
+/* Page frames that have no struct page are mapped; others are not. */
+static bool maps_page_frames(void)
+{
+	unsigned long pfns[2] = { 1UL << (38 - PAGE_SHIFT), page_to_pfn(pages[0]) };
+	void *addr = pfn_valid(pfns[0]) ? NULL : vmap_pfn(pfns, 1, PAGE_KERNEL);
+	bool is = pfn_valid(pfns[0]) || (addr && vmap_owns(addr));
+
+	vunmap(addr);
+	return is && !vmap_owns(addr) && !vmap_pfn(pfns, 2, PAGE_KERNEL);
+}
+
 /* The area that mmap() of the device maps, and from which of its pages on. */
 static void *area;
 static int mapped;
@@ -300,6 +333,8 @@ static const struct {
 	{ "kvfree_rcu", is_freed_by_rcu },
 	{ "vrealloc and kvrealloc", resizes },
 	{ "vmap, vm_map_ram, vm_unmap_aliases", maps },
+	{ "vmap with VM_MAP_PUT_PAGES", maps_and_puts },
+	{ "vmap_pfn", maps_page_frames },
 	{ "remap_vmalloc_range", is_mapped_to_user },
 	{ "members of the same names", calls_members },
 };
