@@ -113,8 +113,8 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
  *   - a free that was counted by vspace_count_free() does not touch the arena any more.
  *
  * The works are cancelled in an order in which no work can queue one that was cancelled before:
- * cache_work, the reserve and vpurge_all() make extents lazy, which queues purge_work; purge_work makes spans
- * idle, which queues span_work; nothing is left that queues stock_work.
+ * cache_work, the reserve and vpurge_all() make extents lazy, which queues purge_work; purge_work
+ * makes spans idle, which queues span_work; nothing is left that queues stock_work.
  */
 static void empty_arena(struct vmap_arena *arena)
 {
@@ -414,11 +414,11 @@ static bool check_wish(const char *name, unsigned long pages, unsigned int area_
  *
  * As long as what is live of the arena stays within @bytes and frees within @frees, an allocation
  * of up to @area_pages pages, with an alignment of up to a page, without NUMA node and without
- * flags for a zone, mobility or accounting, cannot fail: vmap_arena_alloc() then calls neither the page
- * allocator nor the slab, imports no span and waits for no flush.  That holds in hard interrupts,
- * with raw spinlocks held, and with PREEMPT_RT there, too; not in NMI.  @frees counts because
- * addresses that were freed wait for a TLB flush, which a worker does within 100 ms if it gets a
- * CPU.
+ * flags for a zone, mobility or accounting, cannot fail: vmap_arena_alloc() then calls neither the
+ * page allocator nor the slab, imports no span and waits for no flush.  That holds in hard
+ * interrupts, with raw spinlocks held, and with PREEMPT_RT there, too; not in NMI.  @frees counts
+ * because addresses that were freed wait for a TLB flush, which a worker does within 100 ms if it
+ * gets a CPU.
  *
  * Frees refill the reserve before anything else.  A page that somebody else refers to when its area
  * is freed is replaced by the worker.  The reserve serves before the page allocator does, so areas

@@ -10,7 +10,8 @@
  * Words:
  *   stock    the pages set aside; they are mapped nowhere
  *   slot     an extent set aside, with room for an area of area_pages pages, and its guard.  An
- *            area takes one slot whatever its size, so no slot is ever cut, and any slot serves any area
+ *            area takes one slot whatever its size, so no slot is ever cut, and any slot serves any
+ *            area
  *   ready    said of a slot whose addresses no TLB has a translation of
  *   used     said of a slot that was freed since the last flush
  *   missing  said of slots and pages that were handed out and have not come back as they were: the

@@ -29,7 +29,7 @@
  * declares the stand-ins, since only object files name them.
  */
 #define STAND_IN(name, call)				\
-	__typeof__(call) vmap_vmalloc_##name;		\
+	extern __typeof__(call) vmap_vmalloc_##name;	\
 	EXPORT_SYMBOL_GPL(vmap_vmalloc_##name)
 
 STAND_IN(vmalloc, NOPROF(vmalloc));

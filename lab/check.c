@@ -104,7 +104,7 @@ static int ask(struct trial *trial, const struct lab_request *request, struct la
 {
 	struct lab_request magnified = {
 		.size = request->size << trial->magnify,
-		/* What begins anywhere begins in line with the others, whose sizes are multiples. */
+		/* What begins anywhere begins in line: the sizes of the others are multiples. */
 		.align = request->align > 1 ? request->align << trial->magnify : 1,
 		.lo = request->lo << trial->magnify,
 		.hi = request->hi << trial->magnify,

@@ -46,7 +46,7 @@ static void a_mapping_has_the_size_of_its_pages(struct kunit *test)
 	}
 	addr = vmap_map_pages(pages, ARRAY_SIZE(pages), PAGE_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	KUNIT_EXPECT_EQ(test, vmap_size(addr), sizeof(pages) / sizeof(*pages) * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vmap_size(addr), ARRAY_SIZE(pages) * PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, vmap_owns(addr + 2 * PAGE_SIZE));
 	vmap_unmap_pages(addr);
 	KUNIT_EXPECT_EQ(test, vmap_size(addr), 0);

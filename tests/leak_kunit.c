@@ -64,9 +64,9 @@ static void note_sample(enum kind kind, unsigned int i, const void *addr)
 }
 
 /*
- * Make an object that only the last word of an area leads to; one not zeroed leads to the next.  The
- * object is too large for a slab cache: the sheaves of Linux 6.18 and later go on naming what was
- * taken from them.
+ * Make an object that only the last word of an area leads to; one not zeroed leads to the next.
+ * The object is too large for a slab cache: the sheaves of Linux 6.18 and later go on naming what
+ * was taken from them.
  */
 static void put_object(enum kind kind, unsigned int i, void *area, unsigned long pages)
 {

@@ -130,6 +130,7 @@ static void all_of_it_can_be_had(struct kunit *test)
 	struct vmap_arena *arena = arena_with(test, PAGES, AREA_PAGES, FREES);
 	void **area = kunit_kcalloc(test, PAGES, sizeof(*area), GFP_KERNEL);
 	unsigned long imports = kt_stats(arena).imports;
+	struct vmap_arena_stats stats;
 	unsigned int pages;
 
 	KUNIT_ASSERT_NOT_NULL(test, area);
@@ -139,11 +140,12 @@ static void all_of_it_can_be_had(struct kunit *test)
 		give_all(test, arena, area, pages);
 		KUNIT_EXPECT_TRUE(test, kt_until(kt_stats(arena).reserve_areas == PAGES + FREES));
 	}
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve_low, 0);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve_areas_low, FREES);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).imports, imports);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).fails, 0);
-	KUNIT_EXPECT_EQ(test, kt_stats(arena).areas, 0);
+	stats = kt_stats(arena);
+	KUNIT_EXPECT_EQ(test, stats.reserve_low, 0);
+	KUNIT_EXPECT_EQ(test, stats.reserve_areas_low, FREES);
+	KUNIT_EXPECT_EQ(test, stats.imports, imports);
+	KUNIT_EXPECT_EQ(test, stats.fails, 0);
+	KUNIT_EXPECT_EQ(test, stats.areas, 0);
 }
 
 struct errand {

@@ -29,8 +29,8 @@
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 struct subject {
-	const char *name[2];
 	int (*call[2])(char **words);
+	const char *name[2];
 };
 
 /* Without the type that only sparse looks at. */
@@ -117,9 +117,9 @@ static int put_mount(char **words)
 	return umount(words[2]);
 }
 
-static const struct subject frames = { { "REQBUFS(n)", "REQBUFS(0)" }, { get_frames, put_frames } };
-static const struct subject sound = { { "HW_PARAMS", "HW_FREE" }, { get_sound, put_sound } };
-static const struct subject mounts = { { "mount", "umount" }, { get_mount, put_mount } };
+static const struct subject frames = { { get_frames, put_frames }, { "REQBUFS(n)", "REQBUFS(0)" } };
+static const struct subject sound = { { get_sound, put_sound }, { "HW_PARAMS", "HW_FREE" } };
+static const struct subject mounts = { { get_mount, put_mount }, { "mount", "umount" } };
 
 static unsigned long now(void)
 {
