@@ -8,7 +8,6 @@
  *   areas           a line for each allocation: range, bytes, pages, caller
  *   free            a line for each free extent: range, bytes
  *   spans           a line for each span: range, bytes
- *   owners          who holds what: a line for each caller, and for each module, the largest first
  *   latency         how long calls take: histograms; write 1 to begin anew, 0 to end
  *   lazy_threshold  bytes; may be written
  *   cache           1 or 0: whether freed extents are kept for reuse; may be written.  Not where
