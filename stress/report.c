@@ -74,7 +74,7 @@ void stress_report_reset(const struct stress_settings *settings)
 			cell->asked = settings->run_test_mask & stress_tests[test].mask &&
 				      settings->target & BIT(target);
 			cell->skipped = stress_skip_reason(&stress_tests[test], target);
-			cell->lacking = stress_xfail_reason(&stress_tests[test], target, settings);
+			cell->lacking = stress_xfail_reason(&stress_tests[test], target);
 			cell->repeat = settings->test_repeat_count;
 			cell->loops = stress_test_loops(&stress_tests[test], settings);
 		}

@@ -168,7 +168,7 @@ MODULE_PARM_DESC(nr_pages,
 		 "pages of an allocation in fix_size_alloc_test and vm_map_ram_test (default 1)");
 module_param_cb(use_huge, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(use_huge,
-		 "fix_size_alloc_test asks for huge pages, which only the kernel's vmalloc has (default 0)");
+		 "fix_size_alloc_test asks for huge pages: vmalloc_huge(), vmap_alloc_huge() (default 0)");
 module_param_cb(nr_pcpu_objects, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(nr_pcpu_objects,
 		 "objects live at a time in pcpu_alloc_test (default 0: 35000, or what an eighth of the RAM holds)");

@@ -71,7 +71,6 @@ enum stress_arena {
  * @loops: loops of a pass if the test cannot vary them, else 0
  * @any_align: it asks for alignments that are not those of the size
  * @kernel_only: there is nothing like it in vmap_arena
- * @may_be_huge: the setting use_huge is for it
  * @no_block: it allocates where it may not sleep
  * @resizes: it changes the size of an area
  */
@@ -83,7 +82,6 @@ struct stress_test {
 	unsigned int loops;
 	bool any_align;
 	bool kernel_only;
-	bool may_be_huge;
 	bool no_block;
 	bool resizes;
 };
@@ -198,8 +196,7 @@ int stress_ne_fit(struct stress_pass *pass);
 /* tests.c */
 extern const struct stress_test stress_tests[STRESS_NR_TESTS];
 const char *stress_skip_reason(const struct stress_test *test, enum stress_target target);
-const char *stress_xfail_reason(const struct stress_test *test, enum stress_target target,
-				const struct stress_settings *settings);
+const char *stress_xfail_reason(const struct stress_test *test, enum stress_target target);
 unsigned long stress_test_loops(const struct stress_test *test,
 				const struct stress_settings *settings);
 int stress_run_pass(struct stress_pass *pass);

@@ -8,8 +8,8 @@
  * the kernel they are the kernel's own, and only those that it exports to modules:
  *
  *   stress_alloc       vmap_alloc, vmap_alloc_node     vmalloc, __vmalloc; aligned: see below
- *   stress_alloc_huge  none                            vmalloc_huge
- *   stress_resize      none                            kvrealloc
+ *   stress_alloc_huge  vmap_alloc_huge                 vmalloc_huge
+ *   stress_resize      vmap_realloc                    kvrealloc
  *   stress_free        vmap_free                       vfree
  *   stress_free_rcu    vmap_free_rcu                   kvfree_rcu_mightsleep(ptr)
  *   stress_free_rcu_head  the same                     kvfree_rcu(ptr, head)
@@ -110,16 +110,19 @@ void *stress_alloc(struct stress_pass *pass, unsigned long size, unsigned long a
 	return vmap_alloc_node(size, align, gfp, NUMA_NO_NODE);
 }
 
-/* Of the kernel only: see stress_xfail_reason(). */
 void *stress_alloc_huge(struct stress_pass *pass, unsigned long size)
 {
-	return vmalloc_huge(size, GFP_KERNEL);
+	if (pass->target == STRESS_KERNEL)
+		return vmalloc_huge(size, GFP_KERNEL);
+	return vmap_alloc_huge(size, GFP_KERNEL, NUMA_NO_NODE);
 }
 
-/* As vrealloc(), with the same @gfp as when @addr was allocated.  Of the kernel only, too. */
+/* As vrealloc(), with the same @gfp as when @addr was allocated. */
 void *stress_resize(struct stress_pass *pass, void *addr, unsigned long size, gfp_t gfp)
 {
-	return vmalloc_resize(addr, size, gfp);
+	if (pass->target == STRESS_KERNEL)
+		return vmalloc_resize(addr, size, gfp);
+	return vmap_realloc(addr, size, gfp);
 }
 
 void stress_free(struct stress_pass *pass, void *addr)

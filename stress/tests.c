@@ -591,7 +591,7 @@ static int resize(struct stress_pass *pass)
 
 /* Bits and names up to 12 are those of the kernel's own module; ours begin where it has none. */
 const struct stress_test stress_tests[STRESS_NR_TESTS] = {
-	TEST(0, "fix_size_alloc_test", fix_size, .may_be_huge = true),
+	TEST(0, "fix_size_alloc_test", fix_size),
 	TEST(1, "full_fit_alloc_test", stress_full_fit, .arena = STRESS_OWN_UNCACHED),
 	TEST(2, "long_busy_list_alloc_test", long_busy_list),
 	TEST(3, "random_size_alloc_test", random_size),
@@ -610,18 +610,13 @@ const struct stress_test stress_tests[STRESS_NR_TESTS] = {
 };
 
 /* Why @test is known to fail on @target, which lacks something; NULL if it has all. */
-const char *stress_xfail_reason(const struct stress_test *test, enum stress_target target,
-				const struct stress_settings *settings)
+const char *stress_xfail_reason(const struct stress_test *test, enum stress_target target)
 {
 	bool arena = target == STRESS_ARENA;
 
-	if (test->may_be_huge && settings->use_huge && arena)
-		return "vmap_arena has no huge pages";
 	if (test->no_block && !arena && !VMALLOC_NO_BLOCK)
 		return "vmalloc may sleep, whatever it is asked, before Linux 6.19";
-	if (test->resizes && arena)
-		return "vmap_arena cannot change the size of an area";
-	if (test->resizes && !VMALLOC_RESIZES)
+	if (test->resizes && !arena && !VMALLOC_RESIZES)
 		return "vmalloc cannot change the size of an area before Linux 6.12";
 	return NULL;
 }
@@ -651,7 +646,7 @@ int stress_run_pass(struct stress_pass *pass)
 	WRITE_ONCE(pass->loops, stress_test_loops(pass->test, pass->settings));
 	pass->nsec = 0;
 	pass->failure[0] = '\0';
-	if (stress_xfail_reason(pass->test, pass->target, pass->settings))
+	if (stress_xfail_reason(pass->test, pass->target))
 		return -EOPNOTSUPP;
 	prandom_seed_state(&pass->rnd, pass->settings->seed + pass->thread);
 	err = stress_arena_open(pass);

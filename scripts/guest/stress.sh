@@ -34,7 +34,6 @@ older() {
 # xfails - what the targets lack: test and target.
 xfails() {
 	! older 6.19 || echo no_block_alloc_test kernel
-	echo vrealloc_test arena
 	! older 6.12 || echo vrealloc_test kernel
 }
 
