@@ -263,7 +263,9 @@ void *vreserve_alloc(struct vmap_arena *arena, unsigned long size, unsigned long
 	vwin_shadow_open(extent->start, size);
 	if (want_init_on_alloc(gfp))
 		valloc_clear(extent->start, extent->start + (count << PAGE_SHIFT));
-	valloc_tell_kmemleak(addr, size, gfp);
+	/* Who may not sleep may hold a raw spinlock, and kmemleak asks the slab. */
+	if (gfpflags_allow_blocking(gfp))
+		valloc_tell_kmemleak(addr, size, gfp);
 	valloc_publish(span, extent);
 	vwatch_alloc(extent, size, VWATCH_RESERVE, began);
 	return addr;
