@@ -280,6 +280,7 @@ static const char *test_memory(void)
 	play_open(&arena, SPACE, true);
 	pairs(1, 3);
 	arena.cache.purge.space.memory = true;
+	arena.cache.memory_align = PAGE_SIZE;
 	raw(true);
 	addr = vmap_arena_alloc(&arena, 1, 1, GFP_ATOMIC, NUMA_NO_NODE);
 	if (calls)
@@ -287,6 +288,7 @@ static const char *test_memory(void)
 	else if (addr)
 		wrong = "an address was given out";
 	raw(false);
+	arena.cache.memory_align = 0;
 	arena.cache.purge.space.memory = false;
 	return what_is_wrong(SPACE, wrong);
 }
