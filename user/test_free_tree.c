@@ -571,6 +571,17 @@ static const char *test_long(void)
 	return NULL;
 }
 
+/* Have a tree checked that is not good any more.  Return NULL if the check @says so. */
+static const char *unnoticed(const struct free_tree *tree, const char *says)
+{
+	const char *wrong = free_tree_check(tree);
+
+	if (wrong && strstr(wrong, says))
+		return NULL;
+	snprintf(said, sizeof(said), "not noticed: %s", says);
+	return said;
+}
+
 /* Change one word of a good tree, have it checked, put the word back. */
 static const char *notice(const struct free_tree *tree, unsigned long *word, unsigned long value,
 			  const char *says)
@@ -579,12 +590,9 @@ static const char *notice(const struct free_tree *tree, unsigned long *word, uns
 	const char *wrong;
 
 	*word = value;
-	wrong = free_tree_check(tree);
+	wrong = unnoticed(tree, says);
 	*word = good;
-	if (wrong && strstr(wrong, says))
-		return NULL;
-	snprintf(said, sizeof(said), "not noticed: %s", says);
-	return said;
+	return wrong;
 }
 
 /* The same with a record. */
@@ -595,12 +603,9 @@ static const char *notice_record(const struct free_tree *tree, u32 *record, u32 
 	const char *wrong;
 
 	*record = value;
-	wrong = free_tree_check(tree);
+	wrong = unnoticed(tree, says);
 	*record = good;
-	if (wrong && strstr(wrong, says))
-		return NULL;
-	snprintf(said, sizeof(said), "not noticed: %s", says);
-	return said;
+	return wrong;
 }
 
 /* The checks of the tree are themselves checked: each must notice what it is for. */
