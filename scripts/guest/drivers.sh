@@ -25,6 +25,17 @@ pour_out() {
 	cp -r /material "$1/first" && cp -r /material "$1/second" && sync -f "$1"
 }
 
+# read_images TYPE - each /image.ALGORITHM is mounted and unmounted again and again; all of the material is in it.
+read_images() {
+	for image in /image.*; do
+		for turn in 1 2 3; do
+			mount -t "$1" -o loop,ro "$image" /mnt && manifest /mnt >"$OUT/${image#/image.}-$turn" &&
+				umount /mnt || return
+		done
+		diff "$OUT/${image#/image.}-1" /material.list || return
+	done
+}
+
 # load SIDE MODULE...
 load() {
 	load_side=$1
