@@ -98,7 +98,10 @@ lay_out() {
 # build_stamp NAME - changes with all that the modules of a driver are made of.
 build_stamp() {
 	echo "$SOURCE $KERNEL_RELEASE $(driver_header "$1" source) $(driver_header "$1" set)"
-	cat "$ROOT/scripts/drivers-lib.sh" "$ROOT/vmap-arena.mk" "$ROOT/vmap_vmalloc.h" "$MODULES/Module.symvers" | sha256sum
+	{
+		cat "$ROOT/scripts/drivers-lib.sh" "$ROOT/vmap-arena.mk" "$ROOT/vmap_vmalloc.h"
+		grep -w 'vmap_vmalloc_[a-z_]*' "$MODULES/Module.symvers"
+	} | sha256sum
 }
 
 # build_side NAME SIDE - its modules, in build/drivers/KERNEL/NAME/SIDE/; anew if what they are made of has changed.
