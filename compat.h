@@ -50,6 +50,17 @@ static inline void shrinker_free(struct shrinker *shrinker)
 }
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#include <linux/hrtimer.h>
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
+#endif
+
 #include <linux/seq_file.h>
 #ifndef DEFINE_SHOW_STORE_ATTRIBUTE
 #define DEFINE_SHOW_STORE_ATTRIBUTE(name)					\

@@ -15,7 +15,9 @@
  * /sys/kernel/debug/vmap_bench/:
  *
  *   run      write "peer=tree sizes=random order=random live=1000" to measure; the write returns
- *            when that is done.  Also align=, warm=, ops=, seed=, budget=.
+ *            when that is done.  Also align=, warm=, ops=, seed=, budget=.  With wakeups=N the
+ *            delays of a real-time thread are measured, and no calls: also period=, purge=; see
+ *            wake.c.
  *   result   the last measurement, as a line of JSON
  *   peers    their names
  *   clock    ticks of a million instructions
@@ -46,6 +48,7 @@ static const struct bench_peer *const peers[] = {
 	&bench_arena,
 	&bench_arena_cold,
 	&bench_arena_map,
+	&bench_arena_reserved,
 #if IS_ENABLED(CONFIG_IOMMU_IOVA)
 	&bench_iova_fast,
 	&bench_iova,
@@ -72,6 +75,7 @@ static const struct bench_load default_load = {
 	.ops = 10000,
 	.seed = 1,
 	.budget = ULONG_MAX / 2,
+	.period = 200,
 };
 
 static DEFINE_MUTEX(run_lock);
@@ -103,6 +107,9 @@ static const struct number numbers[] = {
 	NUMBER(ops, 1, BENCH_MAX_OPS),
 	NUMBER(seed, 0, ULONG_MAX),
 	NUMBER(budget, 1, ULONG_MAX / 2),
+	NUMBER(wakeups, 0, BENCH_MAX_WAKEUPS),
+	NUMBER(period, 50, 1000000),
+	NUMBER(purge, 0, 1000000),
 };
 
 static int set_number(struct bench_load *load, const char *key, const char *text)

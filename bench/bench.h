@@ -17,6 +17,8 @@ struct vmap_extent;
 #define BENCH_MAX_OPS		4000000UL
 #define BENCH_MAX_ALIGN		512UL
 #define BENCH_MAX_PAGES		1024U
+#define BENCH_MAX_WAKEUPS	4000000UL
+#define BENCH_STACK		32
 
 /**
  * struct bench_area - one live allocation
@@ -53,6 +55,7 @@ enum bench_order {
 };
 
 struct bench_peer;
+struct bench_wake;
 
 /**
  * struct bench_load - one measurement to make
@@ -65,6 +68,10 @@ struct bench_peer;
  * @ops: frees, and allocations, measured
  * @seed: of every random choice
  * @budget: give up after so many ticks
+ * @wakeups: how often a real-time thread wakes up meanwhile; if not 0, its delays are measured, and
+ *	     no calls: see wake.c
+ * @period: how long that thread sleeps each time, in us
+ * @purge: how many ms the peer's purge() is called after the last call; 0: never
  */
 struct bench_load {
 	const struct bench_peer *peer;
@@ -76,6 +83,9 @@ struct bench_load {
 	unsigned long ops;
 	unsigned long seed;
 	unsigned long budget;
+	unsigned long wakeups;
+	unsigned long period;
+	unsigned long purge;
 };
 
 /**
@@ -88,6 +98,7 @@ struct bench_load {
  * @end: undo that; all areas were freed
  * @alloc: allocate area->pages pages; false if that fails
  * @free: free an area
+ * @purge: give back all that the peer keeps; NULL if that is nothing
  */
 struct bench_peer {
 	const char *name;
@@ -98,6 +109,7 @@ struct bench_peer {
 	void (*end)(void);
 	bool (*alloc)(struct bench_area *area, unsigned long align);
 	void (*free)(struct bench_area *area);
+	void (*purge)(void);
 };
 
 /**
@@ -112,6 +124,24 @@ struct bench_meter {
 	unsigned long count;
 	u64 sum;
 	u32 quiet_max;
+};
+
+/**
+ * struct bench_wakes - how late a real-time thread woke up
+ * @meter: the delays, in ns
+ * @replaced: frees, and allocations, that the peer did meanwhile
+ * @purges: calls of the peer's purge()
+ * @worst: the longest delay
+ * @stack: whom the timer interrupted during that delay, innermost first
+ * @depth: entries of @stack; 0 if that delay was none worth a stack
+ */
+struct bench_wakes {
+	struct bench_meter meter;
+	unsigned long replaced;
+	unsigned long purges;
+	u32 worst;
+	unsigned long stack[BENCH_STACK];
+	unsigned int depth;
 };
 
 enum bench_state {
@@ -132,6 +162,7 @@ enum bench_state {
  * @elapsed: ticks of the measured part, all in
  * @kept: bytes of free memory that the live areas took, all in
  * @payload: bytes of it that were asked for; 0 if the peer hands out no memory
+ * @wakes: the delays of a real-time thread, if load.wakeups is not 0; then all else is 0
  */
 struct bench_result {
 	struct bench_load load;
@@ -141,6 +172,7 @@ struct bench_result {
 	u64 elapsed;
 	long kept;
 	unsigned long payload;
+	struct bench_wakes wakes;
 };
 
 /* load.c */
@@ -148,6 +180,11 @@ unsigned long bench_mean_pages(enum bench_sizes sizes);
 u32 bench_draw_pages(struct rnd_state *rnd, enum bench_sizes sizes);
 int bench_measure(const struct bench_load *load, struct bench_result *result);
 void bench_result_free(struct bench_result *result);
+
+/* wake.c */
+struct bench_wake *bench_wake_begin(const struct bench_load *load, struct bench_wakes *wakes);
+bool bench_wake_done(const struct bench_wake *wake);
+void bench_wake_end(struct bench_wake *wake);
 
 /* report.c */
 extern const char *const bench_size_names[BENCH_NR_SIZES];
@@ -161,6 +198,7 @@ extern const struct bench_peer bench_tree;
 extern const struct bench_peer bench_arena;
 extern const struct bench_peer bench_arena_cold;
 extern const struct bench_peer bench_arena_map;
+extern const struct bench_peer bench_arena_reserved;
 extern const struct bench_peer bench_iova_fast;
 extern const struct bench_peer bench_iova;
 extern const struct bench_peer bench_drm_mm_lowest;

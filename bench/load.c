@@ -8,6 +8,8 @@
  *
  * Each call is timed by itself.  Between calls other tasks may run, so that a peer's background
  * work gets its turn; it is not part of any call, but of the time of the whole.
+ *
+ * With load->wakeups areas are replaced until a real-time thread has woken up so often: wake.c.
  */
 #include <linux/bitops.h>
 #include <linux/jiffies.h>
@@ -23,6 +25,8 @@
 #define ONE_PAGES	4
 #define RANDOM_PAGES	16
 #define LIFO_BURST	64UL
+/* Frees between two looks whether the waker is done; LIFO replaces so many at a time. */
+#define WAKE_BURST	LIFO_BURST
 
 /**
  * struct bench_run - a measurement under way
@@ -259,6 +263,21 @@ static enum bench_state fill_and_measure(struct bench_run *run, struct bench_res
 	return state;
 }
 
+/* Fill and replace until all delays of the waker are noted. */
+static enum bench_state fill_and_wake(struct bench_run *run, struct bench_wakes *wakes)
+{
+	struct bench_wake *wake = bench_wake_begin(run->load, wakes);
+	enum bench_state state;
+
+	if (!wake)
+		return BENCH_NO_MEMORY;
+	state = fill(run);
+	for (; state == BENCH_DONE && !bench_wake_done(wake); wakes->replaced += WAKE_BURST)
+		state = replace(run, WAKE_BURST);
+	bench_wake_end(wake);
+	return state;
+}
+
 static int compare_samples(const void *a, const void *b)
 {
 	return *(const u32 *)a < *(const u32 *)b ? -1 : *(const u32 *)a > *(const u32 *)b;
@@ -296,12 +315,14 @@ static int measure(struct bench_run *run, struct bench_result *result)
 	prandom_seed_state(&run->which, run->load->seed);
 	prandom_seed_state(&run->how_large, ~run->load->seed);
 	run->deadline = get_cycles() + run->load->budget;
-	result->state = fill_and_measure(run, result);
+	result->state = run->load->wakeups ? fill_and_wake(run, &result->wakes) :
+					     fill_and_measure(run, result);
 	drain(run);
 	if (peer->end)
 		peer->end();
 	sort_samples(&result->alloc);
 	sort_samples(&result->free);
+	sort_samples(&result->wakes.meter);
 	return 0;
 }
 
@@ -323,7 +344,9 @@ int bench_measure(const struct bench_load *load, struct bench_result *result)
 	run.areas = vcalloc(load->live, sizeof(*run.areas));
 	result->alloc.samples = vcalloc(load->ops, sizeof(*result->alloc.samples));
 	result->free.samples = vcalloc(load->ops, sizeof(*result->free.samples));
-	if (run.areas && result->alloc.samples && result->free.samples)
+	result->wakes.meter.samples = vcalloc(load->wakeups + 1, sizeof(u32));
+	if (run.areas && result->alloc.samples && result->free.samples &&
+	    result->wakes.meter.samples)
 		err = measure(&run, result);
 	vfree(run.areas);
 	return err;
@@ -333,5 +356,6 @@ void bench_result_free(struct bench_result *result)
 {
 	vfree(result->alloc.samples);
 	vfree(result->free.samples);
+	vfree(result->wakes.meter.samples);
 	*result = (struct bench_result){};
 }

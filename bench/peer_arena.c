@@ -15,6 +15,10 @@
 #define RANGE_START	BENCH_MAX_PAGES
 #define RANGE_END	BIT(36)
 
+/* The most pages of a reserved area; and frees within 100 ms, of which no load does so many. */
+#define RESERVED_AREA_PAGES	16
+#define RESERVED_FREES		40000
+
 static struct vmap_arena *range, *tree, *warm, *cold;
 
 static bool extent_alloc(struct bench_area *area, struct vmap_arena *arena, unsigned long align)
@@ -98,6 +102,7 @@ const struct bench_peer bench_arena = {
 	.end = warm_end,
 	.alloc = warm_alloc,
 	.free = memory_free,
+	.purge = warm_end,
 };
 
 static bool cold_alloc(struct bench_area *area, unsigned long align)
@@ -117,6 +122,57 @@ const struct bench_peer bench_arena_cold = {
 	.end = cold_end,
 	.alloc = cold_alloc,
 	.free = memory_free,
+	.purge = cold_end,
+};
+
+static struct vmap_arena *reserved;
+
+static void destroy(struct vmap_arena *arena)
+{
+	if (!IS_ERR_OR_NULL(arena))
+		WARN_ON(vmap_arena_destroy(arena));
+}
+
+static void reserved_end(void)
+{
+	destroy(reserved);
+}
+
+/* A tenth more than the mean is live at most: the sizes of so many areas are no surprise. */
+static int reserved_begin(const struct bench_load *load)
+{
+	unsigned long pages = load->live * bench_mean_pages(load->sizes) * 11 / 10 + 1000;
+	int err;
+
+	reserved = vmap_arena_create("bench-reserved", 0);
+	if (IS_ERR(reserved))
+		return PTR_ERR(reserved);
+	err = vmap_arena_reserve(reserved, pages << PAGE_SHIFT, RESERVED_AREA_PAGES,
+				 RESERVED_FREES);
+	if (err)
+		reserved_end();
+	return err;
+}
+
+static bool reserved_alloc(struct bench_area *area, unsigned long align)
+{
+	return memory_alloc(area, reserved, align);
+}
+
+static void reserved_purge(void)
+{
+	vmap_arena_purge(reserved);
+}
+
+const struct bench_peer bench_arena_reserved = {
+	.name = "arena-reserved",
+	.differs = "memory set aside by vmap_arena_reserve(); areas of 16 pages at most",
+	.memory = true,
+	.begin = reserved_begin,
+	.end = reserved_end,
+	.alloc = reserved_alloc,
+	.free = memory_free,
+	.purge = reserved_purge,
 };
 
 static struct page *pages[BENCH_MAX_PAGES];
@@ -131,9 +187,14 @@ static int map_begin(const struct bench_load *load)
 	return page ? 0 : -ENOMEM;
 }
 
-static void map_end(void)
+static void map_purge(void)
 {
 	vmap_arena_purge(NULL);
+}
+
+static void map_end(void)
+{
+	map_purge();
 	__free_page(pages[0]);
 }
 
@@ -155,13 +216,8 @@ const struct bench_peer bench_arena_map = {
 	.end = map_end,
 	.alloc = map_alloc,
 	.free = map_free,
+	.purge = map_purge,
 };
-
-static void destroy(struct vmap_arena *arena)
-{
-	if (!IS_ERR_OR_NULL(arena))
-		WARN_ON(vmap_arena_destroy(arena));
-}
 
 void bench_arenas_destroy(void)
 {

@@ -53,6 +53,22 @@ static void report_meter(struct seq_file *m, const char *name, const struct benc
 	seq_puts(m, "]}");
 }
 
+static void report_wakes(struct seq_file *m, const struct bench_wakes *wakes)
+{
+	const struct bench_meter *meter = &wakes->meter;
+	unsigned int i;
+
+	seq_printf(m, ", \"wake\": {\"count\": %lu, \"replaced\": %lu, \"purges\": %lu, ",
+		   meter->count, wakes->replaced, wakes->purges);
+	seq_printf(m, "\"p50\": %u, \"p99\": %u, \"p999\": %u, \"p9999\": %u, \"max\": %u, ",
+		   quantile(meter, 50000), quantile(meter, 99000), quantile(meter, 99900),
+		   quantile(meter, 99990), wakes->worst);
+	seq_puts(m, "\"stack\": [");
+	for (i = 0; i < wakes->depth; i++)
+		seq_printf(m, "%s\"%ps\"", i ? ", " : "", (void *)wakes->stack[i]);
+	seq_puts(m, "]}");
+}
+
 /**
  * bench_report() - print a result
  * @m: where to
@@ -70,7 +86,9 @@ void bench_report(struct seq_file *m, const struct bench_result *result)
 		   load->align);
 	seq_printf(m, "\"warm\": %lu, \"ops\": %lu, \"seed\": %lu, \"state\": \"%s\"",
 		   load->warm, load->ops, load->seed, state_names[result->state]);
-	if (result->state == BENCH_DONE) {
+	if (result->state == BENCH_DONE && load->wakeups) {
+		report_wakes(m, &result->wakes);
+	} else if (result->state == BENCH_DONE) {
 		seq_printf(m, ", \"elapsed\": %llu, \"kept\": %ld, \"payload\": %lu",
 			   result->elapsed, result->kept, result->payload);
 		report_meter(m, "alloc", &result->alloc);

@@ -11,8 +11,11 @@ def whole: round | tostring;
 
 def done: .state == "done";
 
+# Were calls timed, by nothing but the CPU's own counter?
+def calls: .part != "locks" and (.wake | not);
+
 # What measuring costs by itself.
-def none: first(.results[] | select(.peer == "none" and .part != "locks" and done));
+def none: first(.results[] | select(.peer == "none" and calls and done));
 
 def net($none; $call): .[$call].sum / .[$call].count - $none[$call].median;
 def pair($none): net($none; "alloc") + net($none; "free");

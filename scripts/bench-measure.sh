@@ -34,11 +34,13 @@ gather() {
 
 # measure PART - in the kernel in use; sets status to 1 if anything in it failed.
 measure() {
-	local out=$dir/$1 mem=3072 init=0 arguments=()
+	local out=$dir/$1 mem=3072 init=0 words='' arguments=()
 
 	case $1 in
 	cleared) init=1 ;;
 	latency) mem=5120 ;;
+	wake) mem=6144 words=preempt=full ;;
+	loads) [[ ${load[*]} != *wakeups=* ]] || words=preempt=full ;;
 	locks | caught) arguments=(-- "$1") ;;
 	esac
 	rm -rf "$out" "$out.json"
@@ -46,7 +48,7 @@ measure() {
 	plan "$1" >"$out/loads"
 	say "measuring $1: $(wc -l <"$out/loads") loads in $KERNEL_RELEASE"
 	try "$out/vm.log" "$ROOT/scripts/vm.sh" --kernel "$KERNEL" --icount --mem "$mem" --timeout "$timeout" \
-		--append "init_on_alloc=$init" --kernel-module drm --file "$out/loads" \
+		--append "init_on_alloc=$init $words" --kernel-module drm --file "$out/loads" \
 		--module "$MODULES/vmap_arena.ko" --module "$MODULES/bench/vmap_bench.ko" \
 		--script "$ROOT/scripts/guest/bench.sh" --out "$out" --log "$out/console.log" \
 		"${arguments[@]}" || true

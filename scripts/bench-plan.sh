@@ -92,6 +92,21 @@ plan_latency() {
 	done
 }
 
+# wakes PEER... - loads that a real-time thread wakes up beside, among $live areas.
+wakes() {
+	local peer
+
+	for peer; do
+		echo "peer=$peer sizes=random order=random live=$live wakeups=20000 period=200 purge=50"
+	done
+}
+
+plan_wake() {
+	live=1000 wakes none vmalloc arena
+	live=10000 wakes none vmalloc vmap arena arena-nocache arena-map arena-reserved
+	live=100000 wakes vmalloc arena arena-nocache arena-map
+}
+
 # plan_locks - each load twice, so that what comes before and after the calls can be taken off; and
 # many live areas, for the memory that they take.
 plan_locks() {

@@ -23,7 +23,7 @@ def load_key: [.part, kind, .sizes, .order, .align, .live];
 def between: (.elapsed - .alloc.sum - .free.sum) / .alloc.count;
 
 def cost_tables($none):
-	(reduce (.results[] | select(.peer == "none" and .part != "locks")) as $each
+	(reduce (.results[] | select(.peer == "none" and calls)) as $each
 		({}; .[$each.sizes] //= ($each | between))) as $loop
 	| def times($all):
 		our_name as $name | ($all | map(select(done and .peer == $name))[0]) as $ours
@@ -36,7 +36,7 @@ def cost_tables($none):
 			 (worst($none; "free"; "p999", "max", "quiet_max") | whole),
 			 (between - $loop[.sizes] | whole)] | row
 		else [.peer, .state] | row end;
-	  .results | map(select(.peer != "none" and .part != "locks" and .part != "latency"))
+	  .results | map(select(.peer != "none" and calls and .part != "latency"))
 	| group_by(load_key)[]
 	| . as $all | "", (.[0] | load),
 	  (["", "alloc", "free", "both", "times", "a p99.9", "a worst", "a quiet", "f p99.9",
@@ -53,6 +53,15 @@ def latency_table($none):
 		(.[] | if done then [.peer, quantiles("alloc"), quantiles("free")] else [.peer, .state] end
 		 | row)
 	  end;
+
+def wake_table:
+	def wide: (.[0] | left(32)) + (.[1:] | map(right(10)) | join(""));
+	.results | map(select(done and .wake)) | group_by(.live)[]
+	| "", "instructions that a real-time thread, which sleeps for 200 us, runs late: \(.[0].wake.count) times, \(.[0].live) live",
+	  (["", "p50", "p99", "p99.9", "p99.99", "worst", "replaced", "purges"] | wide),
+	  (.[] | [.peer, (.wake | .p50, .p99, .p999, .p9999, .max, .replaced, .purges | whole)] | wide),
+	  (.[] | .wake.stack as $stack | select($stack != [])
+	   | "whom the worst interrupted, \(.peer): \($stack | join(" < "))");
 
 def locks_table:
 	locks | if . == [] then empty else
@@ -90,10 +99,10 @@ def stress_table:
 def differences:
 	.results | map(select(.differs != "")) | unique_by(.peer)[] | "\(.peer): \(.differs)";
 
-(if any(.results[]; .part != "locks") then
+(if any(.results[]; calls) then
 	none as $none
 	| "a million instructions take \($none.ticks_per_million_instructions) ticks; the timer is " +
 		"taken off: \($none.alloc.median) an allocation, \($none.free.median) a free",
 	  cost_tables($none), latency_table($none)
  else empty end),
-locks_table, bytes_table, lists_table, stress_table, "", differences
+wake_table, locks_table, bytes_table, lists_table, stress_table, "", differences

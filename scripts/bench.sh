@@ -15,6 +15,7 @@
 #                  cleared   memory, with init_on_alloc=1
 #                  caught    vmalloc and vmap, with catch_vfree=1: what others pay for it
 #                  latency   how the cost of single calls is distributed, with 100,000 live areas
+#                  wake      how late a real-time thread runs while others allocate and free
 #                  locks     how often an allocation or a free takes a lock
 #                  native    our free tree, and two threads that share a range arena, as user
 #                            programs, in nanoseconds (make -C user bench)
@@ -47,7 +48,7 @@
 . "$ROOT/scripts/bench-measure.sh"
 
 STRESS_KERNELS=(7.2 6.12 6.1)
-PARTS=(ranges memory cleared caught latency locks native lists stress)
+PARTS=(ranges memory cleared caught latency wake locks native lists stress)
 OUT=$BUILD/bench
 kernel=() part=() load=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
 
@@ -78,7 +79,7 @@ suite() {
 merge() {
 	local part files=()
 
-	for part in ranges memory cleared caught latency locks quick loads; do
+	for part in ranges memory cleared caught latency wake locks quick loads; do
 		[[ ! -e $dir/$part.json ]] || files+=("$dir/$part.json")
 	done
 	[[ -e $dir/lists.json ]] || echo '[]' >"$dir/lists.json"
