@@ -6,6 +6,7 @@
  *
  *   stats           key and value, a line each
  *   areas           a line for each allocation: range, bytes, pages, caller
+ *   owners          who holds how much: a line for each caller, then for each module (owners.c)
  *   free            a line for each free extent: range, bytes
  *   spans           a line for each span: range, bytes
  *   latency         how long calls take: histograms; write 1 to begin anew, 0 to end
@@ -16,11 +17,11 @@
  *   verify          read: checks the invariants; "ok", or the first violation, or that a span was
  *                   lost
  *
- * The files areas, free, spans and verify step through the tiles by a walk (walk.c), which takes
- * space->lock for one tile at a time, and print without the lock.  An open file holds a reference
- * to its arena.  areas and free walk from the first read to the end of the list or the close, not
- * while the file is merely open.  At most WALK_READERS files walk at a time: a read that would be
- * one more fails with EBUSY, and may be repeated.
+ * The files areas, owners, free, spans and verify step through the tiles by a walk (walk.c), which
+ * takes space->lock for one tile at a time, and print without the lock.  An open file holds a
+ * reference to its arena.  areas and free walk from the first read to the end of the list or the
+ * close, not while the file is merely open.  At most WALK_READERS files walk at a time: a read that
+ * would be one more fails with EBUSY, and may be repeated.
  *
  * Locking: none of its own; seq_file serialises the reads of one open file.
  */
@@ -125,17 +126,6 @@ static void tiles_stop(struct seq_file *m, void *v)
 {
 }
 
-/* Who allocated an area: an address of code, or in words the code that was there. */
-static void show_caller(struct seq_file *m, const void *caller)
-{
-	const char *former = vleak_former(caller);
-
-	if (former)
-		seq_printf(m, "%s\n", former);
-	else
-		seq_printf(m, "%pS\n", caller);
-}
-
 static int areas_show(struct seq_file *m, void *v)
 {
 	const struct tile_file *file = v;
@@ -148,7 +138,7 @@ static int areas_show(struct seq_file *m, void *v)
 		return SEQ_SKIP;
 	seq_printf(m, "0x%016lx-0x%016lx %lu %lu ", tile->start, tile->start + size, size,
 		   arena->cache.purge.space.memory ? size >> PAGE_SHIFT : 0);
-	show_caller(m, tile->caller);
+	vdebug_show_caller(m, tile->caller);
 	return 0;
 }
 
@@ -212,6 +202,12 @@ static const struct file_operations free_fops = {
 	.owner = THIS_MODULE, .open = free_open, .read = seq_read, .llseek = seq_lseek,
 	.release = tiles_release,
 };
+
+static int owners_show(struct seq_file *m, void *unused)
+{
+	return vdebug_show_owners(m, m->private);
+}
+DEFINE_SHOW_ATTRIBUTE(owners);
 
 /* Spans never touch: a tile that does not begin at the end of the last tile begins a span. */
 static int spans_show(struct seq_file *m, void *unused)
@@ -456,6 +452,7 @@ static void add_arena(struct vmap_arena *arena)
 
 	debugfs_create_file("stats", 0400, dir, arena, &stats_fops);
 	debugfs_create_file("areas", 0400, dir, arena, &areas_fops);
+	debugfs_create_file("owners", 0400, dir, arena, &owners_fops);
 	debugfs_create_file("free", 0400, dir, arena, &free_fops);
 	debugfs_create_file("spans", 0400, dir, arena, &spans_fops);
 	debugfs_create_file("verify", 0400, dir, arena, &verify_fops);

@@ -77,7 +77,7 @@ struct vmap_extent {
 			u8 flags;
 			/* Busy or cached, recyclable: the NUMA node of all pages. */
 			u16 node_id;
-			/* Busy, memory arena: bytes between those asked for and the guard. */
+			/* Busy: bytes between those asked for and the guard; range arena: 0. */
 			u32 slack;
 		};
 	};

@@ -23,6 +23,11 @@ const char *vleak_former(const void *caller);
 int vleak_init_module(void);
 void vleak_exit_module(void);
 
+/* owners.c */
+struct seq_file;
+void vdebug_show_caller(struct seq_file *m, const void *caller);
+int vdebug_show_owners(struct seq_file *m, struct vmap_arena *arena);
+
 /* debugfs.c */
 int vdebug_init_module(void);
 void vdebug_exit_module(void);

@@ -401,7 +401,7 @@ struct vmap_tile {
 	enum vmap_state state;
 	bool free;
 	u8 flags;
-	/* Busy, memory arena: bytes between those asked for and the guard. */
+	/* Busy: bytes between those asked for and the guard; range arena: 0. */
 	u32 slack;
 	/* Busy: the code address that allocated the tile; else NULL. */
 	const void *caller;
@@ -471,12 +471,16 @@ static __always_inline void vspace_hand_out(struct vmap_extent *extent, const vo
 	WRITE_ONCE(extent->state, VMAP_BUSY);
 }
 
-/* Make an extent that was cut or flushed busy, without flags and on node 0. */
+/*
+ * Make an extent that was cut or flushed busy, without flags, on node 0, without slack: what is
+ * there may be left from a free extent.
+ */
 static __always_inline void vspace_hand_out_new(struct vmap_space *space,
 						struct vmap_extent *extent, const void *caller)
 {
 	extent->flags = 0;
 	extent->node_id = 0;
+	WRITE_ONCE(extent->slack, 0);
 	WRITE_ONCE(extent->space, space);
 	vspace_hand_out(extent, caller);
 }

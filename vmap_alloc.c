@@ -833,7 +833,6 @@ static void *map_pages(struct vmap_cache *cache, const struct valloc_mapping *ma
 	if (IS_ERR(extent))
 		return NULL;
 	extent->flags = mapping->flags;
-	extent->slack = 0;
 	good = map_foreign(span->window, extent->start, mapping);
 	if (unlikely(good < mapping->count)) {
 		report_bad_page(mapping, good, caller);

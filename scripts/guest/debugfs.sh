@@ -51,7 +51,7 @@ unload test_vmalloc vmap_arena
 expect "vmap_arena.ko loads" insmod vmap_arena.ko
 expect "test_vmalloc.ko loads" insmod test_vmalloc.ko test_loop_count=1 run_test_mask=1
 stress_wait true
-for file in stats areas free spans verify lazy_threshold cache latency; do
+for file in stats areas owners free spans verify lazy_threshold cache latency; do
 	expect "$file can be read" cat "$arena/$file"
 done
 for key in spans reserved busy lazy free largest_free cached warm cold hits misses refills drains \
@@ -114,6 +114,7 @@ expect "run takes 1" write "$STRESS/run" 1
 stress_wait true
 expect "run takes pairs" write "$STRESS/run" 'test_loop_count=1000000000 run_test_mask=1 nr_threads=2'
 refuses "$STRESS/run" 1 stop
+expect "arena-top.sh names the biggest owner" within 60 sh -c 'sh /arena-top.sh --interval 1 --count 1 --owners 1 | grep -qE "^ +[0-9]+ +[0-9]+ +[0-9]+ .*\[test_vmalloc\]"'
 expect "a run can be stopped" write "$STRESS/run" stop
 expect "it is stopped" [ "$(stress_state)" = stopped ]
 expect "arenas verify after a stop" verify_all
