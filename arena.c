@@ -262,6 +262,8 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
  * once, and each area, also a small one, takes whole 2 MiB of addresses, and the guard 2 MiB more;
  * nothing is kept for reuse.  Where pages are larger than 4 KiB the flag changes nothing.
  *
+ * Steps: no formula: the import of a span, by vmap(), and the debugfs folder.
+ *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the arena, or an ERR_PTR: -EINVAL for a bad name or flag, -EEXIST, -ENOSPC if arena_limit
  * leaves no room for a span, -ENOMEM.
@@ -282,6 +284,8 @@ EXPORT_SYMBOL_GPL(vmap_arena_create);
  * @start: the first unit; a multiple of @quantum
  * @end: one past the last; a multiple of @quantum
  * @quantum: all sizes are rounded up to this; a power of two
+ *
+ * Steps: no formula: the debugfs folder, and a slot for each class of each CPU.
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the arena, or an ERR_PTR: -EINVAL for a bad name, quantum or range, -EEXIST, -ENOMEM.
@@ -370,6 +374,8 @@ static bool is_unused(const struct vmap_arena *arena)
  * Waits for frees after a grace period.  An area whose free has begun on another CPU, but is not
  * done, counts as allocated.
  *
+ * Steps: no formula: all extents that are cached, lazy or free, and a vunmap() of each span.
+ *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: 0; -EBUSY while anything is allocated; -EINVAL for the default arena.
  */
@@ -429,6 +435,8 @@ static bool check_wish(const char *name, unsigned long pages, unsigned int area_
  * the arena's until the arena is destroyed; the shrinker has no part of it.  Its statistics are
  * reserve, reserve_low, reserve_areas, reserve_areas_low and kept.
  *
+ * Steps: no formula: a page allocation for each page, and vmap_arena_alloc() for each slot.
+ *
  * Context: process, may sleep, also with PREEMPT_RT; imports spans.
  * Return: 0; -EINVAL for a range arena, for VMAP_ARENA_HUGE, or if @bytes is less than one area of
  * @area_pages;
@@ -453,6 +461,9 @@ EXPORT_SYMBOL_GPL(vmap_arena_reserve);
  * @arena: the arena; NULL: the default one
  *
  * On return nothing that was freed before the call is lazy or cached.
+ *
+ * Steps: no formula: all extents that are cached, lazy or deferred, and a vunmap() for each idle
+ * span.
  *
  * Context: process, may sleep, also with PREEMPT_RT, but no CPU hotplug callback; waits for a TLB
  * flush on all CPUs.
@@ -543,6 +554,9 @@ static void add_units(struct vmap_purge *purge, struct vmap_arena_stats *stats)
  *
  * Counters of calls under way on other CPUs may be in or not; an area counts until its free is
  * done.
+ *
+ * Steps: no formula: a look at each class of each CPU and of each depot, and at the free extents of
+ * more than 4 G units; the hold of the lock is as short as any.
  *
  * Context: any but NMI, also with PREEMPT_RT.
  */

@@ -43,6 +43,8 @@ void *valloc_user_for(struct vmap_arena *arena, unsigned long size, gfp_t gfp, c
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
+ * Steps: no formula: those of vmap_arena_alloc(), and of two look-ups of the area.
+ *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, for vmap_remap_user(), to be freed with vmap_free(); or NULL.
  */
@@ -104,6 +106,8 @@ int valloc_remap_user(struct vm_area_struct *vma, const void *addr, unsigned lon
  *
  * User space may keep a page after vmap_free(): then the page is freed when the last mapping goes,
  * and no other allocation gets the page before.
+ *
+ * Steps: no formula: vm_insert_pages() for each page of the vma.
  *
  * Context: process, may sleep; the mmap lock of the vma's mm is held for writing, as in an mmap().
  * Return: 0; -EINVAL, after a report, if not all of [@pgoff, @pgoff + pages of @vma) is in a live

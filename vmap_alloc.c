@@ -297,6 +297,12 @@ static __always_inline void *alloc_area(struct vmap_cache *cache, unsigned long 
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
+ * Steps: at most 300 + 6 * pages + 120 * log2(extents) + 14 * misses * log2(extents) +
+ *	  5000 * pressed + 1000 * pressed * log2(extents)
+ * Where no free extent has room the call also flushes, merges 256 flushed extents at most, and
+ * imports 8 spans at most: an import takes as long as vmap() of a span.  If that does not make room
+ * the call frees all that is cached, lazy or deferred.  With VMAP_ARENA_HUGE there is no formula.
+ *
  * Context: any but NMI that @gfp allows, also atomic; takes the arena's lock for O(log n) steps.
  * With PREEMPT_RT, where preemption or interrupts are off, the call uses only areas that are kept
  * for reuse.
@@ -319,6 +325,8 @@ EXPORT_SYMBOL_GPL(vmap_arena_alloc);
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
+ * Steps: as vmap_arena_alloc()
+ *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, or NULL.  The memory is not zeroed unless init_on_alloc is on.
  */
@@ -335,6 +343,8 @@ EXPORT_SYMBOL_GPL(vmap_alloc);
  *
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
+ *
+ * Steps: as vmap_arena_alloc()
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, or NULL.
@@ -356,6 +366,8 @@ EXPORT_SYMBOL_GPL(vmap_zalloc);
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
  *
+ * Steps: as vmap_arena_alloc()
+ *
  * Context: any but NMI that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
  * Return: the address, or NULL.
  */
@@ -374,6 +386,8 @@ EXPORT_SYMBOL_GPL(vmap_alloc_node);
  *
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
+ *
+ * Steps: as vmap_arena_alloc()
  *
  * Context: any but NMI that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
  * Return: the address, or NULL, also if @n * @size is 0 or overflows.
@@ -425,6 +439,9 @@ void *valloc_huge_for(unsigned long size, gfp_t gfp, int node, const void *calle
  *
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; code that frees memory of any kind calls vmap_kvfree().
+ *
+ * Steps: no formula: for each PMD_SIZE bytes one page of that size is asked for, or its small pages
+ * are; else as vmap_arena_alloc().
  *
  * Context: any but NMI that @gfp allows; with PREEMPT_RT as vmap_arena_alloc().
  * Return: the address, to be freed with vmap_free(), or NULL.
@@ -614,6 +631,8 @@ static __always_inline bool free_at_once(const void *addr)
  * An address that is not the start of a live allocation is reported with the caller, and nothing is
  * changed; but two CPUs that free the same address in the same instant may both succeed.
  *
+ * Steps: at most 300 + 8 * pages + 5000 * pressed + 1000 * pressed * log2(extents)
+ *
  * Context: any but NMI; takes the arena's lock, if at all, for a batch at a time.  Waits only where
  * the caller may sleep.  With PREEMPT_RT, where preemption or interrupts are off, memory that is
  * not kept for reuse is left to the worker.
@@ -674,6 +693,9 @@ void valloc_free_rcu(const void *addr, const void *caller)
  * not kept for reuse is freed by the purge worker.  A bad address is reported at once, as by
  * vmap_free(), and nothing is changed.
  *
+ * Steps: at most 40
+ * After the grace period as many as vmap_free() takes.
+ *
  * Context: any but NMI, also with PREEMPT_RT.
  */
 void vmap_free_rcu(const void *addr)
@@ -699,6 +721,8 @@ static noinline void free_for(const void *addr, const void *caller)
  * The pages of the area count, also the bytes beyond those asked for; the guard does not.  The
  * answer is of use only if the caller knows that nobody frees the area meanwhile.
  *
+ * Steps: at most 2200
+ *
  * Context: any, also NMI; takes no lock.
  * Return: true for memory that an arena handed out, or mapped, and that was not freed yet.
  */
@@ -711,6 +735,8 @@ EXPORT_SYMBOL_GPL(vmap_owns);
 /**
  * vmap_size() - how many bytes were asked for
  * @addr: the address that the allocating or mapping call returned
+ *
+ * Steps: at most 20
  *
  * Context: any, also NMI; takes no lock.
  * Return: the size given to the allocating call, or the bytes of the pages mapped; 0 unless a live
@@ -730,6 +756,8 @@ EXPORT_SYMBOL_GPL(vmap_size);
  * arena to the kernel's own kvfree() or vfree(): to the kernel all of a span is one area, which
  * kvfree() and vfree() would free, with all allocations in the span.  An address within a span that
  * is not the start of a live allocation is reported as by vmap_free(), and nothing is changed.
+ *
+ * Steps: as vmap_free()
  *
  * Context: for memory of an arena as vmap_free(), also with PREEMPT_RT; else as kvfree(): not NMI,
  * and with PREEMPT_RT not where preemption or interrupts are off.
@@ -753,6 +781,8 @@ EXPORT_SYMBOL_GPL(vmap_kvfree);
  *
  * Needs no rcu_head in the caller's structure.  A bad address within a span is reported at once, as
  * by vmap_free(), and nothing is changed.
+ *
+ * Steps: as vmap_free_rcu()
  *
  * Context: for memory of an arena any but NMI, also with PREEMPT_RT; else as
  * kvfree_rcu_mightsleep(): process, may sleep.
@@ -874,6 +904,8 @@ void *valloc_map_for(struct vmap_arena *arena, const struct valloc_mapping *mapp
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; vmap_unmap_pages() undoes the mapping.
  *
+ * Steps: as vmap_arena_alloc()
+ *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, to be given to vmap_unmap_pages(), or NULL.  An entry of @pages that is
  * NULL, or no page of memory, is reported with the caller, and nothing is mapped.
@@ -896,6 +928,8 @@ EXPORT_SYMBOL_GPL(vmap_map_pages);
  *
  * Never give the address to vfree(), kvfree(), vunmap(), kvrealloc() or their like, which would
  * destroy the whole span; vmap_unmap_pages() undoes the mapping.
+ *
+ * Steps: as vmap_arena_alloc()
  *
  * Context: process, may sleep, also with PREEMPT_RT.
  * Return: the address, to be given to vmap_unmap_pages(), or NULL.  A page frame that has a struct
@@ -945,6 +979,8 @@ void valloc_unmap(const void *addr, const void *caller)
  * The purge worker unmaps more than 2 MiB where the caller may not sleep.  An address that is not
  * the start of a live mapping by vmap_map_pages() is reported with the caller, and nothing is
  * changed.
+ *
+ * Steps: as vmap_free()
  *
  * Context: any but NMI; takes the arena's lock for a batch at a time.  With PREEMPT_RT, where
  * preemption or interrupts are off, the worker unmaps the pages.

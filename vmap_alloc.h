@@ -14,6 +14,24 @@
  * the module is loaded.  Memory calls return NULL on failure; arena and extent calls return an
  * ERR_PTR.  Each call's kernel-doc, at its definition, says from which contexts it may be called.
  *
+ * The kernel-doc of each call has a line "Steps": how many basic blocks of this module the call
+ * runs at most, all holds of locks together.  user/test_steps.c counts them, and fails if a call
+ * passes its line.  A call of the kernel (page allocator, slab, TLB flush, the clearing of a page) counts
+ * as one; waiting for a lock does not count.  If other CPUs free while a search is under way, the
+ * search begins anew, 8 times at most.  In the line stands for
+ *
+ *   pages     the pages of the area
+ *   extents   the extents of the arena: allocated, free, lazy and cached; 2 at least
+ *   misses    free extents below the result that are long enough, but have no address with the
+ *             alignment and room behind it; of those between two such addresses one counts.  0 for
+ *             an alignment of up to a page, or up to the quantum.  A search without a lower bound
+ *             remembers what it missed, so the next one begins behind.
+ *   full      1 if a range arena has no free extent for the request, else 0
+ *   cached    the cached extents that a range arena gives up then; the parameters cache_cpu and
+ *             cache_depot bound them
+ *   pressed   1 if a memory arena has more than its threshold lazy, the area of the call included,
+ *             or deferred; else 0
+ *
  * What an arena hands out is freed by the calls below, and never by vfree(), kvfree(),
  * kvfree_rcu(), vunmap(), vrealloc() or kvrealloc(): to the kernel all of a span is one area, which
  * they would take from everybody who has memory there.  Code that does not know whose memory it

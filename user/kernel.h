@@ -10,6 +10,10 @@
  *
  * With PLAY_RT it is a real-time kernel: a thread may turn its preemption off (this_cpu.raw), what
  * is asked of mm is told to call_mm(), and what is queued to play_work().
+ *
+ * With PLAY_STEPS there is one thread, whose steps are counted, and memory, too: pages.h.
+ * call_mm() and play_work() are told as with PLAY_RT; play_locked() and play_unlocked() of each raw
+ * lock.
  */
 #ifndef USER_KERNEL_H
 #define USER_KERNEL_H
@@ -149,6 +153,12 @@ static inline void relax(unsigned int *tries)
 		sched_yield();
 }
 
+#ifdef PLAY_STEPS
+void play_locked(void);
+void play_unlocked(void);
+#define raw_spin_lock(lock)	((void)(lock), play_locked())
+#define raw_spin_unlock(lock)	((void)(lock), play_unlocked())
+#else
 static __always_inline void raw_spin_lock(raw_spinlock_t *lock)
 {
 	unsigned int ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED), tries = 0;
@@ -164,6 +174,7 @@ static __always_inline void raw_spin_unlock(raw_spinlock_t *lock)
 {
 	__atomic_store_n(&lock->served, lock->served + 1, __ATOMIC_RELEASE);
 }
+#endif
 
 #define raw_spin_lock_irqsave(lock, flags)	((flags) = 0, raw_spin_lock(lock))
 #define raw_spin_unlock_irqrestore(lock, flags)	((void)(flags), raw_spin_unlock(lock))
@@ -213,18 +224,27 @@ static inline struct llist_node *llist_del_all(struct llist_head *list)
 	return __atomic_exchange_n(&list->first, NULL, __ATOMIC_ACQUIRE);
 }
 
-#define llist_entry(node, each, member) ({					\
+#define llist_entry(node, type, member)	container_of(node, type, member)
+#define llist_next(node)		((node)->next)
+#define llist_empty(list)		(!READ_ONCE((list)->first))
+
+#define llist_entry_or_null(node, each, member) ({				\
 	struct llist_node *linked = (node);					\
 	linked ? container_of(linked, typeof(*(each)), member) : NULL;		\
 })
 
+#define llist_for_each_entry(each, first, member)				\
+	for ((each) = llist_entry_or_null(first, each, member); (each);		\
+	     (each) = llist_entry_or_null((each)->member.next, each, member))
+
 #define llist_for_each_entry_safe(each, following, first, member)		\
-	for ((each) = llist_entry(first, each, member);				\
-	     (each) && ((following) = llist_entry((each)->member.next, each, member), true); \
+	for ((each) = llist_entry_or_null(first, each, member);			\
+	     (each) &&								\
+	     ((following) = llist_entry_or_null((each)->member.next, each, member), true); \
 	     (each) = (following))
 
 /* Memory. */
-#ifdef PLAY_RT
+#if defined(PLAY_RT) || defined(PLAY_STEPS)
 void call_mm(void);
 #else
 #define call_mm()	((void)0)
@@ -270,12 +290,22 @@ void call_mm(void);
 #define kmalloc(size, gfp)		((void)(gfp), call_mm(), malloc(size))
 #define kfree(pointer)			(call_mm(), free(pointer))
 #define kvcalloc(count, size, gfp)	((void)(gfp), calloc(count, size))
+#ifdef PLAY_STEPS
+void *play_new_extent(void);
+void play_drop_extent(void *extent);
+#define kmem_cache_alloc(slab, gfp)	((void)(gfp), play_new_extent())
+#define kmem_cache_free(slab, object)	play_drop_extent(object)
+#else
 #define kmem_cache_alloc(slab, gfp)	((void)(gfp), call_mm(), aligned_alloc(64, 64))
 #define kmem_cache_free(slab, object)	(call_mm(), free(object))
+#endif
 #define kmemleak_alloc(addr, size, least, gfp)	((void)0)
 #define kmemleak_free(addr)			((void)0)
 #define want_init_on_alloc(gfp)	(!!((gfp) & __GFP_ZERO))
 #define want_init_on_free()	false
+#ifdef PLAY_STEPS
+#include "pages.h"
+#else
 #define PAGE_KERNEL		((pgprot_t){ 0 })
 
 typedef unsigned long pte_t;
@@ -289,6 +319,7 @@ typedef unsigned long pmd_t;
 #define vwin_arch_read_or_zero(addr)	(*(addr))
 struct vmap_window;
 bool vwin_is_fresh(const struct vmap_window *window, unsigned long addr, unsigned int count);
+#endif
 
 void clear_page(void *page);
 void __free_page(struct page *page);
@@ -308,7 +339,7 @@ struct delayed_work {
 #define HZ	100
 #define INIT_WORK(queued, what)			((queued)->function = (what))
 #define INIT_DELAYED_WORK(queued, what)		INIT_WORK(&(queued)->work, what)
-#ifdef PLAY_RT
+#if defined(PLAY_RT) || defined(PLAY_STEPS)
 void play_work(struct work_struct *work);
 #define queue_work(workers, queued)		play_work(queued)
 #else
@@ -329,7 +360,7 @@ struct kref {
 #define static_branch_unlikely(key)	false
 #define clamp_t(type, value, lo, hi)	((type)clamp((type)(value), (type)(lo), (type)(hi)))
 #define ktime_get_mono_fast_ns()	0
-#define WARN_ON_ONCE(condition)		(condition)
+#define WARN_ON_ONCE(condition)		({ bool warned = (condition); warned; })
 
 void pr_err_ratelimited(const char *format, ...);
 void pr_warn_ratelimited(const char *format, ...);

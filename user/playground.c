@@ -13,11 +13,10 @@
 __thread struct this_cpu this_cpu;
 struct workqueue_struct *vspace_wq;
 struct kmem_cache *vspace_extent_slab;
-unsigned long vspan_size;
 
 static char percpu[PLAYERS][PERCPU_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static size_t percpu_used;
-static struct vmap_extent edge;
+static struct vmap_span span;
 
 void *play_percpu(size_t size)
 {
@@ -27,6 +26,9 @@ void *play_percpu(size_t size)
 	return percpu_used <= PERCPU_SIZE ? memory : NULL;
 }
 
+#ifndef PLAY_STEPS
+unsigned long vspan_size;
+
 bool vspan_note_idle(struct vmap_space *of, struct vmap_extent *whole)
 {
 	return false;
@@ -35,6 +37,12 @@ bool vspan_note_idle(struct vmap_space *of, struct vmap_extent *whole)
 void vspan_note_used(struct vmap_space *of, struct vmap_extent *whole)
 {
 }
+
+void vspan_open(struct vmap_space *of, struct vmap_span *only, struct vmap_extent *whole)
+{
+	free_tree_open(&of->tree, &only->marker, whole, only->start, only->end);
+}
+#endif
 
 void play_each_cpu(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
 		   void *argument)
@@ -50,7 +58,7 @@ void play_each_cpu(bool (*asked)(int cpu, void *argument), void (*function)(void
 	this_cpu.offset = here;
 }
 
-void play_open(struct vmap_arena *arena, unsigned long end, bool cached)
+void play_begin(struct vmap_arena *arena, unsigned long quantum, bool memory)
 {
 	struct vmap_space *space = &arena->cache.purge.space;
 
@@ -58,16 +66,27 @@ void play_open(struct vmap_arena *arena, unsigned long end, bool cached)
 	memset(arena, 0, sizeof(*arena));
 	memset(percpu, 0, sizeof(percpu));
 	percpu_used = 0;
-	space->quantum = 1;
+	space->memory = memory;
+	space->quantum = quantum;
+	space->quantum_shift = ilog2(quantum);
 	space->calls = alloc_percpu(struct vmap_calls);
 	raw_spin_lock_init(&space->lock);
 	INIT_LIST_HEAD(&space->walkers);
+	INIT_LIST_HEAD(&space->spans);
+	INIT_LIST_HEAD(&space->idle_spans);
 	INIT_WORK(&space->stock_work, vspace_stock_work);
 	vcache_init(&arena->cache);
+	free_tree_init(&space->tree, quantum);
+}
+
+void play_open(struct vmap_arena *arena, unsigned long end, bool cached)
+{
+	struct vmap_space *space = &arena->cache.purge.space;
+
+	play_begin(arena, 1, false);
 	vcache_switch(&arena->cache, cached);
-	free_tree_init(&space->tree, 1);
-	free_tree_open(&space->tree, &edge, kmem_cache_alloc(vspace_extent_slab, GFP_KERNEL), 0,
-		       end);
+	span = (struct vmap_span){ .space = space, .end = end };
+	vspan_open(space, &span, kmem_cache_alloc(vspace_extent_slab, GFP_KERNEL));
 }
 
 const char *play_close(struct vmap_arena *arena, unsigned long end)

@@ -15,6 +15,9 @@
 void play_each_cpu(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
 		   void *argument);
 
+/* Let @arena, whose life has ended or not begun, have all but a span; its cache is off. */
+void play_begin(struct vmap_arena *arena, unsigned long quantum, bool memory);
+
 /* Let @arena, whose life has ended or not begun, hold all below @end. */
 void play_open(struct vmap_arena *arena, unsigned long end, bool cached);
 

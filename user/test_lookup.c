@@ -4,7 +4,7 @@
  *
  * A bad free looks for it under rcu_read_lock(), so that has to be bounded, however large a span is
  * and whatever lies in it.  badfree.c is compiled so that each of its basic blocks is counted: see
- * test_steps.c.  The spans have tables and no pages.
+ * test_tree_steps.c.  The spans have tables and no pages.
  */
 #include <stdio.h>
 #include <stdlib.h>

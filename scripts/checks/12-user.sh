@@ -73,7 +73,7 @@ steps=20000 length=5 limit=8 operations=10000
 ((QUICK == 0)) || steps=5000 length=4 limit=4 operations=2000
 
 build gcc build
-for program in test_free_tree test_free_tree_low test_steps test_throttle test_raw test_lookup; do
+for program in test_free_tree test_free_tree_low test_tree_steps test_steps test_throttle test_raw test_lookup; do
 	results gcc "$program"
 done
 results gcc test_exhaustive --length "$length"
@@ -81,6 +81,7 @@ results gcc test_exhaustive_low --length 4
 
 build clang build
 results clang test_free_tree --steps 2000
+results clang test_tree_steps
 results clang test_steps
 
 build sanitize build replay magazines

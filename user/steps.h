@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * steps.h - counts the steps of calls, and judges them by what their kernel-doc promises
+ */
+#ifndef STEPS_H
+#define STEPS_H
+
+#include <stdbool.h>
+
+/* What a promise is a function of, at one call. */
+struct steps_at {
+	/* Pages that the call maps, unmaps or looks at. */
+	unsigned long pages;
+	/* Extents of the arena when the call begins: busy, free, lazy and cached ones. */
+	unsigned long extents;
+	/*
+	 * Free extents below the result that are long enough, but have no aligned address with room
+	 * behind it; of those between two aligned addresses one counts.
+	 */
+	unsigned long misses;
+	/* Cached extents that the call gave up because it found no room. */
+	unsigned long cached;
+	/* No free extent had room: a range arena gave up what is cached, or the call failed. */
+	bool full;
+	/* A memory arena had more than its threshold lazy or deferred when the call began. */
+	bool pressed;
+};
+
+/* Counted so far: basic blocks, and calls of the kernel. */
+extern unsigned long steps_now;
+
+/* A call begins; it is over; judge it: @call is its name, @way how it was served. */
+void steps_begin(void);
+void steps_end(void);
+void steps_judge(const char *call, const char *way, const struct steps_at *at);
+
+/* Print the table, and report a test for each promise.  Return the exit status of the program. */
+int steps_report(void);
+
+#endif
