@@ -16,15 +16,16 @@
  *
  * The kernel-doc of each call has a line "Steps": how many basic blocks of this module the call
  * runs at most, all holds of locks together.  user/test_steps.c counts them, and fails if a call
- * passes its line.  A call of the kernel (page allocator, slab, TLB flush, the clearing of a page) counts
- * as one; waiting for a lock does not count.  If other CPUs free while a search is under way, the
+ * passes its line.  A call of the kernel (page allocator, slab, TLB flush, the clearing of a page)
+ * counts as one; waiting for a lock does not count.  If other CPUs free while a search is under way, the
  * search begins anew, 8 times at most.  In the line stands for
  *
  *   pages     the pages of the area
  *   extents   the extents of the arena: allocated, free, lazy and cached; 2 at least
  *   misses    free extents below the result that are long enough, but have no address with the
  *             alignment and room behind it; of those between two such addresses one counts.  0 for
- *             an alignment of up to a page, or up to the quantum.  A search without a lower bound
+ *             an alignment of up to a page, or up to the quantum.  For more than 4 G units also
+ *             free extents of so many units that are too short.  A search without a lower bound
  *             remembers what it missed, so the next one begins behind.
  *   full      1 if a range arena has no free extent for the request, else 0
  *   cached    the cached extents that a range arena gives up then; the parameters cache_cpu and

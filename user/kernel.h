@@ -13,7 +13,7 @@
  *
  * With PLAY_STEPS there is one thread, whose steps are counted, and memory, too: pages.h.
  * call_mm() and play_work() are told as with PLAY_RT; play_locked() and play_unlocked() of each raw
- * lock.
+ * lock, play_irqs_off() and play_irqs_on() of each section with interrupts off.
  */
 #ifndef USER_KERNEL_H
 #define USER_KERNEL_H
@@ -117,8 +117,16 @@ static inline void cpus_read_lock(void) {}
 static inline void cpus_read_unlock(void) {}
 
 /* Contexts: a thread may always sleep, but where it says that its preemption is off. */
-#define local_irq_save(flags)		((flags) = 0)
-#define local_irq_restore(flags)	((void)(flags))
+#ifdef PLAY_STEPS
+void play_irqs_off(void);
+void play_irqs_on(void);
+#else
+#define play_irqs_off()			((void)0)
+#define play_irqs_on()			((void)0)
+#endif
+
+#define local_irq_save(flags)		((flags) = 0, play_irqs_off())
+#define local_irq_restore(flags)	((void)(flags), play_irqs_on())
 #define irqs_disabled_flags(flags)	((void)(flags), false)
 #define preemptible()			(!this_cpu.raw)
 #define rcu_preempt_depth()		0
@@ -176,8 +184,8 @@ static __always_inline void raw_spin_unlock(raw_spinlock_t *lock)
 }
 #endif
 
-#define raw_spin_lock_irqsave(lock, flags)	((flags) = 0, raw_spin_lock(lock))
-#define raw_spin_unlock_irqrestore(lock, flags)	((void)(flags), raw_spin_unlock(lock))
+#define raw_spin_lock_irqsave(lock, flags)	(local_irq_save(flags), raw_spin_lock(lock))
+#define raw_spin_unlock_irqrestore(lock, flags)	(raw_spin_unlock(lock), local_irq_restore(flags))
 #define lockdep_assert_held(lock)		((void)(lock))
 #define lockdep_assert_irqs_disabled()		((void)0)
 

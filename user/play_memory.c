@@ -186,10 +186,20 @@ void play_queued(void)
 	}
 }
 
+static void (*interrupt)(void *argument);
+
+static void interrupted(void *argument)
+{
+	play_irqs_off();
+	interrupt(argument);
+	play_irqs_on();
+}
+
 void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
 		      void *argument, bool wait)
 {
-	play_each_cpu(asked, function, argument);
+	interrupt = function;
+	play_each_cpu(asked, interrupted, argument);
 }
 
 long schedule_timeout_idle(long timeout)
@@ -316,10 +326,10 @@ unsigned long play_misses(const struct vmap_arena *arena, unsigned long size, un
 	const struct vmap_extent *extent = free_tree_first(tree);
 	unsigned long misses = 0, reach = lo + size, start;
 
-	if (align <= tree->grain)
+	if (align <= tree->grain && size <= VEXT_MOST_RECORDED)
 		return 0;
 	for (; extent && extent->start < hi; extent = free_tree_after(extent)) {
-		if (extent->size < size || vext_end(extent) < reach)
+		if (extent->size < vext_recorded(size) || vext_end(extent) < reach)
 			continue;
 		start = ALIGN(max(extent->start, lo), align);
 		if (start + size <= vext_end(extent))

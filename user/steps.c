@@ -88,11 +88,21 @@ struct row {
 };
 
 unsigned long steps_now;
-/* Steps when the call began, and that it took; when a lock was taken, and the most in a hold. */
+/* A stretch of steps that may come several times in a call. */
+struct stretch {
+	const char *name;
+	/* Steps when the last one began, and the most of one since the call began. */
+	unsigned long began;
+	unsigned long most;
+	/* How many have begun and not ended. */
+	unsigned int depth;
+};
+
+/* Steps when the call began, and that it took. */
 static unsigned long began;
 static unsigned long taken;
-static unsigned long locked_at;
-static unsigned long held;
+static struct stretch hold = { .name = "a hold of space->lock" };
+static struct stretch irqs_off = { .name = "interrupts off" };
 static struct row rows[MOST_ROWS];
 static unsigned int nr_rows;
 
@@ -102,17 +112,42 @@ void __sanitizer_cov_trace_pc(void)
 	steps_now++;
 }
 
+static void begin_stretch(struct stretch *stretch)
+{
+	if (!stretch->depth++)
+		stretch->began = steps_now;
+}
+
+static void end_stretch(struct stretch *stretch)
+{
+	unsigned long steps = steps_now - stretch->began;
+
+	if (!--stretch->depth && steps > stretch->most)
+		stretch->most = steps;
+}
+
 void play_locked(void);
 void play_locked(void)
 {
-	locked_at = steps_now;
+	begin_stretch(&hold);
 }
 
 void play_unlocked(void);
 void play_unlocked(void)
 {
-	if (steps_now - locked_at > held)
-		held = steps_now - locked_at;
+	end_stretch(&hold);
+}
+
+void play_irqs_off(void);
+void play_irqs_off(void)
+{
+	begin_stretch(&irqs_off);
+}
+
+void play_irqs_on(void);
+void play_irqs_on(void)
+{
+	end_stretch(&irqs_off);
 }
 
 static void __attribute__((noreturn)) give_up(const char *why, const char *what)
@@ -201,7 +236,8 @@ static void judge_call(const char *call, const char *way, const struct steps_at 
 
 void steps_begin(void)
 {
-	held = 0;
+	hold.most = 0;
+	irqs_off.most = 0;
 	began = steps_now;
 }
 
@@ -210,14 +246,19 @@ void steps_end(void)
 	taken = steps_now - began;
 }
 
+/* What is held, or off, is so for a batch, however many pages the call has. */
+static void judge_stretch(const struct stretch *stretch, struct steps_at at)
+{
+	at.pages = 0;
+	if (stretch->most)
+		judge_call(stretch->name, "", &at, stretch->most);
+}
+
 void steps_judge(const char *call, const char *way, const struct steps_at *at)
 {
-	struct steps_at of_hold = *at;
-
 	judge_call(call, way, at, taken);
-	of_hold.pages = 0;
-	if (held)
-		judge_call("a hold of space->lock", "", &of_hold, held);
+	judge_stretch(&hold, *at);
+	judge_stretch(&irqs_off, *at);
 }
 
 /* A factor that no point shows leaves a pivot below this. */
@@ -267,7 +308,8 @@ static void print_row(const struct row *row)
 	fit(row, x);
 	printf("# %-23s %-16s %-7s %9lu %5.0f + %4.1f * pages + %5.1f * log2 ", row->call, row->way,
 	       row->pressed ? "pressed" : "", row->calls, x[0], x[1], x[2]);
-	printf("%8lu %6lu %7lu %6lu %6lu %4.0f%%\n", row->worst.steps, row->worst.at.pages, row->worst.at.extents, row->worst.at.misses,
+	printf("%8lu %6lu %7lu %6lu %6lu %4.0f%%\n", row->worst.steps, row->worst.at.pages,
+	       row->worst.at.extents, row->worst.at.misses,
 	       row->worst.at.cached, 100 * row->worst.used);
 }
 

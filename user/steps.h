@@ -14,8 +14,8 @@ struct steps_at {
 	/* Extents of the arena when the call begins: busy, free, lazy and cached ones. */
 	unsigned long extents;
 	/*
-	 * Free extents below the result that are long enough, but have no aligned address with room
-	 * behind it; of those between two aligned addresses one counts.
+	 * Free extents below the result that are long enough, or recorded as long enough, but have
+	 * no aligned address with room behind it; of those between two such addresses one counts.
 	 */
 	unsigned long misses;
 	/* Cached extents that the call gave up because it found no room. */

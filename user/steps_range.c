@@ -8,7 +8,9 @@
  *              as a red-black tree can be; the frees of the other units merge three extents each
  *   peak       one free extent is longer than all others: each record up to the root changes
  *   sieve      each free extent is long enough, and none has an aligned address with room
+ *   long       each free extent is recorded as long enough, and none is
  *   full       there is no room, or none but in the cache
+ *   classes    a CPU has as many magazines as there may be
  *   readers    as many walks as there may be are in progress
  */
 #include <stdlib.h>
@@ -260,6 +262,24 @@ static void sieve(unsigned long n)
 	close_bed(4 * n);
 }
 
+/* Free extents of 5 G units, each of which is recorded as long enough for 6 G; none is. */
+static void long_requests(unsigned long n)
+{
+	const unsigned long giga = 1UL << 30;
+	const struct request request = { .size = 6 * giga, .align = 1, .gfp = GFP_KERNEL };
+	unsigned long i;
+
+	open_bed(n * 10 * giga, 2 * n, false);
+	fill(5 * giga, 2 * n);
+	for (i = 0; i < n; i++) {
+		put("tree, comb", live[2 * i]);
+		live[i] = live[2 * i + 1];
+	}
+	nr_live = n;
+	expect(!get("long", &request), "none is long enough");
+	close_bed(n * 10 * giga);
+}
+
 /* Nothing is free. */
 static void full(unsigned long n)
 {
@@ -315,6 +335,28 @@ static void cached_and_full(unsigned long n, gfp_t gfp)
 	close_bed(n);
 }
 
+/* This CPU has a full magazine of each class, and one call wants all that is in them. */
+static void all_classes(gfp_t gfp)
+{
+	const unsigned long each = 64, n = each * CACHE_CLASSES;
+	const unsigned long units = each * CACHE_CLASSES * (CACHE_CLASSES + 1) / 2;
+	const struct request request = { .size = units, .align = 1, .gfp = gfp };
+	unsigned long class, i, round;
+
+	open_bed(units, n, true);
+	per_cpu_ptr(arena.cache.cpu, 0)->room = LONG_MAX;
+	for (class = 1; class <= CACHE_CLASSES; class++)
+		for (round = 0; round < 8; round++)
+			put("cached", get_size("cached", class));
+	for (i = 0; i < n; i++)
+		live[i] = get_size("cached", 1 + i / each);
+	for (i = 0; i < n; i++)
+		put("cached", live[i]);
+	live[0] = get("cached, given up", &request);
+	nr_live = !!live[0];
+	close_bed(units);
+}
+
 static void readers(void)
 {
 	struct vmap_walk walk[WALK_READERS];
@@ -364,6 +406,7 @@ void steps_of_range_arenas(void)
 		comb(n, false, false);
 		peak(n);
 		sieve(n);
+		long_requests(n);
 		full(n);
 	}
 	growing(LARGEST);
@@ -375,6 +418,8 @@ void steps_of_range_arenas(void)
 		cached_and_full(n, GFP_KERNEL);
 		cached_and_full(n, GFP_NOWAIT);
 	}
+	all_classes(GFP_KERNEL);
+	all_classes(GFP_NOWAIT);
 	readers();
 	ask();
 }
