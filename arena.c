@@ -489,6 +489,7 @@ static void add_calls(const struct vmap_space *space, struct vmap_arena_stats *s
 		stats->fails += READ_ONCE(calls->fails);
 		stats->throttle_waits += READ_ONCE(calls->throttle_waits);
 		stats->deferred += READ_ONCE(calls->deferred);
+		stats->pages += READ_ONCE(calls->pages);
 	}
 }
 

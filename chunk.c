@@ -187,29 +187,34 @@ static void free_block(struct page *page)
 {
 	unsigned int i;
 
+	vwin_count_block(page, -(1 << VCHUNK_ORDER));
 	for (i = 0; i < 1U << VCHUNK_ORDER; i++)
 		__free_page(page + i);
 }
 
-/* Unmap what a chunk maps, and free its pages.  Return whether it was a block. */
-static bool unmap_chunk(struct vmap_window *window, unsigned long addr)
+/* Unmap what a chunk maps, and free its pages.  Return how many; add a block to @blocks. */
+static unsigned long unmap_chunk(struct vmap_window *window, unsigned long addr,
+				 unsigned long *blocks)
 {
 	struct vmap_chunk *chunk = vchunk_of(window, addr);
+	unsigned long freed = 0;
 	pmd_t old = READ_ONCE(*chunk->entry);
 	struct page *page = chunk->page;
 
 	if (pmd_none(old))
-		return false;
+		return 0;
 	if (!page)
-		vwin_unmap(window, addr, addr + PMD_SIZE, true);
+		freed = vwin_unmap(window, addr, addr + PMD_SIZE, true);
 	else if (!pmd_leaf(old))
 		chunk->split = pmd_page(old);
 	vwin_arch_set_middle(chunk->entry, __pmd(0));
 	if (page) {
 		chunk->page = NULL;
 		free_block(page);
+		freed = 1UL << VCHUNK_ORDER;
+		++*blocks;
 	}
-	return page;
+	return freed;
 }
 
 /**
@@ -217,15 +222,18 @@ static bool unmap_chunk(struct vmap_window *window, unsigned long addr)
  * @window: the window
  * @addr: the first byte
  * @end: one past the last byte
+ * @blocks: set to how many blocks were mapped
  *
  * Context: any in which pages may be freed.
- * Return: how many blocks were mapped.
+ * Return: how many pages were freed.
  */
-unsigned long vchunk_unmap(struct vmap_window *window, unsigned long addr, unsigned long end)
+unsigned long vchunk_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
+			   unsigned long *blocks)
 {
-	unsigned long blocks = 0;
+	unsigned long freed = 0;
 
+	*blocks = 0;
 	for (; addr < end; addr += PMD_SIZE)
-		blocks += unmap_chunk(window, addr);
-	return blocks;
+		freed += unmap_chunk(window, addr, blocks);
+	return freed;
 }

@@ -50,6 +50,7 @@ struct vmap_window *vchunk_open(unsigned long size);
 void vchunk_close(struct vmap_window *window);
 void vchunk_map_block(struct vmap_window *window, unsigned long addr, struct page *page);
 void vchunk_map_table(struct vmap_window *window, unsigned long addr);
-unsigned long vchunk_unmap(struct vmap_window *window, unsigned long addr, unsigned long end);
+unsigned long vchunk_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
+			   unsigned long *blocks);
 
 #endif

@@ -123,6 +123,20 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 /* Does __vmalloc() take GFP_NOWAIT and GFP_ATOMIC? */
 #define VMALLOC_NO_BLOCK	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0))
 
+/*
+ * Does the kernel count the pages of vmalloc() in NR_VMALLOC, where modules can count theirs?  7.2
+ * does, 6.12 does not; what is between nobody has tried.
+ */
+#define VMALLOC_COUNTED		(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0))
+
+#if !VMALLOC_COUNTED
+#include <linux/memcontrol.h>
+#include <linux/mmzone.h>
+/* Only in code that VMALLOC_COUNTED leaves out. */
+#define NR_VMALLOC			NR_VM_NODE_STAT_ITEMS
+#define folio_memcg_charged(folio)	((void)(folio), false)
+#endif
+
 /* Does vmalloc() take pages one by one, as 6.12, or larger blocks where there are any, as 7.2? */
 #define VMALLOC_BY_PAGES	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
 

@@ -65,6 +65,7 @@ static int stats_show(struct seq_file *m, void *unused)
 		   stats.reserve_low);
 	seq_printf(m, "reserve_areas %lu\nreserve_areas_low %lu\n", stats.reserve_areas,
 		   stats.reserve_areas_low);
+	seq_printf(m, "pages %lu\n", stats.pages);
 	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->cache.purge.space.held_max));
 	return 0;
 }

@@ -49,7 +49,7 @@ static noinline void put_pages(struct page **pages, unsigned int count)
  * Allocate and map the pages of [@addr, @end).  On failure the pages mapped so far stay mapped, for
  * vpurge_free() to unmap.  Sets @place to the node of all pages, or to PLACE_MIXED.
  */
-bool valloc_fill(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
+bool valloc_fill(const struct vmap_span *span, unsigned long addr, unsigned long end, gfp_t gfp,
 		 int node, int *place)
 {
 	struct page *pages[FILL_BATCH];
@@ -60,13 +60,14 @@ bool valloc_fill(struct vmap_window *window, unsigned long addr, unsigned long e
 		unsigned int want = min_t(unsigned long, FILL_BATCH, (end - addr) >> PAGE_SHIFT);
 		unsigned int got = get_pages(pages, want, gfp, node);
 
-		if (unlikely(!vwin_alive(window))) {
+		if (unlikely(!vwin_alive(span->window))) {
 			put_pages(pages, got);
 			return false;
 		}
 		if (static_branch_unlikely(&vplace_matters))
 			*place = vplace_of_pages(pages, got, *place);
-		vwin_map(window, addr, pages, got, PAGE_KERNEL);
+		vspace_got_pages(span->space, pages, got);
+		vwin_map(span->window, addr, pages, got, PAGE_KERNEL);
 		addr += (unsigned long)got << PAGE_SHIFT;
 		if (got < want && !vgfp_waits(gfp))
 			return false;

@@ -33,52 +33,52 @@ static gfp_t at_once(gfp_t gfp)
 }
 
 /* Fill the chunk at @addr with a block.  Return false if there is none, or if none may be there. */
-static bool fill_block(struct vmap_space *space, struct vmap_window *window, unsigned long addr,
-		       gfp_t gfp, int node)
+static bool fill_block(const struct vmap_span *span, unsigned long addr, gfp_t gfp, int node)
 {
 	struct page *page;
 
-	if (!vchunk_takes_block(window, addr))
+	if (!vchunk_takes_block(span->window, addr))
 		return false;
 	gfp = at_once(gfp);
 	page = node == NUMA_NO_NODE ? alloc_pages(gfp, VCHUNK_ORDER)
 				    : alloc_pages_node(node, gfp, VCHUNK_ORDER);
 	if (!page)
 		return false;
-	if (unlikely(!vwin_alive(window))) {
+	if (unlikely(!vwin_alive(span->window))) {
 		__free_pages(page, VCHUNK_ORDER);
 		return false;
 	}
 	split_page(page, VCHUNK_ORDER);
-	vchunk_map_block(window, addr, page);
-	atomic_long_inc(&space->huge_pages);
+	vspace_got_block(span->space, page, 1U << VCHUNK_ORDER);
+	vchunk_map_block(span->window, addr, page);
+	atomic_long_inc(&span->space->huge_pages);
 	return true;
 }
 
 /* Fill [@addr, @end), which begins a chunk and ends in it, with small pages. */
-static bool fill_pages(struct vmap_window *window, unsigned long addr, unsigned long end, gfp_t gfp,
-		       int node)
+static bool fill_pages(const struct vmap_span *span, unsigned long addr, unsigned long end,
+		       gfp_t gfp, int node)
 {
 	int place;
 
-	if (unlikely(!vwin_alive(window)))
+	if (unlikely(!vwin_alive(span->window)))
 		return false;
-	vchunk_map_table(window, addr);
-	return valloc_fill(window, addr, end, gfp, node, &place);
+	vchunk_map_table(span->window, addr);
+	return valloc_fill(span, addr, end, gfp, node, &place);
 }
 
 /*
  * Allocate and map memory for @size bytes.  On failure what is mapped so far stays mapped, for
  * vpurge_free() to unmap.
  */
-static bool fill(struct vmap_space *space, struct vmap_window *window, unsigned long addr,
-		 unsigned long size, gfp_t gfp, int node)
+static bool fill(const struct vmap_span *span, unsigned long addr, unsigned long size, gfp_t gfp,
+		 int node)
 {
 	unsigned long end = addr + PAGE_ALIGN(size);
 
 	for (; addr < end; addr += PMD_SIZE) {
-		if ((size < PMD_SIZE || !fill_block(space, window, addr, gfp, node)) &&
-		    !fill_pages(window, addr, min(addr + PMD_SIZE, end), gfp, node))
+		if ((size < PMD_SIZE || !fill_block(span, addr, gfp, node)) &&
+		    !fill_pages(span, addr, min(addr + PMD_SIZE, end), gfp, node))
 			return false;
 		if (gfpflags_allow_blocking(gfp))
 			cond_resched();
@@ -143,7 +143,7 @@ void *vhuge_alloc(struct vmap_cache *cache, unsigned long size, unsigned long al
 		vtake_ahead(cache, gfp);
 		return NULL;
 	}
-	if (!fill(&cache->purge.space, span->window, extent->start, size, gfp, node)) {
+	if (!fill(span, extent->start, size, gfp, node)) {
 		vtake_failed(cache, size, align, gfp, -ENOMEM, caller);
 		vpurge_free(&cache->purge, extent);
 		return NULL;

@@ -226,6 +226,16 @@ static void defer(struct vmap_purge *purge, struct vmap_extent *extent)
 	vpurge_kick(purge);
 }
 
+/* Unmap whole chunks, and free their pages. */
+static void unmap_chunks(struct vmap_span *span, unsigned long start, unsigned long end)
+{
+	unsigned long freed, blocks;
+
+	freed = vchunk_unmap(span->window, start, end, &blocks);
+	atomic_long_sub(blocks, &span->space->huge_pages);
+	vspace_gave_pages(span->space, freed);
+}
+
 /**
  * unmap_some() - unmap an extent from extent->unmapped on, and free the pages unless foreign
  * @purge: the arena
@@ -246,10 +256,10 @@ static unsigned long unmap_some(struct vmap_purge *purge, struct vmap_extent *ex
 	if (unlikely(!span))
 		vlost_unmap(&purge->space, extent, size);
 	else if (unlikely(purge->space.huge))
-		atomic_long_sub(vchunk_unmap(span->window, start, start + size),
-				&purge->space.huge_pages);
+		unmap_chunks(span, start, start + size);
 	else
-		vwin_unmap(span->window, start, start + size, !foreign);
+		vspace_gave_pages(&purge->space,
+				  vwin_unmap(span->window, start, start + size, !foreign));
 	WRITE_ONCE(extent->unmapped, start + size);
 	return size;
 }

@@ -335,6 +335,7 @@ static bool get_page_for_stock(struct vmap_reserve *reserve)
 
 	if (!page)
 		return false;
+	vspace_got_pages(&reserve->cache->purge.space, &page, 1);
 	put_pages(reserve, &page, 1);
 	offer_pages(reserve, 1);
 	cond_resched();
@@ -420,7 +421,11 @@ static void drop_slots(struct vmap_reserve *reserve, struct vmap_extent *slot)
 static void drop(struct vmap_reserve *reserve)
 {
 	while (reserve->stocked) {
-		__free_page(reserve->stock[--reserve->stocked]);
+		struct page **page = &reserve->stock[--reserve->stocked];
+
+		vwin_count_pages(page, 1, -1);
+		__free_page(*page);
+		vspace_gave_pages(&reserve->cache->purge.space, 1);
 		cond_resched();
 	}
 	drop_slots(reserve, reserve->ready);

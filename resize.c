@@ -80,13 +80,14 @@ static void give_pages_back(struct resize *resize)
 {
 	unsigned long start = resize->extent->start;
 	unsigned long from = start + PAGE_ALIGN(resize->size);
-	unsigned long end = start + PAGE_ALIGN(resize->old), next;
+	unsigned long end = start + PAGE_ALIGN(resize->old), next, freed;
 
 	resize->extent->flags &= ~VMAP_EXTENT_RECYCLABLE;
 	vwin_shadow_close(from, end);
 	for (; from < end; from = next) {
 		next = min(end, from + UNMAP_BATCH);
-		vwin_unmap(resize->span->window, from, next, true);
+		freed = vwin_unmap(resize->span->window, from, next, true);
+		vspace_gave_pages(resize->span->space, freed);
 		if (vctx_may_wait())
 			cond_resched();
 	}
@@ -104,10 +105,11 @@ static bool get_pages_back(struct resize *resize)
 	int place;
 
 	vwin_flush_range(from, end);
-	if (valloc_fill(resize->span->window, from, end, resize->gfp, resize->node, &place))
+	if (valloc_fill(resize->span, from, end, resize->gfp, resize->node, &place))
 		return true;
 	if (vwin_alive(resize->span->window))
-		vwin_unmap(resize->span->window, from, end, true);
+		vspace_gave_pages(resize->span->space,
+				  vwin_unmap(resize->span->window, from, end, true));
 	return false;
 }
 

@@ -127,6 +127,8 @@ struct vmap_calls {
 	unsigned long throttle_waits;
 	/* Frees that were deferred to the purge worker. */
 	unsigned long deferred;
+	/* Pages got less pages given back, by calls on this CPU: see vspace_got_pages(). */
+	unsigned long pages;
 };
 
 /* One space. */
@@ -233,6 +235,30 @@ static inline void vspace_count_free(struct vmap_space *space)
 	local_irq_save(flags);
 	vspace_count_free_irqs_off(space);
 	local_irq_restore(flags);
+}
+
+/*
+ * Count pages that were got from the page allocator, or taken over from the caller of a mapping,
+ * in the space and in the kernel.  They are held until vspace_gave_pages().
+ */
+static inline void vspace_got_pages(struct vmap_space *space, struct page **pages,
+				    unsigned int count)
+{
+	vwin_count_pages(pages, count, 1);
+	this_cpu_add(space->calls->pages, count);
+}
+
+/* vspace_got_pages() of a block: pages side by side that were allocated together. */
+static inline void vspace_got_block(struct vmap_space *space, struct page *page, unsigned int count)
+{
+	vwin_count_block(page, count);
+	this_cpu_add(space->calls->pages, count);
+}
+
+/* Count pages that were given back, of which the kernel was told before they were free. */
+static inline void vspace_gave_pages(struct vmap_space *space, unsigned long count)
+{
+	this_cpu_sub(space->calls->pages, count);
 }
 
 /* Take space->lock with interrupts off.  Return the interrupt flags for vspace_unlock(). */

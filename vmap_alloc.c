@@ -123,7 +123,7 @@ static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, u
 		vtake_ahead(cache, gfp);
 		return NULL;
 	}
-	if (!valloc_fill(span->window, extent->start, vext_end(extent) - cache->purge.space.guard,
+	if (!valloc_fill(span, extent->start, vext_end(extent) - cache->purge.space.guard,
 			 gfp, node, &place)) {
 		vtake_failed(cache, size, align, gfp, -ENOMEM, caller);
 		vpurge_free(&cache->purge, extent);
@@ -870,8 +870,10 @@ static void *map_pages(struct vmap_cache *cache, const struct valloc_mapping *ma
 		return NULL;
 	}
 	vwin_shadow_open(extent->start, size);
-	if (!(mapping->flags & VMAP_EXTENT_FOREIGN))
+	if (!(mapping->flags & VMAP_EXTENT_FOREIGN)) {
+		vspace_got_pages(&cache->purge.space, mapping->pages, mapping->count);
 		valloc_tell_kmemleak((void *)extent->start, size, GFP_KERNEL);
+	}
 	valloc_publish(span, extent);
 	vwatch_alloc(extent, size, path, began);
 	return (void *)extent->start;

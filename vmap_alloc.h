@@ -102,6 +102,8 @@ enum vmap_fit {
  * @reserve_low: the lowest value of @reserve since the reserve was made
  * @reserve_areas: areas that the reserve has address space for, at once
  * @reserve_areas_low: the lowest value of @reserve_areas since the reserve was made
+ * @pages: pages got from the kernel and not given back: those of areas, cached, in the reserve, and
+ *	   lost; not the pages of callers that are only mapped
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -138,6 +140,7 @@ struct vmap_arena_stats {
 	unsigned long reserve_low;
 	unsigned long reserve_areas;
 	unsigned long reserve_areas_low;
+	unsigned long pages;
 };
 
 /* Memory, from the default arena. */

@@ -43,6 +43,8 @@
 #include <linux/irqflags.h>
 #include <linux/kmemleak.h>
 #include <linux/lockdep.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -463,17 +465,82 @@ unsigned int vwin_map_pfns(struct vmap_window *window, unsigned long addr,
 	return done;
 }
 
+/* Pages of one node, charged to no memory cgroup, of which the kernel is told together. */
+struct tally {
+	int node;
+	int pages;
+};
+
+static __always_inline void tell(const struct tally *tally)
+{
+	if (VMALLOC_COUNTED && tally->pages)
+		mod_node_page_state(NODE_DATA(tally->node), NR_VMALLOC, tally->pages);
+}
+
+/* Add a page (@step 1), or take one off (-1). */
+static __always_inline void tally_page(struct tally *tally, struct page *page, int step)
+{
+	if (!VMALLOC_COUNTED)
+		return;
+	if (unlikely(folio_memcg_charged(page_folio(page)))) {
+		mod_lruvec_page_state(page, NR_VMALLOC, step);
+		return;
+	}
+	if (page_to_nid(page) != tally->node) {
+		tell(tally);
+		*tally = (struct tally){ .node = page_to_nid(page) };
+	}
+	tally->pages += step;
+}
+
+/**
+ * vwin_count_pages() - count pages as the kernel counts those of vmalloc()
+ * @pages: the pages
+ * @count: the number of pages
+ * @step: 1: they are held from now on; -1: no longer
+ *
+ * Does nothing on kernels that do not let modules do so: VMALLOC_COUNTED.
+ *
+ * Context: any but NMI.
+ */
+void vwin_count_pages(struct page **pages, unsigned int count, int step)
+{
+	struct tally tally = {};
+
+	while (VMALLOC_COUNTED && count)
+		tally_page(&tally, pages[--count], step);
+	tell(&tally);
+}
+
+/**
+ * vwin_count_block() - vwin_count_pages() of pages side by side that were allocated together
+ * @page: the first page
+ * @count: the number of pages; if negative, so many are no longer held
+ *
+ * Context: any but NMI.
+ */
+void vwin_count_block(struct page *page, int count)
+{
+	if (VMALLOC_COUNTED)
+		mod_lruvec_page_state(page, NR_VMALLOC, count);
+}
+
 /**
  * vwin_unmap() - unmap all pages of a range, without a TLB flush
  * @window: the window
  * @addr: first byte
  * @end: one past the last byte
- * @free_pages: also free the pages
+ * @free_pages: also free the pages, which vwin_count_pages() has counted
  *
  * Context: any in which pages may be freed.
+ * Return: how many pages were freed.
  */
-void vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long end, bool free_pages)
+unsigned long vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
+			 bool free_pages)
 {
+	struct tally tally = {};
+	unsigned long freed = 0;
+
 	while (addr < end) {
 		unsigned int here = pages_in_table(addr, (end - addr) >> PAGE_SHIFT);
 		pte_t *pte = vwin_pte(window, addr);
@@ -484,10 +551,15 @@ void vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long en
 			if (pte_none(old))
 				continue;
 			pte_clear(NULL, addr, pte);
-			if (free_pages)
-				__free_page(pte_page(old));
+			if (!free_pages)
+				continue;
+			tally_page(&tally, pte_page(old), -1);
+			__free_page(pte_page(old));
+			freed++;
 		}
 	}
+	tell(&tally);
+	return freed;
 }
 
 /**

@@ -91,7 +91,10 @@ void vwin_take(struct vmap_window *window, unsigned long addr, struct page **pag
 	       unsigned int count);
 unsigned int vwin_map_pfns(struct vmap_window *window, unsigned long addr,
 			   const unsigned long *pfns, unsigned int count, pgprot_t prot);
-void vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long end, bool free_pages);
+void vwin_count_pages(struct page **pages, unsigned int count, int step);
+void vwin_count_block(struct page *page, int count);
+unsigned long vwin_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
+			 bool free_pages);
 const char *vwin_flush_name(unsigned int way);
 bool vwin_flush_use(unsigned int way);
 void vwin_flush_range(unsigned long start, unsigned long end);

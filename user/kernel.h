@@ -109,6 +109,8 @@ void *play_percpu(size_t size);
 #define __this_cpu_read(slot)		(*this_cpu_ptr(&(slot)))
 #define __this_cpu_inc(slot)		(++*this_cpu_ptr(&(slot)))
 #define this_cpu_inc(slot)		__this_cpu_inc(slot)
+#define this_cpu_add(slot, count)	(*this_cpu_ptr(&(slot)) += (count))
+#define this_cpu_sub(slot, count)	(*this_cpu_ptr(&(slot)) -= (count))
 #define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < PLAYERS; (cpu)++)
 #define cpu_online(cpu)			((cpu) < PLAYERS)
 void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
@@ -330,6 +332,16 @@ bool vwin_is_fresh(const struct vmap_window *window, unsigned long addr, unsigne
 #endif
 
 void clear_page(void *page);
+/* The kernel's counts of pages, which nobody reads here. */
+#define NR_VMALLOC				0
+#define NODE_DATA(node)				(node)
+#define page_to_nid(page)			((void)(page), 0)
+#define page_folio(page)			(page)
+#define folio_memcg_charged(folio)		((void)(folio), false)
+#define mod_lruvec_page_state(page, item, count)	((void)(page), (void)(count))
+#define mod_node_page_state(node, item, count)	((void)(node), (void)(count))
+void vwin_count_pages(struct page **pages, unsigned int count, int step);
+void vwin_count_block(struct page *page, int count);
 void __free_page(struct page *page);
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order);
 #define alloc_page(gfp)	alloc_pages_node(NUMA_NO_NODE, gfp, 0)

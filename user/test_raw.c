@@ -103,6 +103,10 @@ void vwin_map(struct vmap_window *window, unsigned long addr, struct page **page
 {
 }
 
+void vwin_count_pages(struct page **pages, unsigned int count, int step)
+{
+}
+
 unsigned long vpurge_free(struct vmap_purge *of, struct vmap_extent *extent)
 {
 	free(extent);
