@@ -14,7 +14,8 @@
  * and a TLB may still have translations of the pages that were unmapped: they are flushed before
  * other pages are mapped there.
  *
- * In an arena whose windows are huge an area moves, or stays as it is.
+ * In an arena whose windows are huge an area that needs other pages than it has moves, or stays as
+ * it is.
  *
  * Locking: none.  The caller holds the area.
  */
@@ -70,7 +71,9 @@ static struct vmap_arena *arena_of(const struct resize *resize)
 /* Can the area become of the size wanted where it is? */
 static bool fits(const struct resize *resize)
 {
-	return !resize->span->space->huge && resize->size <= resize->room &&
+	bool same_pages = PAGE_ALIGN(resize->size) == PAGE_ALIGN(resize->old);
+
+	return (same_pages || !resize->span->space->huge) && resize->size <= resize->room &&
 	       resize->room - resize->size <= MOST_SLACK &&
 	       !(resize->extent->flags & ~PLAIN_FLAGS) && vwin_alive(resize->span->window);
 }

@@ -749,6 +749,22 @@ unsigned long vmap_size(const void *addr)
 EXPORT_SYMBOL_GPL(vmap_size);
 
 /**
+ * vmap_usable_size() - how many bytes an area has pages for
+ * @addr: the address that the allocating or mapping call returned
+ *
+ * The bytes beyond vmap_size() may be used after vmap_realloc() to this size at most, which neither
+ * moves the area nor needs memory.
+ *
+ * Context: any, also NMI; takes no lock.
+ * Return: vmap_size(), rounded up to whole pages; 0 unless a live area of an arena starts at @addr.
+ */
+unsigned long vmap_usable_size(const void *addr)
+{
+	return PAGE_ALIGN(vbad_size(addr));
+}
+EXPORT_SYMBOL_GPL(vmap_usable_size);
+
+/**
  * vmap_kvfree() - free memory of an arena, of kvmalloc(), vmalloc() or kmalloc()
  * @addr: the address; NULL is fine
  *

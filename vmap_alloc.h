@@ -159,6 +159,7 @@ void *vmap_alloc_user(unsigned long size) __alloc_size(1);
 int vmap_remap_user(struct vm_area_struct *vma, const void *addr, unsigned long pgoff);
 bool vmap_owns(const void *addr);
 unsigned long vmap_size(const void *addr);
+unsigned long vmap_usable_size(const void *addr);
 void *vmap_map_pages(struct page **pages, unsigned int count, pgprot_t prot);
 void *vmap_map_pfns(const unsigned long *pfns, unsigned int count, pgprot_t prot);
 void vmap_unmap_pages(const void *addr);

@@ -34,6 +34,36 @@ static void a_size_is_what_was_asked_for(struct kunit *test)
 	KUNIT_EXPECT_GT(test, kt_stats(arena).hits, 0);
 }
 
+/* What is usable may be asked for, and the area stays where it is, with what it had. */
+static void what_is_usable_needs_no_move(struct kunit *test, struct vmap_arena *arena)
+{
+	unsigned long usable;
+	unsigned int i;
+	u8 *addr;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		addr = vmap_arena_alloc(arena, sizes[i], 1, GFP_KERNEL, NUMA_NO_NODE);
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		memset(addr, 5, sizes[i]);
+		usable = vmap_usable_size(addr);
+		KUNIT_EXPECT_EQ(test, usable, round_up(sizes[i], PAGE_SIZE));
+		KUNIT_EXPECT_EQ(test, vmap_usable_size(addr + PAGE_SIZE), 0);
+		KUNIT_ASSERT_PTR_EQ(test, vmap_realloc(addr, usable, GFP_KERNEL | __GFP_ZERO),
+				    (void *)addr);
+		KUNIT_EXPECT_NULL(test, memchr_inv(addr, 5, sizes[i]));
+		KUNIT_EXPECT_NULL(test, memchr_inv(addr + sizes[i], 0, usable - sizes[i]));
+		KUNIT_EXPECT_EQ(test, vmap_size(addr), usable);
+		vmap_free(addr);
+		KUNIT_EXPECT_EQ(test, vmap_usable_size(addr), 0);
+	}
+}
+
+static void what_is_usable_can_be_had(struct kunit *test)
+{
+	what_is_usable_needs_no_move(test, kt_memory(test, 0));
+	what_is_usable_needs_no_move(test, kt_memory(test, VMAP_ARENA_HUGE));
+}
+
 static void a_mapping_has_the_size_of_its_pages(struct kunit *test)
 {
 	struct page *pages[3];
@@ -312,6 +342,7 @@ static void the_compiler_knows_sizes(struct kunit *test)
 
 static struct kunit_case family_cases[] = {
 	KUNIT_CASE(a_size_is_what_was_asked_for),
+	KUNIT_CASE(what_is_usable_can_be_had),
 	KUNIT_CASE(a_mapping_has_the_size_of_its_pages),
 	KUNIT_CASE(what_is_live_is_owned),
 	KUNIT_CASE(what_others_have_is_not_owned),
