@@ -16,8 +16,9 @@
 #
 #   bug:    what is wrong then
 #   suite:  the cheapest tests that should notice: "user" for those of user/, "litmus" for what the check
-#           of that name looks for in the sources, else, in the debug kernel, a KUnit suite or SUITE.CASE,
-#           or "unload": what is left of a run when the modules are gone
+#           of that name looks for in the sources, "check NAME" for a check of scripts/check.sh, else, in
+#           the debug kernel, a KUnit suite or SUITE.CASE, or "unload": what is left of a run when the
+#           modules are gone
 #   load:   parameters that vmap_arena.ko needs for it, if any
 #   boot:   words for the kernel's command line that it needs, if any
 #
@@ -34,6 +35,8 @@
 . "$ROOT/scripts/litmus-lib.sh"
 # shellcheck source=scripts/mutate-lib.sh
 . "$ROOT/scripts/mutate-lib.sh"
+# shellcheck source=scripts/mutate-here.sh
+. "$ROOT/scripts/mutate-here.sh"
 # shellcheck source=scripts/mutate-kunit.sh
 . "$ROOT/scripts/mutate-kunit.sh"
 
@@ -63,6 +66,7 @@ chosen() {
 		suite=$(header "$name" suite)
 		case $suite in
 		user | litmus) ((kunit)) || echo "$name" ;;
+		check\ *) ((user || kunit)) || echo "$name" ;;
 		*) ((user)) || echo "$name" ;;
 		esac
 	done
@@ -122,47 +126,6 @@ with_bug() {
 	put_bug "$TREE" "$1" -R >/dev/null
 }
 
-# user_tests NAME - a warning is no verdict: what the bug leaves unused may stay so.
-user_tests() {
-	local log=$WORK/$1.log
-
-	if timeout 3600 make -C "$TREE/user" BUILD="$WORK/user" TOOLS="$BUILD/user/kernel/tools" \
-		WERROR= test >"$log" 2>&1; then
-		verdict "$1" missed "by the user-space tests"
-	elif grep -q 'error:' "$log"; then
-		broken "$1" "does not build: see $log"
-	else
-		verdict "$1" caught "$(grep -m 1 '^not ok' "$log" || tail -n 1 "$log")"
-	fi
-}
-
-# litmus_tests NAME - are the barriers that the litmus tests model where they say?
-litmus_tests() {
-	local log=$WORK/$1.log test
-
-	for test in "$TREE"/litmus/*.litmus; do
-		says_what_code "$test" >"$log" && continue
-		verdict "$1" caught "$(basename "$test"): $(paste -s -d ' ' "$log")"
-		return
-	done
-	verdict "$1" missed "by the litmus tests"
-}
-
-# run_here SUITE NAME... - what needs no guest.
-run_here() {
-	local name unfit=() tests=$1_tests
-
-	if [[ $1 == user ]]; then
-		need_packages libc6-dev xz-utils clang linux-source-6.12
-		make -C "$ROOT/user" BUILD="$BUILD/user" "$BUILD/user/kernel/tools/lib/rbtree.c" >"$WORK/tools.log"
-	fi
-	"$tests" "$CONTROL-$2"
-	((${#unfit[@]} == 0)) || die "the $1 tests fail without a bug: see $WORK/$CONTROL-$2.log"
-	for name in "${@:2}"; do
-		with_bug "$name" "$tests" || broken "$name" "does not apply: see $WORK/$name.log"
-	done
-}
-
 parse_options "$@"
 for name in "${words[@]}"; do
 	[[ -e $ROOT/mutations/$name.patch ]] || die "'$name' is no bug: see --list"
@@ -173,18 +136,22 @@ if ((list)); then
 fi
 [[ $sample == [1-9]* ]] || sample=6
 need_packages patch gcc make
+exec 7>"$WORK.lock"
+flock 7
 rm -rf "$WORK"
 copy_tree
-in_user=() in_litmus=() in_kunit=()
+in_user=() in_litmus=() in_check=() in_kunit=()
 while read -r name; do
 	case $(header "$name" suite) in
 	user) in_user+=("$name") ;;
 	litmus) in_litmus+=("$name") ;;
+	check\ *) in_check+=("$name") ;;
 	*) in_kunit+=("$name") ;;
 	esac
 done < <(names)
 ((${#in_user[@]} == 0)) || run_here user "${in_user[@]}"
 ((${#in_litmus[@]} == 0)) || run_here litmus "${in_litmus[@]}"
+((${#in_check[@]} == 0)) || run_here check "${in_check[@]}"
 ((${#in_kunit[@]} == 0)) || run_kunit "${in_kunit[@]}"
 echo "$caught caught, $missed missed, $broken broken"
 ((broken == 0)) || exit 2

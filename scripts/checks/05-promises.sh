@@ -73,7 +73,14 @@ rows_without_a_test() {
 }
 
 cases_in_bugs() {
-	sed -n 's/^suite: //p' "$ROOT"/mutations/*.patch | grep -vxE 'user|litmus|unload' | sort -u | unknown_cases
+	sed -n 's/^suite: //p' "$ROOT"/mutations/*.patch | grep -vxE 'user|litmus|unload|check .*' | sort -u |
+		unknown_cases
+}
+
+# checks_in_bugs - the checks that bugs name and that are none; fails if there is any.
+checks_in_bugs() {
+	! sed -n 's/^suite: check //p' "$ROOT"/mutations/*.patch | sort -u |
+		grep -vxFf <("$ROOT/scripts/check.sh" --list | awk '{ print $1 }')
 }
 
 # The names in the table's last column are alone in their backquotes.
@@ -129,6 +136,7 @@ expect "each KUnit case that vmalloc.rst names exists" cases_in "$VMALLOC"
 expect "each check that vmalloc.rst names exists" named_checks
 expect "each row of vmalloc.rst names a test" rows_without_a_test
 expect "each KUnit case that a bug names exists" cases_in_bugs
+expect "each check that a bug names exists" checks_in_bugs
 expect "the table names each litmus test, and no other" diff <(litmus_in_table) <(litmus)
 expect "the table names each bug, and no other" diff <(bugs_in_table) <(bugs)
 expect "each bug goes into the sources, and out of them again, without a trace" bad_patches
