@@ -88,6 +88,7 @@ struct row {
 };
 
 unsigned long steps_now;
+void (*steps_others)(void);
 /* A stretch of steps that may come several times in a call. */
 struct stretch {
 	const char *name;
@@ -135,7 +136,12 @@ void play_locked(void)
 void play_unlocked(void);
 void play_unlocked(void)
 {
+	unsigned long before = steps_now;
+
 	end_stretch(&hold);
+	if (steps_others)
+		steps_others();
+	steps_now = before;
 }
 
 void play_irqs_off(void);

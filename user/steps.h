@@ -29,6 +29,9 @@ struct steps_at {
 /* Counted so far: basic blocks, and calls of the kernel. */
 extern unsigned long steps_now;
 
+/* What another CPU does, uncounted, each time that a lock is let go of; NULL: nothing. */
+extern void (*steps_others)(void);
+
 /* A call begins; it is over; judge it: @call is its name, @way how it was served. */
 void steps_begin(void);
 void steps_end(void);

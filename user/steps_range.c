@@ -8,6 +8,7 @@
  *              as a red-black tree can be; the frees of the other units merge three extents each
  *   peak       one free extent is longer than all others: each record up to the root changes
  *   sieve      each free extent is long enough, and none has an aligned address with room
+ *   disturbed  the same, while another CPU frees
  *   long       each free extent is recorded as long enough, and none is
  *   full       there is no room, or none but in the cache
  *   classes    a CPU has as many magazines as there may be
@@ -26,10 +27,17 @@
 #define LARGE		131072UL
 #define LARGEST_SIZE	16U
 
+/* What vmap_alloc.h says, and once more when what is cached was given up; and far more. */
+#define MAY_BEGIN_ANEW	9U
+#define MOST_CHANGES	100U
+
 static struct vmap_arena arena;
 static struct vmap_extent **live;
 static unsigned long nr_live;
 static unsigned long seed;
+/* How often another CPU will still free, and how often a search may begin anew. */
+static unsigned int changes;
+static unsigned int anew;
 
 /* What is asked for. */
 struct request {
@@ -88,6 +96,7 @@ static struct vmap_extent *get(const char *way, const struct request *request)
 	unsigned long cached = play_cached(&arena), left;
 	struct vmap_extent *extent;
 
+	at.misses *= 1 + anew;
 	steps_begin();
 	if (request->hi)
 		extent = vmap_extent_alloc_range(&arena, request->size, request->align, request->lo,
@@ -234,6 +243,21 @@ static void peak(unsigned long n)
 }
 
 /* Of each four units one is busy, that at the multiple of 4: the three others are free. */
+static void make_sieve(unsigned long n)
+{
+	unsigned long i, kept = 0;
+
+	open_bed(4 * n, 4 * n, false);
+	fill(1, 4 * n);
+	for (i = 0; i < nr_live; i++) {
+		if (i % 4)
+			put("tree, comb", live[i]);
+		else
+			live[kept++] = live[i];
+	}
+	nr_live = kept;
+}
+
 static void sieve(unsigned long n)
 {
 	const struct request requests[] = {
@@ -246,19 +270,35 @@ static void sieve(unsigned long n)
 		{ .size = 2, .align = 4, .lo = 2 * n, .hi = 4 * n },
 		{ .size = 3, .align = 4, .lo = 2 * n + 3, .hi = 2 * n + 9 },
 	};
-	unsigned long i, kept = 0;
+	unsigned long i;
 
-	open_bed(4 * n, 4 * n, false);
-	fill(1, 4 * n);
-	for (i = 0; i < nr_live; i++) {
-		if (i % 4)
-			put("tree, comb", live[i]);
-		else
-			live[kept++] = live[i];
-	}
-	nr_live = kept;
+	make_sieve(n);
 	for (i = 0; i < ARRAY_SIZE(requests); i++)
 		expect(!get("aligned", &requests[i]), "no room at a multiple");
+	close_bed(4 * n);
+}
+
+/* Another CPU frees something, now and then. */
+static void change(void)
+{
+	if (changes) {
+		changes--;
+		arena.cache.purge.space.tree.changes++;
+	}
+}
+
+/* While a search that misses is under way another CPU frees, so the search begins anew. */
+static void disturbed(unsigned long n)
+{
+	const struct request request = { .size = 1, .align = 1024, .lo = 2, .hi = 4 * n };
+
+	make_sieve(n);
+	changes = MOST_CHANGES;
+	anew = MAY_BEGIN_ANEW;
+	steps_others = change;
+	expect(!get("disturbed", &request), "no room at a multiple");
+	steps_others = NULL;
+	anew = 0;
 	close_bed(4 * n);
 }
 
@@ -413,6 +453,7 @@ void steps_of_range_arenas(void)
 	comb(LARGEST / 2, false, false);
 	peak(LARGE);
 	sieve(LARGE);
+	disturbed(4096);
 	for (n = 64; n <= 4096; n *= 4) {
 		cached(n);
 		cached_and_full(n, GFP_KERNEL);
