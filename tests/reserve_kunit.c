@@ -95,6 +95,21 @@ static void what_cannot_be_had_is_not_kept(struct kunit *test)
 		KUNIT_EXPECT_GT(test, failed, 0);
 }
 
+/* Where there is less address space than wished for, what was found of it is given back. */
+static void address_space_may_end(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+
+	arena->cache.purge.space.limit = WINDOW_GRAIN;
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, PAGES * PAGE_SIZE, AREA_PAGES, FREES), -ENOMEM);
+	KUNIT_EXPECT_GT(test, kt_stats(arena).reserved, 0);
+	vmap_arena_purge(arena);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).busy, 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve, 0);
+	arena->cache.purge.space.limit = 0;
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, PAGES * PAGE_SIZE, AREA_PAGES, FREES), 0);
+}
+
 /* Take areas of @pages pages each while this task gets no memory, as many as are set aside. */
 static void take_all(struct kunit *test, struct vmap_arena *arena, void **area, unsigned int pages)
 {
@@ -312,6 +327,7 @@ static void bad_frees_change_nothing(struct kunit *test)
 static struct kunit_case reserve_cases[] = {
 	KUNIT_CASE(wishes_are_checked),
 	KUNIT_CASE(what_cannot_be_had_is_not_kept),
+	KUNIT_CASE(address_space_may_end),
 	KUNIT_CASE(all_of_it_can_be_had),
 	KUNIT_CASE(it_serves_hard_interrupts),
 	KUNIT_CASE(an_address_waits_for_a_flush),
