@@ -755,6 +755,8 @@ EXPORT_SYMBOL_GPL(vmap_size);
  * The bytes beyond vmap_size() may be used after vmap_realloc() to this size at most, which neither
  * moves the area nor needs memory.
  *
+ * Steps: as vmap_size()
+ *
  * Context: any, also NMI; takes no lock.
  * Return: vmap_size(), rounded up to whole pages; 0 unless a live area of an arena starts at @addr.
  */

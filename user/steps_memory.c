@@ -466,6 +466,8 @@ static void others(void)
 	expect(!owned, "a free page is not");
 	COUNT("vmap_size", "", &at, i = vmap_size(area));
 	expect(i == PMD_SIZE, "the size is known");
+	COUNT("vmap_usable_size", "", &at, i = vmap_usable_size(area));
+	expect(i == PMD_SIZE, "the size is known");
 	COUNT("vmap_free_rcu", "", &at, vmap_free_rcu(addr[0]));
 	COUNT("vmap_kvfree_rcu", "", &at, vmap_kvfree_rcu(addr[1]));
 	play_grace();
