@@ -25,7 +25,7 @@
 #include "tap.h"
 
 #define FACTORS		8
-#define MOST_ROWS	64
+#define MOST_ROWS	128
 #define PAGE_LOGS	16
 #define EXTENT_LOGS	24
 
