@@ -16,6 +16,8 @@ dependencies() {
 		{ name = $0; gsub(/-/, "_", name) }
 		!index(set, " " name " ") && !seen[name]++'
 	driver_header "$1" needs | grep -o '[^ ]*' || true
+	# shellcheck disable=SC2154 # drivers.sh sets it
+	((!hog)) || echo loop
 }
 
 # add_to_root ROOT FILE - a file or directory; a program with the libraries that it is linked with.

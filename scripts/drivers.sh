@@ -6,7 +6,7 @@
 # usage: scripts/drivers.sh [option]... [NAME]...
 #
 #   --kernel K   6.12 or 7.2 (7.2)
-#   --hog        beside something that takes what memory there is, and gives it back
+#   --hog        while memory is short: beside something that takes what there is, and gives it back
 #   --figures    instead of the work: how long users of the driver wait for its memory, in instructions of a guest
 #                with one CPU: alone, and beside one who makes vmalloc, or the default arena, purge; of the
 #                drivers that have such a measurement
@@ -73,7 +73,7 @@ run_driver() {
 	done
 	"$ROOT/scripts/vm.sh" --kernel "$kernel" --script "$ROOT/scripts/guest/drivers.sh" \
 		--module "$MODULES/vmap_arena.ko" "${depends[@]/#/--kernel-module=}" "${args[@]}" "${measure[@]}" --out "$dir/out" \
-		--mem 1024 --timeout 3600 "${options[@]}" -- "$1" "$mode" "${modules[@]}" >"$dir/log" 2>&1 || status=$?
+		--mem "$mem" --timeout 3600 "${options[@]}" -- "$1" "$mode" "${modules[@]}" >"$dir/log" 2>&1 || status=$?
 	cat "$dir/out/ktap" 2>/dev/null || true
 	[[ $mode != figures || ! -s $dir/out/figures ]] || table "$dir/out/figures"
 	((status < 124)) || tail -n 30 "$dir/log" >&2
@@ -117,8 +117,8 @@ driver_sources "$kernel" || {
 	say "linux-source-$kernel cannot be had"
 	exit 77
 }
-mode=plain measure=()
-((!hog)) || mode=hog
+mode=plain mem=1024 measure=()
+((!hog)) || mode=hog mem=640
 if ((figures)); then
 	mode=figures
 	gcc -static -O2 -Wall -Werror -o "$WORK/latency" "$ROOT/scripts/guest/latency.c"

@@ -4,7 +4,7 @@
 # drivers.sh NAME MODE MODULE... - a driver of the kernel's own tree does the same work twice: as it is, and built to
 # have its memory of an arena.  Each test is of the two, or of the arena.
 #
-# MODE is plain; or hog: all the while something else takes what memory there is, and gives it back; or figures:
+# MODE is plain; or hog: all the while something else takes what memory there is (hog-lib.sh); or figures:
 # instead of the work it is measured how long the driver's users wait, alone and beside those who purge.
 #
 # The functions of scripts/drivers/NAME.sh are in /NAME.sh: work leaves in $OUT what is to be the same, measured prints
@@ -56,26 +56,6 @@ take_out() {
 	done
 }
 
-available() {
-	awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo
-}
-
-# hog - fill a tmpfs until hardly any memory is left, empty it, and so on; a line in /tmp/hogged each time.
-hog() {
-	mkdir -p /hog
-	mount -t tmpfs -o size=100%,noswap tmpfs /hog
-	while [ -e /tmp/working ]; do
-		if [ "$(available)" -gt 64 ]; then
-			head -c 8M /dev/zero >>/hog/all
-		else
-			echo >>/tmp/hogged
-			sleep 1
-			: >/hog/all
-		fi
-	done
-	umount /hog
-}
-
 # look - whether all arenas are as they should be; what is wrong is left in /tmp/wrong, and how many allocations there
 # have been in /tmp/allocs.
 look() {
@@ -104,8 +84,9 @@ work_of() {
 	expect "$name: $side: it loads" load "$@"
 	: >/tmp/working
 	keep_looking &
-	[ "$mode" != hog ] || hog &
+	[ "$mode" != hog ] || make_short "$name: $side"
 	expect "$name: $side: it works" work
+	[ "$mode" != hog ] || was_short "$name: $side"
 	rm -f /tmp/working
 	wait
 	look
@@ -170,7 +151,6 @@ else
 	skip "$name: the same came out" "the kernel does not export what the module itself calls"
 fi
 expect "$name: that was something" sh -c 'find /tmp/ours -type f -size +0 | grep -q .'
-[ "$mode" != hog ] || expect "$name: memory was short" [ -s /tmp/hogged ]
 expect_fail "$name: no invariant was ever broken" [ -s /tmp/wrong ]
 expect "$name: nothing is left of it" nothing_left
 expect "$name: nothing was reported" no_report
