@@ -177,7 +177,7 @@ MODULE_PARM_DESC(nr_live,
 		 "areas kept live in long_busy_list_alloc_test, and in full_fit_alloc_test up to 4096 (default 0: 15000, or what an eighth of the RAM holds)");
 module_param_cb(run_test_mask, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(run_test_mask,
-		 "tests to run: 1 fix_size, 2 full_fit, 4 long_busy_list, 8 random_size, 16 fix_align, 32 random_size_align, 64 align_shift, 128 pcpu, 256 kvfree_rcu_1_arg, 512 kvfree_rcu_2_arg, 1024 vm_map_ram, 2048 no_block, 4096 vrealloc; not in the kernel's module: 65536 le_fit, 131072 b_fit, 262144 ne_fit (default 466943: all)");
+		 "tests to run: 1 fix_size, 2 full_fit, 4 long_busy_list, 8 random_size, 16 fix_align, 32 random_size_align, 64 align_shift, 128 pcpu, 256 kvfree_rcu_1_arg, 512 kvfree_rcu_2_arg, 1024 vm_map_ram, 2048 no_block, 4096 vrealloc; not in the kernel's module: 65536 le_fit, 131072 b_fit, 262144 ne_fit, 524288 reserve (default 991231: all)");
 module_param_cb(target, &param_ops, NULL, 0444);
 MODULE_PARM_DESC(target,
 		 "where to allocate: arena, kernel or both (default both)");

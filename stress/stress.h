@@ -73,6 +73,7 @@ enum stress_arena {
  * @kernel_only: there is nothing like it in vmap_arena
  * @no_block: it allocates where it may not sleep
  * @resizes: it changes the size of an area
+ * @reserve: it needs a reserve
  */
 struct stress_test {
 	unsigned long mask;
@@ -84,12 +85,13 @@ struct stress_test {
 	bool kernel_only;
 	bool no_block;
 	bool resizes;
+	bool reserve;
 };
 
-#define STRESS_NR_TESTS		16
+#define STRESS_NR_TESTS		17
 
 /* The tests that the kernel's own module has, room for what it may yet get, and our own. */
-#define STRESS_ALL_TESTS	(GENMASK(12, 0) | GENMASK(18, 16))
+#define STRESS_ALL_TESTS	(GENMASK(12, 0) | GENMASK(19, 16))
 
 /**
  * struct stress_pass - one pass of one test on one target by one thread
@@ -192,6 +194,9 @@ int stress_le_fit(struct stress_pass *pass);
 int stress_full_fit(struct stress_pass *pass);
 int stress_b_fit(struct stress_pass *pass);
 int stress_ne_fit(struct stress_pass *pass);
+
+/* reserve.c */
+int stress_reserve(struct stress_pass *pass);
 
 /* tests.c */
 extern const struct stress_test stress_tests[STRESS_NR_TESTS];

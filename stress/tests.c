@@ -607,6 +607,7 @@ const struct stress_test stress_tests[STRESS_NR_TESTS] = {
 	TEST(16, "le_fit_alloc_test", stress_le_fit, .arena = STRESS_OWN_UNCACHED),
 	TEST(17, "b_fit_alloc_test", stress_b_fit, .arena = STRESS_OWN_UNCACHED),
 	TEST(18, "ne_fit_alloc_test", stress_ne_fit, .arena = STRESS_OWN_UNCACHED),
+	TEST(19, "reserve_alloc_test", stress_reserve, .arena = STRESS_OWN_ARENA, .reserve = true),
 };
 
 /* Why @test is known to fail on @target, which lacks something; NULL if it has all. */
@@ -626,6 +627,8 @@ const char *stress_skip_reason(const struct stress_test *test, enum stress_targe
 {
 	if (target == STRESS_ARENA && test->kernel_only)
 		return "vmap_arena has no percpu allocator";
+	if (target == STRESS_KERNEL && test->reserve)
+		return "vmalloc sets nothing aside";
 	if (target == STRESS_KERNEL && test->any_align && !stress_kernel_aligns())
 		return "__vmalloc_node is not exported (CONFIG_TEST_VMALLOC is off)";
 	return NULL;

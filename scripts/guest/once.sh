@@ -27,7 +27,7 @@ tested() {
 expect "vmap_arena.ko loads" insmod vmap_arena.ko
 expect "insmod runs all tests once, and fails" once nr_threads=2 test_loop_count=30
 expect "the summary came first" summary arena fix_size_alloc "passed: 2 failed: 0 xfailed: 0 repeat: 1 loops: 30"
-expect "of all tests on each target" [ "$(tested)" = 32 ]
+expect "of all tests on each target" [ "$(tested)" = 34 ]
 expect_fail "and none failed" sh -c 'dmesg | grep "failed: [1-9]" | grep -v " failed: 0 "'
 expect "insmod runs fix_size_alloc_test with huge pages" once use_huge=1 nr_pages=512 nr_threads=1 \
 	run_test_mask=1 test_loop_count=10

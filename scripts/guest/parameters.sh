@@ -103,7 +103,7 @@ insmod vmap_arena.ko || not_ok "vmap_arena.ko loads"
 for pair in nr_threads=1025 nr_threads=-1 nr_threads=abc nr_threads=99999999999999999999 \
 	sequential_test_order=2 sequential_test_order=maybe test_repeat_count=0 \
 	test_repeat_count=1000001 test_loop_count=0 test_loop_count=1000000001 nr_pages=0 \
-	nr_pages=16777216 run_test_mask=0 run_test_mask=8192 run_test_mask=524288 target=heap \
+	nr_pages=16777216 run_test_mask=0 run_test_mask=8192 run_test_mask=1048576 target=heap \
 	target=arenas seed=x seed=1x touch=maybe touch=yellow touch=0x use_huge=2 nr_pcpu_objects=-1 \
 	nr_pcpu_objects=16777216 once=2; do
 	refuses test_vmalloc "${pair%=*}" "${pair#*=}"

@@ -5,7 +5,7 @@
 # the stress module's parameters.
 
 TESTS="fix_size full_fit long_busy_list random_size fix_align random_size_align align_shift pcpu
-kvfree_rcu_1_arg_vmalloc kvfree_rcu_2_arg_vmalloc vm_map_ram no_block vrealloc le_fit b_fit ne_fit"
+kvfree_rcu_1_arg_vmalloc kvfree_rcu_2_arg_vmalloc vm_map_ram no_block vrealloc le_fit b_fit ne_fit reserve"
 
 # Reads everything, for what it may do to the arenas; then runs the invariants.
 watch() {
