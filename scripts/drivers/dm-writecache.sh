@@ -10,8 +10,7 @@
 # The cache is made twice: anew, and from what the first left on its disk.
 work() {
 	truncate -s 64M /tmp/slow && truncate -s 32M /tmp/fast && losetup /dev/loop1 /tmp/slow &&
-		losetup /dev/loop2 /tmp/fast || return
-	head -c 24M "$PATTERN" >/tmp/data
+		losetup /dev/loop2 /tmp/fast && head -c 24m "$PATTERN" >/tmp/data || return
 	for turn in 1 2; do
 		/sbin/dmsetup create cached --noudevsync --table "0 131072 writecache s /dev/loop1 /dev/loop2 4096 0" ||
 			return
