@@ -14,7 +14,8 @@ take_out() {
 	:
 }
 
-# A test that may fail in the kernel, and is said to (xfailed), need not fail in an arena.
+# A test that may fail in the kernel need not fail in an arena.  Newer modules say that it may (xfailed); of the older
+# it is one, which asks for alignments up to half of all addresses.
 work() {
 	dmesg -c >/dev/null
 	# shellcheck disable=SC2154 # guest/drivers.sh sets it
@@ -22,7 +23,8 @@ work() {
 		echo "it stayed"
 		return 1
 	}
-	dmesg | sed -n 's/.*Summary: \([a-z_0-9]*\) passed: \([0-9]*\) failed: \([0-9]*\) xfailed: \([0-9]*\) .*/\1 \2 \3 \4/p' |
-		awk '{ print $1, $2 + $4, "done", $3, "failed" }' >"$OUT/tests"
+	dmesg | sed -nE 's/.*Summary: ([a-z_0-9]*) passed: ([0-9]*) failed: ([0-9]*) (xfailed: ([0-9]*) )?.*/\1 \2 \3 \5/p' |
+		awk 'NF == 3 && $1 == "align_shift_alloc_test" { $4 = $3; $3 = 0 }
+			{ print $1, $2 + $4, "done", $3, "failed" }' >"$OUT/tests"
 	! grep -v ' 1 done 0 failed' "$OUT/tests" && [ "$(wc -l <"$OUT/tests")" -ge 20 ]
 }
