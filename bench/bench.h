@@ -117,13 +117,15 @@ struct bench_peer {
  * @samples: ticks of each call; sorted when the measurement is done
  * @count: how many
  * @sum: of them
- * @quiet_max: the largest of those that no timer interrupt and no other task's turn fell into
+ * @quiet_max: the largest of those that no interrupt and no other task's turn fell into
+ * @disturbed: how many the others are
  */
 struct bench_meter {
 	u32 *samples;
 	unsigned long count;
 	u64 sum;
 	u32 quiet_max;
+	unsigned long disturbed;
 };
 
 /**

@@ -13,6 +13,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/jiffies.h>
+#include <linux/kernel_stat.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -99,12 +100,15 @@ static void note(struct bench_meter *meter, u64 ticks, bool quiet)
 	meter->sum += sample;
 	if (quiet)
 		meter->quiet_max = max(meter->quiet_max, sample);
+	else
+		meter->disturbed++;
 }
 
-/* Changes when a timer interrupt comes, or when another task is given the CPU unasked. */
+/* Changes when the timer or a device interrupts, or when another task is given the CPU. */
 static unsigned long disturbances(void)
 {
-	return jiffies + current->nivcsw;
+	return jiffies + current->nivcsw + current->nvcsw +
+	       kstat_cpu_irqs_sum(raw_smp_processor_id());
 }
 
 static bool time_alloc(struct bench_run *run, struct bench_area *area)

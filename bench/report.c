@@ -45,8 +45,10 @@ static void report_meter(struct seq_file *m, const char *name, const struct benc
 	seq_printf(m, ", \"%s\": {\"count\": %lu, \"sum\": %llu, \"median\": %u, \"p99\": %u, ",
 		   name, meter->count, meter->sum, quantile(meter, 50000),
 		   quantile(meter, 99000));
-	seq_printf(m, "\"p999\": %u, \"max\": %u, \"quiet_max\": %u, \"quantiles\": [",
-		   quantile(meter, 99900), quantile(meter, WHOLE), meter->quiet_max);
+	seq_printf(m, "\"p999\": %u, \"max\": %u, \"quiet_max\": %u, \"disturbed\": %lu, ",
+		   quantile(meter, 99900), quantile(meter, WHOLE), meter->quiet_max,
+		   meter->disturbed);
+	seq_puts(m, "\"quantiles\": [");
 	for (i = 0; i < ARRAY_SIZE(quantiles); i++)
 		seq_printf(m, "%s[%u, %u]", i ? ", " : "", quantiles[i],
 			   quantile(meter, quantiles[i]));

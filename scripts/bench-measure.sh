@@ -48,7 +48,7 @@ measure() {
 	plan "$1" >"$out/loads"
 	say "measuring $1: $(wc -l <"$out/loads") loads in $KERNEL_RELEASE"
 	try "$out/vm.log" "$ROOT/scripts/vm.sh" --kernel "$KERNEL" --icount --mem "$mem" --timeout "$timeout" \
-		--append "init_on_alloc=$init $words" --kernel-module drm --file "$out/loads" \
+		--append "init_on_alloc=$init $words ${append[*]}" --kernel-module drm --file "$out/loads" \
 		--module "$MODULES/vmap_arena.ko" --module "$MODULES/bench/vmap_bench.ko" \
 		--script "$ROOT/scripts/guest/bench.sh" --out "$out" --log "$out/console.log" \
 		"${arguments[@]}" || true

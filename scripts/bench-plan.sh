@@ -97,7 +97,7 @@ wakes() {
 	local peer
 
 	for peer; do
-		echo "peer=$peer sizes=random order=random live=$live wakeups=20000 period=200 purge=50"
+		echo "peer=$peer sizes=random order=random live=$live wakeups=10000 period=200 purge=50"
 	done
 }
 

@@ -5,8 +5,8 @@
 # All figures are instructions, without the cost of the timer and of the calls to the peer, which is
 # the median of the peer "none".  Times is how many times as much the peer needs as ours of the same
 # kind does: arena for memory, arena-map for pages that the caller has, range for what is cached,
-# else tree.  Quiet is the worst call that no timer interrupt fell into.  Rest is what went on between
-# the calls, an allocation: background work.
+# else tree.  Quiet is the worst call that no interrupt and no other task's turn fell into; disturbed
+# is how many calls one did.  Rest is what went on between the calls, an allocation: background work.
 
 include "bench-lib";
 
@@ -34,13 +34,13 @@ def cost_tables($none):
 			 (pair($none) | whole), times($all),
 			 (worst($none; "alloc"; "p999", "max", "quiet_max") | whole),
 			 (worst($none; "free"; "p999", "max", "quiet_max") | whole),
-			 (between - $loop[.sizes] | whole)] | row
+			 (between - $loop[.sizes] | whole), (.alloc.disturbed + .free.disturbed | whole)] | row
 		else [.peer, .state] | row end;
 	  .results | map(select(.peer != "none" and calls and .part != "latency"))
 	| group_by(load_key)[]
 	| . as $all | "", (.[0] | load),
 	  (["", "alloc", "free", "both", "times", "a p99.9", "a worst", "a quiet", "f p99.9",
-	    "f worst", "f quiet", "rest"] | row),
+	    "f worst", "f quiet", "rest", "disturbed"] | row),
 	  (.[] | peer_row($all));
 
 def latency_table($none):

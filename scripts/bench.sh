@@ -25,14 +25,15 @@
 #   --report       measure nothing, show what was measured before
 #   --load WORDS   only this load, for example 'peer=tree sizes=random order=random live=1000';
 #                  may be repeated; see bench/bench.c
+#   --append WORDS more words for the kernel's command line; may be repeated
 #   --calls N      frees, and allocations, of each latency, 100000 to 4000000 (1000000)
 #   --loops N      loops of each test of the stress suite, 1 to 1000000 (10000)
 #   --timeout S    seconds until a guest that hangs is ended, 1 to 86400 (7200)
 #   --help         print this text
 #
 # The same build gives the same figures every time, on any machine.  The cost of the timer, which is
-# measured too, is taken off.  A quiet call is one that neither a timer interrupt nor another task's
-# turn fell into.  What is measured is kept in build/bench/KERNEL/, with bench.json and the plots; the
+# measured too, is taken off.  A quiet call is one that neither an interrupt nor another task's turn
+# fell into.  What is measured is kept in build/bench/KERNEL/, with bench.json and the plots; the
 # stress suite in build/bench/stress/.
 #
 # Exit status: 0 if all was measured, whatever the figures; 1 if something failed; 2 for a bad
@@ -50,7 +51,7 @@
 STRESS_KERNELS=(7.2 6.12 6.1)
 PARTS=(ranges memory cleared caught latency wake locks native lists stress)
 OUT=$BUILD/bench
-kernel=() part=() load=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
+kernel=() part=() load=() append=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
 
 check_options() {
 	local each
