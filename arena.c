@@ -63,6 +63,7 @@ static void free_arena(struct kref *refs)
 
 	vwatch_exit(&arena->cache.purge.space);
 	vcache_exit(&arena->cache);
+	vstock_exit(&arena->cache.purge.stock);
 	vspace_exit(&arena->cache.purge.space);
 	kfree(arena);
 }
@@ -93,7 +94,8 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
 	INIT_WORK(&space->stock_work, vspace_stock_work);
 	INIT_DELAYED_WORK(&space->span_work, vtake_upkeep);
 	vpurge_init(&arena->cache.purge);
-	if (vcache_init(&arena->cache)) {
+	if (vcache_init(&arena->cache) ||
+	    (memory && !space->huge && vstock_init(&arena->cache.purge.stock))) {
 		varena_release(arena);
 		return NULL;
 	}
@@ -114,7 +116,8 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
  *
  * The works are cancelled in an order in which no work can queue one that was cancelled before:
  * cache_work, the reserve and vpurge_all() make extents lazy, which queues purge_work; purge_work
- * makes spans idle, which queues span_work; nothing is left that queues stock_work.
+ * makes spans idle, which queues span_work; nothing is left that queues stock_work, or the work of
+ * the stock.
  */
 static void empty_arena(struct vmap_arena *arena)
 {
@@ -131,6 +134,7 @@ static void empty_arena(struct vmap_arena *arena)
 	cancel_work_sync(&purge->purge_work);
 	cancel_delayed_work_sync(&space->span_work);
 	cancel_work_sync(&space->stock_work);
+	vstock_stop(&purge->stock);
 	vspan_return_idle(space, 0);
 	vtake_recount_lost(&arena->cache);
 	vlost_drop(space);
@@ -457,10 +461,10 @@ int vmap_arena_reserve(struct vmap_arena *arena, unsigned long bytes, unsigned i
 EXPORT_SYMBOL_GPL(vmap_arena_reserve);
 
 /**
- * vmap_arena_purge() - make all that is lazy or cached free, and return idle spans
+ * vmap_arena_purge() - make all that is lazy or cached free, return idle spans and stocked pages
  * @arena: the arena; NULL: the default one
  *
- * On return nothing that was freed before the call is lazy or cached.
+ * On return nothing that was freed before the call is lazy or cached, and no page of it stocked.
  *
  * Steps: no formula: all extents that are cached, lazy or deferred, and a vunmap() for each idle
  * span.
@@ -474,6 +478,7 @@ void vmap_arena_purge(struct vmap_arena *arena)
 
 	vcache_drain_all(cache);
 	vpurge_all(&cache->purge);
+	vstock_give_all(&cache->purge.stock);
 	if (cache->purge.space.memory)
 		vspan_return_idle(&cache->purge.space, vspan_size);
 }
@@ -508,6 +513,18 @@ static void add_cache(struct vmap_cache *cache, struct vmap_arena_stats *stats)
 	stats->refills = data_race(cache->refills);
 	stats->drains = data_race(cache->drains);
 	stats->shrinks = READ_ONCE(cache->shrinks);
+}
+
+static void add_stock(struct vmap_stock *stock, struct vmap_arena_stats *stats)
+{
+	struct vstock_sums sums;
+
+	vstock_sum(stock, &sums);
+	stats->stock = sums.pages << PAGE_SHIFT;
+	stats->stock_most = sums.most << PAGE_SHIFT;
+	stats->stock_hits = sums.hits;
+	stats->stock_blocks = sums.blocks;
+	stats->stock_given = sums.given;
 }
 
 /*
@@ -571,6 +588,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	add_calls(&cache->purge.space, stats);
 	add_cache(cache, stats);
 	vreserve_stats(varena_or_default(arena), stats);
+	add_stock(&cache->purge.stock, stats);
 	add_units(&cache->purge, stats);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_stats);

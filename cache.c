@@ -900,15 +900,30 @@ void vcache_cpu_gone(struct vmap_cache *cache, unsigned int cpu)
 }
 
 /* The most pages that vcache_shrink() could give back; 0 for a range arena. */
-unsigned long vcache_most_warm(const struct vmap_cache *cache)
+unsigned long vcache_most_warm(struct vmap_cache *cache)
 {
-	return cache->purge.space.memory ? most_cached(cache) : 0;
+	struct vstock_sums stock;
+
+	if (!cache->purge.space.memory)
+		return 0;
+	vstock_sum(&cache->purge.stock, &stock);
+	return most_cached(cache) + stock.pages;
+}
+
+/* Empty the stock.  Return how many pages went back to the kernel; see uncache(). */
+static unsigned long give_stock(struct vmap_cache *cache)
+{
+	unsigned long pages = vstock_give_all(&cache->purge.stock);
+
+	mm_account_reclaimed_pages(pages);
+	return pages;
 }
 
 /**
  * vcache_shrink() - give warm memory back to the kernel
  * @cache: the cache
- * @wanted: pages; the magazines are emptied only if the depots have fewer
+ * @wanted: pages; the depots are emptied only if the stock has fewer, and the magazines only if
+ *	    both have
  *
  * Only tries to take drain_lock: the holder of drain_lock is giving memory back already, and may be
  * waiting for memory.
@@ -922,11 +937,15 @@ unsigned long vcache_shrink(struct vmap_cache *cache, unsigned long wanted)
 
 	if (!cache->purge.space.memory || !mutex_trylock(&cache->drain_lock))
 		return 0;
-	pages = empty_depots(cache);
+	pages = give_stock(cache);
+	if (pages < wanted)
+		pages += empty_depots(cache);
 	if (pages < wanted) {
 		detach_all_online(cache);
 		pages += empty_detached(cache);
 	}
+	/* These came out of the cache, and are counted. */
+	vstock_give_all(&cache->purge.stock);
 	mutex_unlock(&cache->drain_lock);
 	WRITE_ONCE(cache->shrinks, cache->shrinks + pages);
 	return pages;

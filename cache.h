@@ -297,7 +297,7 @@ void vcache_drain(struct vmap_cache *cache);
 void vcache_drain_all(struct vmap_cache *cache);
 bool vcache_drain_here(struct vmap_cache *cache, struct vmap_cache_drained *drained);
 void vcache_cpu_gone(struct vmap_cache *cache, unsigned int cpu);
-unsigned long vcache_most_warm(const struct vmap_cache *cache);
+unsigned long vcache_most_warm(struct vmap_cache *cache);
 unsigned long vcache_shrink(struct vmap_cache *cache, unsigned long wanted);
 void vcache_sum(struct vmap_cache *cache, struct vmap_cache_sums *sums);
 

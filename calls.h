@@ -67,8 +67,8 @@ static __always_inline void valloc_tell_kmemleak(const void *addr, unsigned long
 
 /* fill.c */
 void valloc_clear(unsigned long addr, unsigned long end);
-bool valloc_fill(const struct vmap_span *span, unsigned long addr, unsigned long end, gfp_t gfp,
-		 int node, int *place);
+bool valloc_fill(struct vmap_stock *stock, const struct vmap_span *span, unsigned long addr,
+		 unsigned long end, gfp_t gfp, int node, int *place);
 void valloc_publish(const struct vmap_span *span, struct vmap_extent *extent);
 
 /* huge.c */

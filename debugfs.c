@@ -66,6 +66,9 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "reserve_areas %lu\nreserve_areas_low %lu\n", stats.reserve_areas,
 		   stats.reserve_areas_low);
 	seq_printf(m, "pages %lu\n", stats.pages);
+	seq_printf(m, "stock %lu\nstock_most %lu\nstock_hits %lu\n", stats.stock, stats.stock_most,
+		   stats.stock_hits);
+	seq_printf(m, "stock_blocks %lu\nstock_given %lu\n", stats.stock_blocks, stats.stock_given);
 	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->cache.purge.space.held_max));
 	return 0;
 }

@@ -21,13 +21,32 @@
  */
 #define FILL_BATCH 32
 
-/* Allocate up to @count pages, as vmalloc() would.  Return how many: fewer if memory is short. */
-static unsigned int get_pages(struct page **pages, unsigned int count, gfp_t gfp, int node)
+/*
+ * Take up to @count pages from @stock, if the stock may serve the request: see vstock_serves().
+ * Return how many.
+ */
+static unsigned int take_stocked(struct vmap_stock *stock, struct page **pages, unsigned int count,
+				 gfp_t gfp, int node)
 {
-	bool policy = vplace_by_policy(node);
-	unsigned int got = 0;
+	if (!stock || !vstock_serves(gfp) || !vplace_may_be_warm(node))
+		return 0;
+	return vstock_take(stock, node == NUMA_NO_NODE ? vplace_here() : node, pages, count);
+}
 
-	memset(pages, 0, count * sizeof(*pages));
+/*
+ * Get up to @count pages, from @stock, or as vmalloc() would.  Return how many: fewer if memory is
+ * short.
+ */
+static unsigned int get_pages(struct vmap_stock *stock, struct page **pages, unsigned int count,
+			      gfp_t gfp, int node)
+{
+	unsigned int got = take_stocked(stock, pages, count, gfp, node);
+	bool policy;
+
+	if (likely(got == count))
+		return got;
+	policy = vplace_by_policy(node);
+	memset(pages + got, 0, (count - got) * sizeof(*pages));
 	if (!policy)
 		got = alloc_pages_bulk_node(gfp & ~__GFP_NOFAIL, node, count, pages);
 	/* The bulk call may return fewer, and ignores policies.  Each call below may reclaim. */
@@ -46,11 +65,12 @@ static noinline void put_pages(struct page **pages, unsigned int count)
 }
 
 /*
- * Allocate and map the pages of [@addr, @end).  On failure the pages mapped so far stay mapped, for
- * vpurge_free() to unmap.  Sets @place to the node of all pages, or to PLACE_MIXED.
+ * Allocate and map the pages of [@addr, @end), from @stock unless it is NULL.  On failure the pages
+ * mapped so far stay mapped, for vpurge_free() to unmap.  Sets @place to the node of all pages, or
+ * to PLACE_MIXED.
  */
-bool valloc_fill(const struct vmap_span *span, unsigned long addr, unsigned long end, gfp_t gfp,
-		 int node, int *place)
+bool valloc_fill(struct vmap_stock *stock, const struct vmap_span *span, unsigned long addr,
+		 unsigned long end, gfp_t gfp, int node, int *place)
 {
 	struct page *pages[FILL_BATCH];
 
@@ -58,7 +78,7 @@ bool valloc_fill(const struct vmap_span *span, unsigned long addr, unsigned long
 	gfp = vgfp_for_pages(gfp);
 	while (addr < end) {
 		unsigned int want = min_t(unsigned long, FILL_BATCH, (end - addr) >> PAGE_SHIFT);
-		unsigned int got = get_pages(pages, want, gfp, node);
+		unsigned int got = get_pages(stock, pages, want, gfp, node);
 
 		if (unlikely(!vwin_alive(span->window))) {
 			put_pages(pages, got);

@@ -64,7 +64,7 @@ static bool fill_pages(const struct vmap_span *span, unsigned long addr, unsigne
 	if (unlikely(!vwin_alive(span->window)))
 		return false;
 	vchunk_map_table(span->window, addr);
-	return valloc_fill(span, addr, end, gfp, node, &place);
+	return valloc_fill(NULL, span, addr, end, gfp, node, &place);
 }
 
 /*

@@ -236,6 +236,20 @@ static void unmap_chunks(struct vmap_span *span, unsigned long start, unsigned l
 	vspace_gave_pages(span->space, freed);
 }
 
+/* Unmap a part of an area that is not huge, with its guard.  Pages of the area's own are freed. */
+static void unmap_pages(struct vmap_purge *purge, const struct vmap_extent *extent,
+			struct vmap_window *window, unsigned long start, unsigned long end)
+{
+	unsigned long freed;
+
+	if (extent->flags & VMAP_EXTENT_RECYCLABLE)
+		freed = vstock_unmap(&purge->stock, extent->node_id, window, start,
+				     min(end, vext_end(extent) - purge->space.guard));
+	else
+		freed = vwin_unmap(window, start, end, !(extent->flags & VMAP_EXTENT_FOREIGN));
+	vspace_gave_pages(&purge->space, freed);
+}
+
 /**
  * unmap_some() - unmap an extent from extent->unmapped on, and free the pages unless foreign
  * @purge: the arena
@@ -251,15 +265,13 @@ static unsigned long unmap_some(struct vmap_purge *purge, struct vmap_extent *ex
 {
 	unsigned long start = extent->unmapped, size = min(vext_end(extent) - start, most);
 	struct vmap_span *span = vspan_of_live(extent->start);
-	bool foreign = extent->flags & VMAP_EXTENT_FOREIGN;
 
 	if (unlikely(!span))
 		vlost_unmap(&purge->space, extent, size);
 	else if (unlikely(purge->space.huge))
 		unmap_chunks(span, start, start + size);
 	else
-		vspace_gave_pages(&purge->space,
-				  vwin_unmap(span->window, start, start + size, !foreign));
+		unmap_pages(purge, extent, span->window, start, start + size);
 	WRITE_ONCE(extent->unmapped, start + size);
 	return size;
 }

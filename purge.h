@@ -9,7 +9,7 @@
 
 #include <linux/llist.h>
 
-#include "space.h"
+#include "stock.h"
 #include "throttle.h"
 
 /*
@@ -23,6 +23,8 @@
 /* A space, and the extents of the space that are between busy and free. */
 struct vmap_purge {
 	struct vmap_space space;
+	/* Where the pages of an area go that is unmapped. */
+	struct vmap_stock stock;
 
 	/* Without a lock. */
 

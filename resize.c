@@ -108,7 +108,7 @@ static bool get_pages_back(struct resize *resize)
 	int place;
 
 	vwin_flush_range(from, end);
-	if (valloc_fill(resize->span, from, end, resize->gfp, resize->node, &place))
+	if (valloc_fill(NULL, resize->span, from, end, resize->gfp, resize->node, &place))
 		return true;
 	if (vwin_alive(resize->span->window))
 		vspace_gave_pages(resize->span->space,

@@ -123,8 +123,8 @@ static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, u
 		vtake_ahead(cache, gfp);
 		return NULL;
 	}
-	if (!valloc_fill(span, extent->start, vext_end(extent) - cache->purge.space.guard,
-			 gfp, node, &place)) {
+	if (!valloc_fill(is_recyclable(gfp) ? &cache->purge.stock : NULL, span, extent->start,
+			 vext_end(extent) - cache->purge.space.guard, gfp, node, &place)) {
 		vtake_failed(cache, size, align, gfp, -ENOMEM, caller);
 		vpurge_free(&cache->purge, extent);
 		return NULL;
@@ -631,7 +631,7 @@ static __always_inline bool free_at_once(const void *addr)
  * An address that is not the start of a live allocation is reported with the caller, and nothing is
  * changed; but two CPUs that free the same address in the same instant may both succeed.
  *
- * Steps: at most 300 + 8 * pages + 5000 * pressed + 1000 * pressed * log2(extents)
+ * Steps: at most 300 + 30 * pages + 5000 * pressed + 1000 * pressed * log2(extents)
  *
  * Context: any but NMI; takes the arena's lock, if at all, for a batch at a time.  Waits only where
  * the caller may sleep.  With PREEMPT_RT, where preemption or interrupts are off, memory that is

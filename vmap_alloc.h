@@ -103,7 +103,12 @@ enum vmap_fit {
  * @reserve_areas: areas that the reserve has address space for, at once
  * @reserve_areas_low: the lowest value of @reserve_areas since the reserve was made
  * @pages: pages got from the kernel and not given back: those of areas, cached, in the reserve, and
- *	   lost; not the pages of callers that are only mapped
+ *	   lost; not the stock, and not the pages of callers that are only mapped
+ * @stock: single pages that frees left for the next allocations, in bytes; mapped nowhere
+ * @stock_most: the most that @stock may be
+ * @stock_hits: pages that allocations took from there
+ * @stock_blocks: blocks of 16 pages that were split for allocations which found too few there
+ * @stock_given: pages given back from there to the kernel
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -141,6 +146,11 @@ struct vmap_arena_stats {
 	unsigned long reserve_areas;
 	unsigned long reserve_areas_low;
 	unsigned long pages;
+	unsigned long stock;
+	unsigned long stock_most;
+	unsigned long stock_hits;
+	unsigned long stock_blocks;
+	unsigned long stock_given;
 };
 
 /* Memory, from the default arena. */

@@ -43,6 +43,7 @@
 #include <linux/irqflags.h>
 #include <linux/kmemleak.h>
 #include <linux/lockdep.h>
+#include <linux/math.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -52,6 +53,7 @@
 
 #include "effort.h"
 #include "fresh.h"
+#include "pages.h"
 #include "shadow.h"
 
 /*
@@ -180,22 +182,27 @@ static unsigned long pages_for_vmap(unsigned long count)
 
 /*
  * Are @need pages free?  vmap() allocates pages with flags that call the OOM killer, or wait for
- * ever, so the only way to avoid that is to look before.  @pages has room for @need pages; all
- * entries are NULL.
+ * ever, so the only way to avoid that is to look before.  The pages for page tables are freed one
+ * by one, so vmap() finds them on the list of this CPU; the margin goes back by the block.  @pages
+ * has room for @need pages and the rest of a block; all entries are NULL.
  */
 static bool finds_pages(struct page **pages, unsigned long need)
 {
-	unsigned long got = 0, before, i;
+	unsigned long got = 0, before = ULONG_MAX, i;
 
-	do {
+	while (got < need && vpage_get_block(pages + got, numa_mem_id()))
+		got += VPAGE_BLOCK;
+	while (got < need && got != before) {
 		before = got;
 		got = alloc_pages_bulk_node(vgfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
-	} while (got > before && got < need);
-	for (i = 0; i < got; i++) {
+	}
+	for (i = 0; i < got && i < round_up(need - VMAP_SPARE, VPAGE_BLOCK); i++)
 		__free_page(pages[i]);
+	for (; i < got; i += VPAGE_BLOCK) {
+		vpage_give(pages + i, min_t(unsigned long, got - i, VPAGE_BLOCK));
 		cond_resched();
 	}
-	return got == need;
+	return got >= need;
 }
 
 /*
@@ -209,7 +216,7 @@ static void *reserve(struct page *dummy, unsigned long count)
 	void *addr;
 
 	/* A small reservation of large pages has fewer pages than vmap() needs. */
-	pages = kvcalloc(max(count, need), sizeof(*pages), vgfp_may_fail(GFP_KERNEL));
+	pages = kvcalloc(max(count, need + VPAGE_BLOCK), sizeof(*pages), vgfp_may_fail(GFP_KERNEL));
 	if (!pages || !finds_pages(pages, need)) {
 		kvfree(pages);
 		return NULL;
@@ -554,7 +561,7 @@ unsigned long vwin_unmap(struct vmap_window *window, unsigned long addr, unsigne
 			if (!free_pages)
 				continue;
 			tally_page(&tally, pte_page(old), -1);
-			__free_page(pte_page(old));
+			vpage_free(pte_page(old));
 			freed++;
 		}
 	}

@@ -212,7 +212,8 @@ static void stop_flood(struct flood *flood)
 }
 
 /* The most that is lazy, until frees have waited often at the limit. */
-static unsigned long worst_lazy(struct vmap_arena *arena)
+/* Not inlined: each copy of the statistics takes stack. */
+static noinline unsigned long worst_lazy(struct vmap_arena *arena)
 {
 	unsigned long end = jiffies + KT_PATIENCE, worst = 0;
 

@@ -22,6 +22,7 @@ struct page *play_pages;
 unsigned long play_extents;
 unsigned long play_jiffies;
 unsigned int play_most_in_bulk = UINT_MAX;
+bool play_blocks = true;
 struct vmap_arena *varena_huge;
 bool vwatch_calls;
 bool vwatch_locks;
@@ -79,11 +80,28 @@ void play_drop_extent(void *extent)
 	free(extent);
 }
 
+/* A block begins at a multiple of its size; pages below it that were never handed out are not. */
+static struct page *new_block(unsigned int order)
+{
+	unsigned long count = 1UL << order, first = ALIGN(next_pfn, count), i;
+
+	if (first + count > PLAY_MAX_PFN)
+		return NULL;
+	next_pfn = first + count;
+	for (i = first; i < next_pfn; i++) {
+		play_pages[i]._mapcount.counter = -1;
+		play_pages[i]._refcount.counter = 1;
+	}
+	return &play_pages[first];
+}
+
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order)
 {
 	struct page *page = free_pages;
 
 	steps_now++;
+	if (order)
+		return play_blocks ? new_block(order) : NULL;
 	if (page)
 		free_pages = page->under;
 	else if (next_pfn < PLAY_MAX_PFN)
@@ -115,6 +133,15 @@ void __free_page(struct page *page)
 	steps_now++;
 	page->under = free_pages;
 	free_pages = page;
+}
+
+void __free_pages(struct page *page, unsigned int order)
+{
+	unsigned long before = steps_now, i;
+
+	for (i = 0; i < 1UL << order; i++)
+		__free_page(page + i);
+	steps_now = before + 1;
 }
 
 /* The grain, by its number among all addresses; NULL if no span may have it. */
@@ -259,6 +286,8 @@ void play_open_memory(struct vmap_arena *arena, unsigned long count, bool cached
 	play_begin(arena, PAGE_SIZE, true);
 	space->guard = PAGE_SIZE;
 	vpurge_init(&arena->cache.purge);
+	if (vstock_init(&arena->cache.purge.stock))
+		abort();
 	vcache_switch(&arena->cache, cached);
 	spans = calloc(count, sizeof(*spans));
 	if (!spans || !play_pages)
@@ -295,6 +324,8 @@ const char *play_close_memory(struct vmap_arena *arena)
 		free_tree_close(&space->tree, whole);
 		play_drop_extent(whole);
 	}
+	vstock_stop(&arena->cache.purge.stock);
+	vstock_exit(&arena->cache.purge.stock);
 	while (!wrong && nr_spans)
 		drop_span(spans[--nr_spans]);
 	vspace_trim_spares(space, 0, ULONG_MAX);

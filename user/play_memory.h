@@ -16,6 +16,9 @@ extern unsigned long play_extents;
 /* Pages that one call of the page allocator returns at most: it may return less than all. */
 extern unsigned int play_most_in_bulk;
 
+/* The page allocator has blocks of pages. */
+extern bool play_blocks;
+
 /* Let @arena, whose life has ended or not begun, be one of memory with @spans spans. */
 void play_open_memory(struct vmap_arena *arena, unsigned long spans, bool cached);
 

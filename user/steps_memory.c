@@ -297,11 +297,13 @@ static void long_areas(void)
 	for (pages = 1; pages <= 4096; pages *= 4) {
 		for (i = 0; i < 4; i++) {
 			play_most_in_bulk = i % 2 ? UINT_MAX : 1;
+			play_blocks = i % 4 < 2;
 			get("long", pages);
 		}
 		put_all("long");
 	}
 	play_most_in_bulk = UINT_MAX;
+	play_blocks = true;
 	close_bed();
 }
 

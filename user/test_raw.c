@@ -98,6 +98,13 @@ struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order)
 	return NULL;
 }
 
+unsigned int vstock_take(struct vmap_stock *stock, int node, struct page **pages,
+			 unsigned int count)
+{
+	call_mm();
+	return 0;
+}
+
 void vwin_map(struct vmap_window *window, unsigned long addr, struct page **pages,
 	      unsigned int count, pgprot_t prot)
 {

@@ -13,7 +13,7 @@ if [[ $1 != kcsan && $QUICK == 0 ]]; then
 	in_kunit_guest 'vmap_catch*' --mem 1536 -- span_size=2M catch_vfree=1
 	in_kunit_guest 'vmap_a*' --mem 1024 --append init_on_alloc=1 \
 		--append numa=fake=2 -- "loops=$loops" span_size=2M arena_limit=8M
-	[[ $KERNEL_ARCH != amd64 ]] || in_kunit_guest 'vmap_[cw]a[cr]*.[ip]*' --mem 1536 --low-mem 1024 \
+	[[ $KERNEL_ARCH != amd64 ]] || in_kunit_guest 'vmap_[cws][at][cor][chm]*.[ip]*' --mem 1536 --low-mem 1024 \
 		--append init_on_free=1 -- span_size=2M
 	# KUnit ends a case after five minutes, so they are destroyed in several boots.
 	for ((boot = 0; DEEP && boot < 5; boot++)); do

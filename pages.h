@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * pages.h - pages by the block, and frees that the page allocator does not save up
+ *
+ * See the theory statement in pages.c.
+ */
+#ifndef PAGES_H
+#define PAGES_H
+
+#include <linux/mm.h>
+
+/* The order of a block: the lowest that no per-CPU list of the page allocator has. */
+#define VPAGE_BLOCK_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
+#define VPAGE_BLOCK		(1U << VPAGE_BLOCK_ORDER)
+
+bool vpage_get_block(struct page **pages, int node);
+void vpage_free(struct page *page);
+void vpage_give(struct page **pages, unsigned int count);
+
+#endif
