@@ -501,7 +501,7 @@ static void add_calls(const struct vmap_space *space, struct vmap_arena_stats *s
 static void add_cache(struct vmap_cache *cache, struct vmap_arena_stats *stats)
 {
 	const struct vmap_space *space = &cache->purge.space;
-	unsigned long in_guards = space->guard >> space->quantum_shift;
+	unsigned long in_guards = vspace_quanta(space, space->guard);
 	struct vmap_cache_sums sums;
 
 	vcache_sum(cache, &sums);

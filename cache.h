@@ -170,6 +170,18 @@ static __always_inline bool vcache_in_nmi(unsigned long flags)
 }
 
 /*
+ * This CPU's magazine of @class, at most CACHE_CLASSES.  Interrupts off.  A sum instead of an index:
+ * a kernel with CONFIG_UBSAN_BOUNDS would compare @class again, and the hot paths would save their
+ * registers for the report.
+ */
+static __always_inline struct vmap_magazine *
+vcache_magazine_here(struct vmap_cache_cpu __percpu *cpu, unsigned long class)
+{
+	lockdep_assert_irqs_disabled();
+	return __this_cpu_read(*(cpu->magazine + class));
+}
+
+/*
  * Take an extent of @class quanta from this CPU's magazine.  Return false if the magazine is empty.
  * local_irq_restore() stands before each return, so that the compiler adds no second test of the
  * result.
@@ -184,7 +196,7 @@ static __always_inline bool vcache_take(struct vmap_cache *cache, unsigned long 
 	if (unlikely(class > CACHE_CLASSES))
 		return false;
 	local_irq_save(flags);
-	magazine = __this_cpu_read(cpu->magazine[class]);
+	magazine = vcache_magazine_here(cpu, class);
 	if (unlikely(!magazine->count || vcache_in_nmi(flags))) {
 		local_irq_restore(flags);
 		return false;
@@ -213,8 +225,7 @@ static __always_inline bool vcache_magazine_has_room(struct vmap_cache_cpu __per
 						     unsigned long class,
 						     struct vmap_magazine **magazine)
 {
-	lockdep_assert_irqs_disabled();
-	*magazine = __this_cpu_read(cpu->magazine[class]);
+	*magazine = vcache_magazine_here(cpu, class);
 	return likely((*magazine)->count < (*magazine)->capacity && !vplace_is_far(extent));
 }
 
@@ -233,7 +244,11 @@ static __always_inline void vcache_push(struct vmap_cache_cpu __percpu *cpu,
 	vcache_count_stored(cpu);
 }
 
-/* Put an extent of @class quanta into this CPU's magazine.  Return false if there is no room. */
+/*
+ * Put an extent of @class quanta into this CPU's magazine.  Return false if there is no room.  An
+ * NMI reads the magazine, but changes nothing: the test comes last, for the hot path to have the
+ * flags tested once.
+ */
 static __always_inline bool vcache_store(struct vmap_cache *cache, struct vmap_extent *extent,
 					 unsigned long class)
 {
@@ -244,8 +259,8 @@ static __always_inline bool vcache_store(struct vmap_cache *cache, struct vmap_e
 	if (unlikely(class > CACHE_CLASSES))
 		return false;
 	local_irq_save(flags);
-	if (unlikely(vcache_in_nmi(flags) ||
-		     !vcache_magazine_has_room(cpu, extent, class, &magazine))) {
+	if (unlikely(!vcache_magazine_has_room(cpu, extent, class, &magazine) ||
+		     vcache_in_nmi(flags))) {
 		local_irq_restore(flags);
 		return false;
 	}

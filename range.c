@@ -78,7 +78,7 @@ static __always_inline bool is_cached_align(const struct vmap_cache *cache, unsi
 /* The class of a request for @size: quanta, rounded up; 0, no class, if rounding overflows. */
 static __always_inline unsigned long range_class(const struct vmap_cache *cache, unsigned long size)
 {
-	return (size + cache->purge.space.quantum - 1) >> cache->purge.space.quantum_shift;
+	return vspace_quanta(&cache->purge.space, size + cache->purge.space.quantum - 1);
 }
 
 /* Allocate the lowest extent that fits: from the tree, or by vtake_slow(). */
@@ -255,7 +255,7 @@ static __always_inline bool free_extent_fast(struct vmap_cache *cache, struct vm
 {
 	return likely(READ_ONCE(extent->space) == &cache->purge.space &&
 		      READ_ONCE(extent->state) == VMAP_BUSY && data_race(cache->range_align)) &&
-	       vcache_store(cache, extent, extent->size >> cache->purge.space.quantum_shift);
+	       vcache_store(cache, extent, vspace_quanta(&cache->purge.space, extent->size));
 }
 
 /* vmap_extent_free() for @caller while calls are watched. */

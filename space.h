@@ -287,11 +287,21 @@ static __always_inline unsigned long vspace_pages_of(const struct vmap_space *sp
 	return (extent->size - space->guard) >> PAGE_SHIFT;
 }
 
+/*
+ * How many whole quanta @size is.  The mask tells the compiler that the shift is in range, so that
+ * the compiler adds no test of it.
+ */
+static __always_inline unsigned long vspace_quanta(const struct vmap_space *space,
+						   unsigned long size)
+{
+	return size >> (space->quantum_shift & (BITS_PER_LONG - 1));
+}
+
 /* The size of an extent without the guard, in quanta: its class in the cache. */
 static inline unsigned long vspace_class_of(const struct vmap_space *space,
 					    const struct vmap_extent *extent)
 {
-	return (extent->size - space->guard) >> space->quantum_shift;
+	return vspace_quanta(space, extent->size - space->guard);
 }
 
 /* spares.c */

@@ -134,7 +134,7 @@ static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, u
 	valloc_tell_kmemleak(addr, size, gfp);
 	if (is_recyclable(gfp) && place >= 0)
 		vplace_make_recyclable(extent, place);
-	extent->slack = PAGE_ALIGN(size) - size;
+	extent->slack = offset_in_page(-size);
 	valloc_publish(span, extent);
 	vwatch_alloc(extent, size, path, began);
 	vtake_ahead(cache, gfp);
@@ -159,7 +159,7 @@ static __always_inline void *reuse(struct vmap_extent *extent, unsigned long siz
 {
 	void *addr = (void *)extent->start;
 
-	WRITE_ONCE(extent->slack, PAGE_ALIGN(size) - size);
+	WRITE_ONCE(extent->slack, offset_in_page(-size));
 	vspace_hand_out(extent, caller);
 	vwin_shadow_open(extent->start, size);
 	if (want_init_on_alloc(gfp))

@@ -265,6 +265,7 @@ void call_mm(void);
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
 #define PAGE_ALIGN(size)	ALIGN(size, PAGE_SIZE)
 #define PAGE_ALIGNED(addr)	IS_ALIGNED((unsigned long)(addr), PAGE_SIZE)
+#define offset_in_page(addr)	((unsigned long)(addr) & ~PAGE_MASK)
 #define PMD_SHIFT	21
 #define PMD_SIZE	(1UL << PMD_SHIFT)
 #define PMD_MASK	(~(PMD_SIZE - 1))
