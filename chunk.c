@@ -12,8 +12,9 @@
  * Words:
  *   chunk    PMD_SIZE bytes of a huge window, aligned: what one entry maps
  *   block    memory for a chunk: pages that the page allocator gave in one piece, of VCHUNK_ORDER.
- *            Each page is a page of its own: the block was split by split_page(), and its pages are
- *            freed one by one.
+ *            Each page is a page of its own: the block was split by split_page().  If nobody else
+ *            refers to any of its pages when the chunk is unmapped, the block is freed in one piece
+ *            again, which takes a fraction of the time; else its pages are freed one by one.
  *   entry    of the page middle directory, where nothing else is said
  *
  * The entry of a chunk has one of four values:
@@ -41,11 +42,14 @@
  * and the fields of its chunks.
  */
 #include <linux/gfp.h>
+#include <linux/page_ref.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 
 #include "chunk.h"
 #include "effort.h"
+
+#define BLOCK_PAGES	(1U << VCHUNK_ORDER)
 
 static unsigned long count_chunks(const struct vmap_window *window)
 {
@@ -154,15 +158,17 @@ void vchunk_close(struct vmap_window *window)
  * @addr: the first byte of a chunk for which vchunk_takes_block() is true; the caller holds the
  *	  chunk, and nothing is mapped in it
  * @page: the first page of the block; all of the block belongs to the chunk from now on
+ * @gfp: the flags with which the block was allocated
  *
  * Context: any.
  */
-void vchunk_map_block(struct vmap_window *window, unsigned long addr, struct page *page)
+void vchunk_map_block(struct vmap_window *window, unsigned long addr, struct page *page, gfp_t gfp)
 {
 	struct vmap_chunk *chunk = vchunk_of(window, addr);
 
 	WARN_ON_ONCE(!pmd_none(READ_ONCE(*chunk->entry)));
 	chunk->page = page;
+	chunk->joins = !IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && !(gfp & __GFP_ACCOUNT);
 	vwin_arch_set_middle(chunk->entry, vwin_arch_huge_entry(page));
 	vwin_arch_entries_set();
 }
@@ -183,12 +189,36 @@ void vchunk_map_table(struct vmap_window *window, unsigned long addr)
 	vwin_arch_entries_set();
 }
 
-static void free_block(struct page *page)
+/*
+ * Undo split_page(): take the reference of each page of the block but the first.  Return false, with
+ * nothing changed, if somebody else refers to one of these pages.  page_ref_freeze() fails then, and
+ * once it has succeeded nobody can get a reference.
+ */
+static bool join_block(struct page *page)
 {
 	unsigned int i;
 
-	vwin_count_block(page, -(1 << VCHUNK_ORDER));
-	for (i = 0; i < 1U << VCHUNK_ORDER; i++)
+	for (i = 1; i < BLOCK_PAGES; i++)
+		if (!page_ref_freeze(page + i, 1))
+			break;
+	if (i == BLOCK_PAGES)
+		return true;
+	while (--i)
+		page_ref_unfreeze(page + i, 1);
+	return false;
+}
+
+/* If somebody else refers to the first page, __free_pages() frees all pages but that one. */
+static void free_block(struct page *page, bool joins)
+{
+	unsigned int i;
+
+	vwin_count_block(page, -(int)BLOCK_PAGES);
+	if (joins && join_block(page)) {
+		__free_pages(page, VCHUNK_ORDER);
+		return;
+	}
+	for (i = 0; i < BLOCK_PAGES; i++)
 		__free_page(page + i);
 }
 
@@ -210,8 +240,8 @@ static unsigned long unmap_chunk(struct vmap_window *window, unsigned long addr,
 	vwin_arch_set_middle(chunk->entry, __pmd(0));
 	if (page) {
 		chunk->page = NULL;
-		free_block(page);
-		freed = 1UL << VCHUNK_ORDER;
+		free_block(page, chunk->joins);
+		freed = BLOCK_PAGES;
 		++*blocks;
 	}
 	return freed;

@@ -21,7 +21,7 @@
 
 /*
  * A part of a huge window: PMD_SIZE bytes, aligned.  Constant while the window is open, except for
- * page and split, which belong to the holder of the extent.
+ * page, joins and split, which belong to the holder of the extent.
  */
 struct vmap_chunk {
 	/* The entry of the page middle directory that maps the chunk. */
@@ -30,6 +30,11 @@ struct vmap_chunk {
 	pmd_t table;
 	/* The first page of the block that *entry was set to map; else NULL. */
 	struct page *page;
+	/*
+	 * May the block be freed in one piece?  Not if the kernel keeps an account of each page by
+	 * itself: of memory cgroups, or of allocations by their place in the source.
+	 */
+	bool joins;
 	/* A page table that the kernel put in the place of the block's mapping; mostly NULL. */
 	struct page *split;
 };
@@ -48,7 +53,7 @@ static inline bool vchunk_takes_block(const struct vmap_window *window, unsigned
 
 struct vmap_window *vchunk_open(unsigned long size);
 void vchunk_close(struct vmap_window *window);
-void vchunk_map_block(struct vmap_window *window, unsigned long addr, struct page *page);
+void vchunk_map_block(struct vmap_window *window, unsigned long addr, struct page *page, gfp_t gfp);
 void vchunk_map_table(struct vmap_window *window, unsigned long addr);
 unsigned long vchunk_unmap(struct vmap_window *window, unsigned long addr, unsigned long end,
 			   unsigned long *blocks);

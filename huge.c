@@ -50,7 +50,7 @@ static bool fill_block(const struct vmap_span *span, unsigned long addr, gfp_t g
 	}
 	split_page(page, VCHUNK_ORDER);
 	vspace_got_block(span->space, page, 1U << VCHUNK_ORDER);
-	vchunk_map_block(span->window, addr, page);
+	vchunk_map_block(span->window, addr, page, gfp);
 	atomic_long_inc(&span->space->huge_pages);
 	return true;
 }
