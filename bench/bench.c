@@ -63,6 +63,8 @@ static const struct bench_peer *const peers[] = {
 	&bench_maple,
 	&bench_vmap,
 	&bench_vmalloc,
+	&bench_huge,
+	&bench_vmalloc_huge,
 };
 
 static const struct bench_load default_load = {

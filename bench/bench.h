@@ -44,6 +44,9 @@ enum bench_sizes {
 	BENCH_ONE,		/* 4 pages */
 	BENCH_RANDOM,		/* 1 to 16 pages, all as likely */
 	BENCH_HEAVY,		/* mostly small, some large: each doubling is half as likely */
+	BENCH_2M,		/* just so much; more than BENCH_MAX_PAGES: for peers of huge pages */
+	BENCH_32M,
+	BENCH_512M,
 	BENCH_NR_SIZES
 };
 
@@ -94,6 +97,7 @@ struct bench_load {
  * @differs: what it does more or less than the others, or NULL
  * @memory: it hands out memory, not only addresses
  * @aligns: it takes an alignment
+ * @large: it takes more than BENCH_MAX_PAGES
  * @begin: get ready for a measurement; 0 or an error
  * @end: undo that; all areas were freed
  * @alloc: allocate area->pages pages; false if that fails
@@ -105,6 +109,7 @@ struct bench_peer {
 	const char *differs;
 	bool memory;
 	bool aligns;
+	bool large;
 	int (*begin)(const struct bench_load *load);
 	void (*end)(void);
 	bool (*alloc)(struct bench_area *area, unsigned long align);
@@ -150,6 +155,7 @@ enum bench_state {
 	BENCH_DONE,
 	BENCH_NO_MEMORY,	/* the machine has too little for so many live areas */
 	BENCH_NO_ALIGN,		/* the peer takes no alignment */
+	BENCH_TOO_LARGE,	/* the peer takes no such sizes */
 	BENCH_FAILED,		/* an allocation failed */
 	BENCH_OVER_BUDGET,	/* it would have taken too long */
 	BENCH_STOPPED,		/* a signal came */
@@ -207,6 +213,8 @@ extern const struct bench_peer bench_drm_mm_lowest;
 extern const struct bench_peer bench_drm_mm_best;
 extern const struct bench_peer bench_gen_pool;
 extern const struct bench_peer bench_maple;
+extern const struct bench_peer bench_huge;
+extern const struct bench_peer bench_vmalloc_huge;
 extern const struct bench_peer bench_vmap;
 extern const struct bench_peer bench_vmalloc;
 int bench_arenas_create(void);

@@ -56,6 +56,9 @@ static const unsigned long twice_mean[BENCH_NR_SIZES] = {
 	[BENCH_ONE] = 2 * ONE_PAGES,
 	[BENCH_RANDOM] = 1 + RANDOM_PAGES,
 	[BENCH_HEAVY] = 16,
+	[BENCH_2M] = 2 * (2UL << 20 >> PAGE_SHIFT),
+	[BENCH_32M] = 2 * (32UL << 20 >> PAGE_SHIFT),
+	[BENCH_512M] = 2 * (512UL << 20 >> PAGE_SHIFT),
 };
 
 /**
@@ -88,7 +91,7 @@ u32 bench_draw_pages(struct rnd_state *rnd, enum bench_sizes sizes)
 		doublings = __ffs(chance | BENCH_MAX_PAGES / 2);
 		return (1U << doublings) + (chance >> 16) % (1U << doublings);
 	default:
-		return ONE_PAGES;
+		return twice_mean[sizes] / 2;
 	}
 }
 
@@ -306,6 +309,8 @@ static enum bench_state why_not(const struct bench_load *load)
 {
 	if (load->align > 1 && !load->peer->aligns)
 		return BENCH_NO_ALIGN;
+	if (bench_mean_pages(load->sizes) > BENCH_MAX_PAGES && !load->peer->large)
+		return BENCH_TOO_LARGE;
 	return fits_memory(load) ? BENCH_DONE : BENCH_NO_MEMORY;
 }
 

@@ -98,6 +98,7 @@ static void warm_end(void)
 const struct bench_peer bench_arena = {
 	.name = "arena",
 	.memory = true,
+	.large = true,
 	.aligns = true,
 	.end = warm_end,
 	.alloc = warm_alloc,
@@ -118,6 +119,7 @@ static void cold_end(void)
 const struct bench_peer bench_arena_cold = {
 	.name = "arena-nocache",
 	.memory = true,
+	.large = true,
 	.aligns = true,
 	.end = cold_end,
 	.alloc = cold_alloc,
@@ -173,6 +175,21 @@ const struct bench_peer bench_arena_reserved = {
 	.alloc = reserved_alloc,
 	.free = memory_free,
 	.purge = reserved_purge,
+};
+
+static bool huge_alloc(struct bench_area *area, unsigned long align)
+{
+	area->addr = vmap_alloc_huge((unsigned long)area->pages << PAGE_SHIFT, GFP_KERNEL,
+				     NUMA_NO_NODE);
+	return area->addr;
+}
+
+const struct bench_peer bench_huge = {
+	.name = "arena-huge",
+	.memory = true,
+	.large = true,
+	.alloc = huge_alloc,
+	.free = memory_free,
 };
 
 static struct page *pages[BENCH_MAX_PAGES];

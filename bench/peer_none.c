@@ -15,6 +15,7 @@ static void none_free(struct bench_area *area)
 
 const struct bench_peer bench_none = {
 	.name = "none",
+	.large = true,
 	.differs = "does nothing: the cost of measuring",
 	.aligns = true,
 	.alloc = none_alloc,

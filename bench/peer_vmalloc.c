@@ -21,7 +21,22 @@ static void vmalloc_free(struct bench_area *area)
 const struct bench_peer bench_vmalloc = {
 	.name = "vmalloc",
 	.memory = true,
+	.large = true,
 	.alloc = vmalloc_alloc,
+	.free = vmalloc_free,
+};
+
+static bool vmalloc_huge_alloc(struct bench_area *area, unsigned long align)
+{
+	area->addr = vmalloc_huge((unsigned long)area->pages << PAGE_SHIFT, GFP_KERNEL);
+	return area->addr;
+}
+
+const struct bench_peer bench_vmalloc_huge = {
+	.name = "vmalloc-huge",
+	.memory = true,
+	.large = true,
+	.alloc = vmalloc_huge_alloc,
 	.free = vmalloc_free,
 };
 

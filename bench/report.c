@@ -11,13 +11,15 @@
 
 #include "bench.h"
 
-const char *const bench_size_names[BENCH_NR_SIZES] = { "one", "random", "heavy" };
+const char *const bench_size_names[BENCH_NR_SIZES] = { "one", "random", "heavy",
+							    "2m", "32m", "512m" };
 const char *const bench_order_names[BENCH_NR_ORDERS] = { "random", "fifo", "lifo" };
 
 static const char *const state_names[] = {
 	[BENCH_DONE] = "done",
 	[BENCH_NO_MEMORY] = "too little memory",
 	[BENCH_NO_ALIGN] = "takes no alignment",
+	[BENCH_TOO_LARGE] = "takes no such sizes",
 	[BENCH_FAILED] = "an allocation failed",
 	[BENCH_OVER_BUDGET] = "takes too long",
 	[BENCH_STOPPED] = "stopped",

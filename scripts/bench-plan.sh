@@ -70,6 +70,17 @@ plan_memory() {
 	loads 'arena-map vmap' random random '100 10000 100000'
 }
 
+# plan_huge - buffers of 2 to 512 MiB, allocated and freed in turn.
+plan_huge() {
+	local peer sizes
+
+	for sizes in 2m 32m 512m; do
+		for peer in none arena-huge vmalloc-huge arena vmalloc; do
+			echo "peer=$peer sizes=$sizes order=random live=1 warm=2 ops=5 budget=$BUDGET"
+		done
+	done
+}
+
 # plan_cleared - with init_on_alloc=1: who hands out fresh pages clears them.
 plan_cleared() {
 	plan_nothing

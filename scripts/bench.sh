@@ -12,6 +12,7 @@
 #   --part NAME    only this part; may be repeated.  What was measured of the others stays:
 #                  ranges    address ranges: our range arena, iova, drm_mm, gen_pool, maple tree
 #                  memory    memory: our memory arena, vmalloc, vmap
+#                  huge      buffers of 2 to 512 MiB: vmap_alloc_huge(), vmalloc_huge(), and by 4 KiB pages
 #                  cleared   memory, with init_on_alloc=1
 #                  caught    vmalloc and vmap, with catch_vfree=1: what others pay for it
 #                  latency   how the cost of single calls is distributed, with 100,000 live areas
@@ -49,7 +50,7 @@
 . "$ROOT/scripts/bench-measure.sh"
 
 STRESS_KERNELS=(7.2 6.12 6.1)
-PARTS=(ranges memory cleared caught latency wake locks native lists stress)
+PARTS=(ranges memory huge cleared caught latency wake locks native lists stress)
 OUT=$BUILD/bench
 kernel=() part=() load=() append=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
 
@@ -80,7 +81,7 @@ suite() {
 merge() {
 	local part files=()
 
-	for part in ranges memory cleared caught latency wake locks quick loads; do
+	for part in ranges memory huge cleared caught latency wake locks quick loads; do
 		[[ ! -e $dir/$part.json ]] || files+=("$dir/$part.json")
 	done
 	[[ -e $dir/lists.json ]] || echo '[]' >"$dir/lists.json"
