@@ -17,8 +17,8 @@
  * The kernel-doc of each call has a line "Steps": how many basic blocks of this module the call
  * runs at most, all holds of locks together.  user/test_steps.c counts them, and fails if a call
  * passes its line.  A call of the kernel (page allocator, slab, TLB flush, the clearing of a page)
- * counts as one; waiting for a lock does not count.  If other CPUs free while a search is under way, the
- * search begins anew, 8 times at most.  In the line stands for
+ * counts as one; waiting for a lock does not count.  If other CPUs free while a search is under
+ * way, the search begins anew, 8 times at most.  In the line stands for
  *
  *   pages     the pages of the area
  *   extents   the extents of the arena: allocated, free, lazy and cached; 2 at least
