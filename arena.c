@@ -127,6 +127,7 @@ static void empty_arena(struct vmap_arena *arena)
 	vcache_switch(&arena->cache, false);
 	cancel_delayed_work_sync(&arena->cache.cache_work);
 	vreserve_exit(arena);
+	vslots_exit(arena);
 	if (space->memory)
 		vpurge_all(purge);
 	/* purge_work would give these to the slab a few at a time, with pauses. */
@@ -406,21 +407,31 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 }
 EXPORT_SYMBOL_GPL(vmap_arena_destroy);
 
-static bool check_wish(const char *name, unsigned long pages, unsigned int area_pages)
+/* Does a reserve of @count for areas of up to @most make sense?  @limit: the largest @most. */
+static bool check_wish(const char *name, unsigned long count, unsigned int most,
+		       unsigned int limit, const char *units)
 {
-	if (area_pages && area_pages <= VRESERVE_MOST_PAGES && area_pages <= pages)
+	if (most && most <= limit && most <= count)
 		return true;
-	pr_err("%s: a reserve of %lu pages for areas of up to %u pages: must be room for one such area, of 1 to %u pages\n",
-	       name, pages, area_pages, VRESERVE_MOST_PAGES);
+	pr_err("%s: a reserve of %lu %s for areas of up to %u: must be room for one such area, of 1 to %u %s\n",
+	       name, count, units, most, limit, units);
 	return false;
 }
 
+/* @bytes in quanta, rounded up. */
+static unsigned long quanta_of(const struct vmap_space *space, unsigned long bytes)
+{
+	return (bytes >> space->quantum_shift) + !!(bytes & (space->quantum - 1));
+}
+
 /**
- * vmap_arena_reserve() - set memory aside for allocations that must not fail
- * @arena: a memory arena; NULL: the default one
- * @bytes: how much may be live at a time: the sum of the areas' sizes, each rounded up to pages
- * @area_pages: the most pages of an area
- * @frees: how many areas are freed at most within 100 ms, anywhere in time
+ * vmap_arena_reserve() - set aside what allocations take that must not fail
+ * @arena: an arena; NULL: the default one
+ * @bytes: how much may be live at a time: the sum of the areas' sizes, each rounded up to pages;
+ *	   in a range arena in units, each rounded up to the quantum
+ * @area_pages: the most pages of an area; in a range arena the most quanta of an extent
+ * @frees: how many areas are freed at most within 100 ms, anywhere in time; in a range arena of no
+ *	   matter
  *
  * As long as what is live of the arena stays within @bytes and frees within @frees, an allocation
  * of up to @area_pages pages, with an alignment of up to a page, without NUMA node and without
@@ -439,24 +450,35 @@ static bool check_wish(const char *name, unsigned long pages, unsigned int area_
  * the arena's until the arena is destroyed; the shrinker has no part of it.  Its statistics are
  * reserve, reserve_low, reserve_areas, reserve_areas_low and kept.
  *
+ * In a range arena the same is true of vmap_extent_alloc() of up to @area_pages quanta, with an
+ * alignment of up to a quantum.  The reserve takes units for an extent of @area_pages quanta at
+ * each quantum of @bytes, and 64 bytes of memory for each.  The reserve serves where the free tree
+ * has nothing at once, and each extent from the reserve has @area_pages quanta.
+ *
  * Steps: no formula: a page allocation for each page, and vmap_arena_alloc() for each slot.
  *
  * Context: process, may sleep, also with PREEMPT_RT; imports spans.
- * Return: 0; -EINVAL for a range arena, for VMAP_ARENA_HUGE, or if @bytes is less than one area of
- * @area_pages;
+ * Return: 0; -EINVAL for VMAP_ARENA_HUGE, or if @bytes is less than one area of @area_pages;
  * -EEXIST if the arena has a reserve; -ENOMEM if there is not so much memory or address space, then
  * nothing is kept.
  */
 int vmap_arena_reserve(struct vmap_arena *arena, unsigned long bytes, unsigned int area_pages,
 		       unsigned int frees)
 {
-	unsigned long pages = (bytes >> PAGE_SHIFT) + !!(bytes & ~PAGE_MASK);
+	const struct vmap_space *space;
+	unsigned long count;
 
 	arena = varena_or_default(arena);
-	if (!arena->cache.memory_align ||
-	    !check_wish(arena->cache.purge.space.name, pages, area_pages))
+	space = &arena->cache.purge.space;
+	count = quanta_of(space, bytes);
+	if (space->huge ||
+	    !check_wish(space->name, count, area_pages,
+			space->memory ? VRESERVE_MOST_PAGES : U32_MAX,
+			space->memory ? "pages" : "quanta"))
 		return -EINVAL;
-	return vreserve_make(arena, pages, area_pages, frees);
+	if (!space->memory)
+		return vslots_make(arena, count, (unsigned long)area_pages << space->quantum_shift);
+	return vreserve_make(arena, count, area_pages, frees);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_reserve);
 
@@ -589,6 +611,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	add_cache(cache, stats);
 	vreserve_stats(varena_or_default(arena), stats);
 	add_stock(&cache->purge.stock, stats);
+	vslots_stats(varena_or_default(arena), stats);
 	add_units(&cache->purge, stats);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_stats);

@@ -30,8 +30,10 @@ struct vmap_arena {
 	struct list_head link;
 	/* The debugfs folder; set when the arena is registered. */
 	struct dentry *dir;
-	/* The reserve; NULL before vreserve_make(), which sets it once. */
+	/* Memory arena: the reserve; NULL before vreserve_make(), which sets it once. */
 	struct vmap_reserve *reserve;
+	/* Range arena: the same; NULL before vslots_make(), which sets it once. */
+	struct vmap_slots *slots;
 };
 
 /* The arena that NULL stands for; set at load, before any other module can call. */
@@ -87,6 +89,14 @@ void *vreserve_alloc(struct vmap_arena *arena, unsigned long size, unsigned long
 bool vreserve_keep(struct vmap_arena *arena, struct vmap_extent *extent);
 void vreserve_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
 void vreserve_exit(struct vmap_arena *arena);
+
+/* slots.c */
+int vslots_make(struct vmap_arena *arena, unsigned long count, unsigned long size);
+struct vmap_extent *vslots_alloc(struct vmap_arena *arena, unsigned long size, unsigned long align,
+				 const void *caller);
+bool vslots_keep(struct vmap_arena *arena, struct vmap_extent *extent);
+void vslots_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
+void vslots_exit(struct vmap_arena *arena);
 
 /* What is to be mapped: pages, or page frames without a struct page. */
 struct valloc_mapping {

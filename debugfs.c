@@ -138,7 +138,7 @@ static int areas_show(struct seq_file *m, void *v)
 	unsigned long size = tile->end - tile->start - arena->cache.purge.space.guard -
 			     (tile->slack & PAGE_MASK);
 
-	if (tile->free || tile->state != VMAP_BUSY)
+	if (tile->free || !vspace_is_held(tile->state))
 		return SEQ_SKIP;
 	seq_printf(m, "0x%016lx-0x%016lx %lu %lu ", tile->start, tile->start + size, size,
 		   arena->cache.purge.space.memory ? size >> PAGE_SHIFT : 0);

@@ -20,6 +20,7 @@
 enum vmap_state {
 	VMAP_MARKER,		/* closes the ring of a span's tiles */
 	VMAP_BUSY,		/* handed out to a caller */
+	VMAP_SLOT,		/* the same, of a range arena's reserve: slots.c */
 	VMAP_FREEING,		/* the caller freed it; not yet unmapped, or not yet charged */
 	VMAP_LAZY,		/* unmapped; not yet flushed, or not yet merged */
 	VMAP_CACHED,		/* in a magazine or a depot, kept for the next allocation */

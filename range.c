@@ -4,7 +4,8 @@
  *
  * A range arena has neither pages nor page tables, and no extent is ever lazy: a free puts the
  * extent into this CPU's magazine (cache.c), else straight back into the free tree.  An allocation
- * takes an extent of the same size from the magazine, else the lowest extent that fits.
+ * takes an extent of the same size from the magazine, else the lowest extent that fits; where that
+ * is not to be had at once, one of the reserve (slots.c), if the arena has a reserve.
  *
  * A caller names an extent by its pointer, and may hand in a stale one.  An extent that is not busy
  * in the arena is reported, and nothing changes.  To read a stale extent is safe, because a range
@@ -59,14 +60,24 @@ alloc_extent(struct vmap_cache *cache, struct free_search *search, gfp_t gfp, co
 	return extent;
 }
 
-/* Not inlined: the search takes stack, which alloc_extent_slow() does not need in most calls. */
+/*
+ * Allocate from the reserve, if there is one that serves the request, else by a search.  Not
+ * inlined: the search takes stack, which alloc_extent_slow() does not need in most calls.
+ */
 static noinline struct vmap_extent *alloc_extent_search(struct vmap_cache *cache,
 							unsigned long size, unsigned long align,
 							gfp_t gfp, const void *caller)
 {
 	struct free_search search = { .size = size, .align = align, .hi = ULONG_MAX };
+	u64 began = vwatch_begin();
+	struct vmap_extent *slot;
 
-	return alloc_extent(cache, &search, gfp, caller);
+	slot = vslots_alloc(varena_of(cache), size, align, caller);
+	if (!slot)
+		return alloc_extent(cache, &search, gfp, caller);
+	vwatch_alloc(slot, size, VWATCH_RESERVE, began);
+	vtake_ahead(cache, gfp);
+	return slot;
 }
 
 /* Is each extent of this arena aligned to @align, a power of two, and does the arena cache? */
@@ -155,6 +166,9 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, 
  * @gfp: how to get memory for spare extents.  @gfp says nothing about room: with __GFP_NOFAIL the
  *	 call waits for memory, but still returns -ENOSPC and -EINVAL, with a warning
  *
+ * An extent from the reserve of vmap_arena_reserve() is as long as the longest that the reserve
+ * serves: vmap_extent_size() says how long.
+ *
  * Steps: at most 150 + 15 * log2(extents) + 14 * misses * log2(extents) + 1600 * full +
  *	  12 * cached * log2(extents)
  *
@@ -221,6 +235,24 @@ static __always_inline bool is_busy_in(const struct vmap_extent *extent,
 	       READ_ONCE(extent->space) == &cache->purge.space;
 }
 
+/* Is @extent, which may be stale, busy in this arena, or a slot that is handed out? */
+static bool is_held_in(const struct vmap_extent *extent, const struct vmap_cache *cache)
+{
+	return !vext_is_free(extent) && vspace_is_held(READ_ONCE(extent->state)) &&
+	       READ_ONCE(extent->space) == &cache->purge.space;
+}
+
+/* Free an extent that is not busy in this arena: it is a slot of it, or the free is refused. */
+static noinline enum vwatch_path free_extent_not_busy(struct vmap_cache *cache,
+						      struct vmap_extent *extent,
+						      const void *caller)
+{
+	if (vslots_keep(varena_of(cache), extent))
+		return VWATCH_RESERVE;
+	vbad_report_extent(&cache->purge.space, extent, caller);
+	return VWATCH_NOWHERE;
+}
+
 /* Free past this CPU's magazine.  Return which way the free went. */
 static enum vwatch_path free_extent_uncached(struct vmap_cache *cache, struct vmap_extent *extent,
 					     const void *caller)
@@ -236,8 +268,7 @@ static enum vwatch_path free_extent_uncached(struct vmap_cache *cache, struct vm
 	flags = vspace_lock(space);
 	if (unlikely(space->memory || !is_busy_in(extent, cache))) {
 		vspace_unlock(space, flags);
-		vbad_report_extent(space, extent, caller);
-		return VWATCH_NOWHERE;
+		return free_extent_not_busy(cache, extent, caller);
 	}
 	vspace_put(space, extent);
 	/* Before the unlock: empty_arena() takes space->lock, and so waits for the unlock. */
@@ -265,7 +296,7 @@ static noinline void free_extent_watched(struct vmap_cache *cache, struct vmap_e
 	enum vwatch_path path = VWATCH_MAGAZINE;
 	struct vwatch_call call = {};
 
-	if (is_busy_in(extent, cache))
+	if (is_held_in(extent, cache))
 		vwatch_begin_free(&call, &cache->purge.space, extent->start, extent->size, caller);
 	if (!free_extent_fast(cache, extent))
 		path = free_extent_uncached(cache, extent, caller);

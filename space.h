@@ -501,6 +501,12 @@ static __always_inline bool vbad_refuse_nmi(const void *caller)
 	return true;
 }
 
+/* Is an extent in @state allocated, and not yet freed? */
+static inline bool vspace_is_held(enum vmap_state state)
+{
+	return state == VMAP_BUSY || state == VMAP_SLOT;
+}
+
 /* Cut and put. */
 
 /* Make @extent busy; extent->space is set.  WRITE_ONCE(), since a walk may read the fields. */

@@ -119,8 +119,8 @@ static void describe(struct vmap_tile *tile, const struct vmap_extent *extent)
 		.free = free,
 		.state = state,
 		.flags = free ? 0 : extent->flags,
-		.slack = state == VMAP_BUSY ? READ_ONCE(extent->slack) : 0,
-		.caller = state == VMAP_BUSY ? READ_ONCE(extent->caller) : NULL,
+		.slack = vspace_is_held(state) ? READ_ONCE(extent->slack) : 0,
+		.caller = vspace_is_held(state) ? READ_ONCE(extent->caller) : NULL,
 		.wrong = free_tree_check_tile(extent),
 	};
 }

@@ -18,6 +18,10 @@
 #define AREA_PAGES	8
 #define FREES		64
 
+/* The reserve of a range arena: how many extents, and units of each. */
+#define SLOTS		32
+#define SLOT_UNITS	4
+
 /* The worker flushes at the earliest so long after a free: see RESERVE_DELAY in reserve.c. */
 #define FLUSH_DELAY	(HZ / 20)
 
@@ -65,7 +69,15 @@ static void wishes_are_checked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, PAGE_SIZE, 0, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, PAGE_SIZE, 2, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, ULONG_MAX, UINT_MAX, 1), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(range, PAGE_SIZE, 1, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(range, 0, 1, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(range, 8, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(range, 2, 4, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(range, ULONG_MAX, 1, 0), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(range, 5, 2, 0), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, kt_stats(range).free, 8);
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(range, 4, 2, 0), 0);
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(range, 4, 2, 0), -EEXIST);
+	KUNIT_EXPECT_EQ(test, kt_stats(range).reserve, 8);
 	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, ULONG_MAX, 1, 1), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, 2 * totalram_pages() * PAGE_SIZE, 1, 1),
 			-ENOMEM);
@@ -324,6 +336,83 @@ static void bad_frees_change_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve, PAGES * PAGE_SIZE);
 }
 
+/* Take extents of each length from 1 to SLOT_UNITS, where nobody may be asked. */
+static void take_slots(struct kunit *test, struct vmap_arena *arena, struct vmap_extent **extent)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	starve(true);
+	local_irq_save(flags);
+	for (i = 0; i < SLOTS; i++)
+		extent[i] = vmap_extent_alloc(arena, 1 + i % SLOT_UNITS, 1, GFP_ATOMIC);
+	local_irq_restore(flags);
+	starve(false);
+	for (i = 0; i < SLOTS; i++) {
+		KUNIT_ASSERT_FALSE(test, IS_ERR(extent[i]));
+		KUNIT_EXPECT_EQ(test, vmap_extent_size(extent[i]), SLOT_UNITS);
+	}
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve_areas, 0);
+}
+
+/* Give them back; from then on they are ready, and nobody else has got them. */
+static void give_slots(struct kunit *test, struct vmap_arena *arena, struct vmap_extent **extent)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	local_irq_save(flags);
+	for (i = 0; i < SLOTS; i++)
+		vmap_extent_free(arena, extent[i]);
+	local_irq_restore(flags);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve_areas, SLOTS);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).free, 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+}
+
+/* Where a range has no room left the reserve has, for as many extents as it is for. */
+static void extents_are_set_aside(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 3 * SLOTS * SLOT_UNITS, 1);
+	struct vmap_extent *extent[SLOTS], *rest;
+	unsigned int round;
+
+	KUNIT_ASSERT_EQ(test, vmap_arena_reserve(arena, SLOTS, SLOT_UNITS, 0), 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).kept, SLOTS * SLOT_UNITS);
+	rest = vmap_extent_alloc(arena, 2 * SLOTS * SLOT_UNITS, 1, GFP_KERNEL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(rest));
+	for (round = 0; round < 3; round++) {
+		take_slots(test, arena, extent);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_extent_alloc(arena, 1, 1, GFP_KERNEL)), -ENOSPC);
+		kt_verify(test, arena);
+		give_slots(test, arena, extent);
+	}
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve_areas_low, 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).areas, 1);
+	vmap_extent_free(arena, rest);
+}
+
+/* What the reserve is not for fails as ever, and a slot that is freed twice is there once. */
+static void slots_serve_what_they_are_for(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 2 * SLOT_UNITS, 1);
+	struct vmap_extent *rest, *extent;
+
+	KUNIT_ASSERT_EQ(test, vmap_arena_reserve(arena, SLOT_UNITS, SLOT_UNITS, 0), -ENOMEM);
+	KUNIT_ASSERT_EQ(test, vmap_arena_reserve(arena, 1, 1, 0), 0);
+	rest = vmap_extent_alloc(arena, 2 * SLOT_UNITS - 1, 1, GFP_KERNEL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(rest));
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_extent_alloc(arena, 2, 1, GFP_KERNEL)), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmap_extent_alloc(arena, 1, 2, GFP_KERNEL)), -ENOSPC);
+	extent = vmap_extent_alloc(arena, 1, 1, GFP_KERNEL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(extent));
+	vmap_extent_free(arena, extent);
+	vmap_extent_free(arena, extent);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve_areas, 1);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).areas, 1);
+	vmap_extent_free(arena, rest);
+}
+
 static struct kunit_case reserve_cases[] = {
 	KUNIT_CASE(wishes_are_checked),
 	KUNIT_CASE(what_cannot_be_had_is_not_kept),
@@ -336,6 +425,8 @@ static struct kunit_case reserve_cases[] = {
 	KUNIT_CASE(other_requests_go_past_it),
 	KUNIT_CASE(there_is_more_beyond_it),
 	KUNIT_CASE(bad_frees_change_nothing),
+	KUNIT_CASE(extents_are_set_aside),
+	KUNIT_CASE(slots_serve_what_they_are_for),
 	{}
 };
 
