@@ -39,6 +39,9 @@
  * records on the way.  A tile that is merged into a neighbour becomes a spare.  The growth or the
  * loss of a node goes up the tree only as far as it changes the record of an ancestor.
  *
+ * Moving.  free_tree_swap() lets two tiles of one size change places, so that an extent gets
+ * another range and stays the same object.  The free tree is not concerned.
+ *
  * Costs.  With sizes from 1 to 16 and 100,000 extents in use, a tree has 15 levels.  About seven
  * tenths of all cuts take an extent of exactly the size asked for; a cut changes nine records.
  *
@@ -720,6 +723,27 @@ struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *ex
 		return merge(tree, extent, spares);
 	doubt_failed(tree, extent);
 	return link_by_start(tree, extent) ? extent : rebalance(tree, extent);
+}
+
+/**
+ * free_tree_swap() - let two tiles of one size change places
+ * @a: a tile, on the ring but not in the tree
+ * @b: another one, perhaps a neighbour of @a
+ *
+ * WRITE_ONCE(), since the holder of a tile may read its start without the caller's lock.
+ */
+void free_tree_swap(struct vmap_extent *a, struct vmap_extent *b)
+{
+	struct vmap_extent *before = a->prev == b ? a : a->prev;
+	unsigned long start = a->start;
+
+	VM_WARN_ON_ONCE(vext_is_free(a) || vext_is_free(b) || a->size != b->size || a == b);
+	leave_ring(a);
+	join_ring(a, b);
+	leave_ring(b);
+	join_ring(b, before);
+	WRITE_ONCE(a->start, b->start);
+	WRITE_ONCE(b->start, start);
 }
 
 /* The lowest free extent, or NULL. */

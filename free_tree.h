@@ -295,6 +295,7 @@ struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_sear
 				  struct vmap_extent_pool *spares);
 struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *extent,
 				  struct vmap_extent_pool *spares);
+void free_tree_swap(struct vmap_extent *a, struct vmap_extent *b);
 struct vmap_extent *free_tree_first(const struct free_tree *tree);
 struct vmap_extent *free_tree_after(const struct vmap_extent *extent);
 struct vmap_extent *free_tree_at_or_after(const struct free_tree *tree, unsigned long start);

@@ -195,6 +195,42 @@ static const char *test_withdraw(void)
 	return wrong ? wrong : withdraw_once(48);
 }
 
+/* Tiles of one size change places: neighbours, others, across spans, beside what is free or not. */
+static const char *swap_each_with_each(unsigned int gone)
+{
+	struct twin twin;
+	unsigned int a, b;
+
+	twin_init(&twin, 1);
+	twin_open(&twin, 16, 20);
+	twin_open(&twin, 64, 12);
+	for (a = 0; a < 8; a++)
+		twin_alloc(&twin, 4, 4, 0, TOP);
+	if (gone < 8)
+		twin_free(&twin, gone);
+	for (a = 0; a < twin.nr_busy; a++) {
+		for (b = 0; b < twin.nr_busy; b++) {
+			if (a == b)
+				continue;
+			twin_swap(&twin, a, b);
+			twin_check(&twin);
+		}
+	}
+	while (twin.nr_busy && twin_ok(&twin))
+		twin_free(&twin, twin.nr_busy - 1);
+	return verdict(&twin, twin.tree.count == 2, "all of both spans is free again");
+}
+
+static const char *test_swap(void)
+{
+	const char *wrong = NULL;
+	unsigned int gone;
+
+	for (gone = 0; gone <= 8 && !wrong; gone++)
+		wrong = swap_each_with_each(gone);
+	return wrong;
+}
+
 /* Every size at every alignment in the last 40 units there are. */
 static const char *test_top(void)
 {
@@ -666,6 +702,7 @@ static const struct {
 	{ "spans that touch", test_touching_spans },
 	{ "spans opened and closed in each place", test_spans },
 	{ "an extent taken out of the tree that stays on its ring", test_withdraw },
+	{ "tiles that change places", test_swap },
 	{ "the top of the address space", test_top },
 	{ "the middle of the address space, up to an alignment of 2^63", test_middle },
 	{ "address zero", test_zero },

@@ -2,11 +2,12 @@
 /*
  * twin.c - does each operation to a free tree and to its model, and compares
  *
- * An operation (open, close, alloc, free, withdraw, or one step of a search that others interrupt)
- * first asks the model what must happen, then does it to the tree, and compares what can be seen at
- * once: the address, the kind of fit, the spares used or gained, the extent returned.  twin_check()
- * then compares everything: every tile of every ring with the units it covers, the order and number
- * of free extents, all counters, the look-ups, free_tree_check(), and what is remembered as barren.
+ * An operation (open, close, alloc, free, withdraw, swap, or one step of a search that others
+ * interrupt) first asks the model what must happen, then does it to the tree, and compares what
+ * can be seen at once: the address, the kind of fit, the spares used or gained, the extent
+ * returned.  twin_check() then compares everything: every tile of every ring with the units it
+ * covers, the order and number of free extents, all counters, the look-ups, free_tree_check(), and
+ * what is remembered as barren.
  *
  * The first difference is written to twin.wrong and stops everything: operations on a twin that is
  * wrong do nothing.
@@ -357,6 +358,22 @@ bool twin_withdraw(struct twin *twin, unsigned long start)
 	model_set(&twin->model, extent->start, extent->size, owner);
 	twin->busy[twin->nr_busy++] = extent;
 	return true;
+}
+
+/* Let the tiles with these indices in twin.busy, which have one size, change places. */
+void twin_swap(struct twin *twin, unsigned int a, unsigned int b)
+{
+	struct vmap_extent *one = twin->busy[a], *other = twin->busy[b];
+	unsigned long start = one->start;
+
+	if (!twin_ok(twin))
+		return;
+	model_set(&twin->model, start, one->size, (unsigned long)other->caller);
+	model_set(&twin->model, other->start, one->size, (unsigned long)one->caller);
+	free_tree_swap(one, other);
+	twin->operations++;
+	if (other->start != start)
+		twin_fail(twin, "what was to go to %#lx is at %#lx", start, other->start);
 }
 
 /* Compare one tile with the units it covers. */

@@ -66,6 +66,7 @@ bool twin_alloc_at(struct twin *twin, unsigned long start, unsigned long size);
 void twin_free(struct twin *twin, unsigned int index);
 void twin_free_at(struct twin *twin, unsigned long start);
 bool twin_withdraw(struct twin *twin, unsigned long start);
+void twin_swap(struct twin *twin, unsigned int a, unsigned int b);
 void twin_begin(struct twin *twin, struct twin_search *search, unsigned long size,
 		unsigned long align, unsigned long lo, unsigned long hi);
 enum free_found twin_step(struct twin *twin, struct twin_search *search);
