@@ -61,6 +61,7 @@ static void free_arena(struct kref *refs)
 {
 	struct vmap_arena *arena = container_of(refs, struct vmap_arena, refs);
 
+	vcompact_exit(&arena->compaction);
 	vwatch_exit(&arena->cache.purge.space);
 	vcache_exit(&arena->cache);
 	vstock_exit(&arena->cache.purge.stock);
@@ -91,6 +92,7 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
 		kfree(arena);
 		return NULL;
 	}
+	vcompact_init(&arena->compaction);
 	INIT_WORK(&space->stock_work, vspace_stock_work);
 	INIT_DELAYED_WORK(&space->span_work, vtake_upkeep);
 	vpurge_init(&arena->cache.purge);
@@ -377,12 +379,14 @@ static bool is_unused(const struct vmap_arena *arena)
  * @arena: not the default one; nobody may use it any more if this succeeds
  *
  * Waits for frees after a grace period.  An area whose free has begun on another CPU, but is not
- * done, counts as allocated.
+ * done, counts as allocated; so does an extent that was freed while it was being moved, until the
+ * compaction has finished the free.
  *
  * Steps: no formula: all extents that are cached, lazy or free, and a vunmap() of each span.
  *
  * Context: process, may sleep, also with PREEMPT_RT.
- * Return: 0; -EBUSY while anything is allocated; -EINVAL for the default arena.
+ * Return: 0; -EBUSY while anything is allocated or the arena is being compacted; -EINVAL for the
+ * default arena.
  */
 int vmap_arena_destroy(struct vmap_arena *arena)
 {
@@ -390,7 +394,7 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 		return -EINVAL;
 	if (READ_ONCE(arena->cache.purge.space.nr_lost))
 		vtake_recount_lost(&arena->cache);
-	if (!is_unused(arena))
+	if (!is_unused(arena) || vcompact_runs(arena))
 		return -EBUSY;
 	/*
 	 * The debugfs folder goes before the name is free: a new arena of that name could not make
@@ -610,6 +614,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	add_calls(&cache->purge.space, stats);
 	add_cache(cache, stats);
 	vreserve_stats(varena_or_default(arena), stats);
+	vcompact_stats(varena_or_default(arena), stats);
 	add_stock(&cache->purge.stock, stats);
 	vslots_stats(varena_or_default(arena), stats);
 	add_units(&cache->purge, stats);

@@ -14,6 +14,7 @@
 #include <linux/kmemleak.h>
 #include <linux/kref.h>
 
+#include "compact.h"
 #include "take.h"
 
 struct dentry;
@@ -34,6 +35,8 @@ struct vmap_arena {
 	struct vmap_reserve *reserve;
 	/* Range arena: the same; NULL before vslots_make(), which sets it once. */
 	struct vmap_slots *slots;
+	/* Range arena: the movers, and what compactions have come to. */
+	struct vmap_compaction compaction;
 };
 
 /* The arena that NULL stands for; set at load, before any other module can call. */
@@ -97,6 +100,13 @@ struct vmap_extent *vslots_alloc(struct vmap_arena *arena, unsigned long size, u
 bool vslots_keep(struct vmap_arena *arena, struct vmap_extent *extent);
 void vslots_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
 void vslots_exit(struct vmap_arena *arena);
+
+/* compact.c */
+void vcompact_init(struct vmap_compaction *compaction);
+void vcompact_exit(struct vmap_compaction *compaction);
+bool vcompact_free(struct vmap_arena *arena, struct vmap_extent *extent);
+bool vcompact_runs(const struct vmap_arena *arena);
+void vcompact_stats(const struct vmap_arena *arena, struct vmap_arena_stats *stats);
 
 /* What is to be mapped: pages, or page frames without a struct page. */
 struct valloc_mapping {

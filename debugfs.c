@@ -69,6 +69,9 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "stock %lu\nstock_most %lu\nstock_hits %lu\n", stats.stock, stats.stock_most,
 		   stats.stock_hits);
 	seq_printf(m, "stock_blocks %lu\nstock_given %lu\n", stats.stock_blocks, stats.stock_given);
+	seq_printf(m, "compactions %lu\ncompactions_deferred %lu\nmoved %lu\nmoved_units %lu\nmoves_refused %lu\n",
+		   stats.compactions, stats.compactions_deferred, stats.moved, stats.moved_units,
+		   stats.moves_refused);
 	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->cache.purge.space.held_max));
 	return 0;
 }

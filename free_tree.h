@@ -26,6 +26,8 @@ enum vmap_state {
 	VMAP_CACHED,		/* in a magazine or a depot, kept for the next allocation */
 	VMAP_SPARE,		/* without an address range: waits in a pool for a split */
 	VMAP_LOST,		/* in a span whose reservation somebody gave to vfree(): lost.c */
+	VMAP_MOVABLE,		/* busy, and has a mover: compact.c */
+	VMAP_TARGET,		/* the place that a movable extent is just being moved to */
 };
 
 /*
@@ -74,8 +76,15 @@ struct vmap_extent {
 			};
 			/* An enum vmap_state; the holder of the extent writes it without a lock. */
 			u8 state;
-			/* VMAP_EXTENT_*: space.h. */
-			u8 flags;
+			union {
+				/* Memory arena: VMAP_EXTENT_*: space.h. */
+				u8 flags;
+				/*
+				 * Busy, range arena: the start is a multiple of the quantum
+				 * shifted by this, as the allocation asked, or more.
+				 */
+				u8 align_shift;
+			};
 			/* Busy or cached, recyclable: the NUMA node of all pages. */
 			u16 node_id;
 			/* Busy: bytes between those asked for and the guard; range arena: 0. */

@@ -11,6 +11,10 @@
  * in the arena is reported, and nothing changes.  To read a stale extent is safe, because a range
  * arena gives no extent back to the slab before the arena is destroyed.
  *
+ * A holder may have its extent marked movable (compact.c).  Then extent->state is not VMAP_BUSY but
+ * VMAP_MOVABLE: so the fast free needs no test for it, and each free of the extent takes
+ * space->lock, under which compaction reads and writes the state.
+ *
  * Locking: space->lock for the tree; a magazine is used with interrupts off.  A busy extent belongs
  * to its holder: no lock covers extent->state, so two CPUs that free one extent in the same instant
  * by way of their magazines may both succeed.
@@ -55,8 +59,10 @@ alloc_extent(struct vmap_cache *cache, struct free_search *search, gfp_t gfp, co
 	else
 		extent = vtake_slow(cache, search, gfp, caller, &path);
 	note_extent(cache, extent, search, gfp, caller);
-	if (!IS_ERR(extent))
+	if (!IS_ERR(extent)) {
+		extent->align_shift = ilog2(search->align) - space->quantum_shift;
 		vwatch_alloc(extent, size, path, began);
+	}
 	return extent;
 }
 
@@ -131,6 +137,17 @@ static noinline struct vmap_extent *alloc_extent_watched(struct vmap_cache *cach
 	return extent;
 }
 
+/*
+ * Note the alignment of a cached extent that is about to be handed out.  A magazine may hand the
+ * extent out again to a caller who asks for less: then the note stays, and is true.
+ */
+static void note_align(const struct vmap_cache *cache, struct vmap_extent *extent,
+		       unsigned long align)
+{
+	if (align > cache->purge.space.quantum)
+		extent->align_shift = ilog2(align) - cache->purge.space.quantum_shift;
+}
+
 /* Allocate past this CPU's magazine: from the depot, or the lowest extent that fits. */
 static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, unsigned long size,
 						      unsigned long align, gfp_t gfp,
@@ -150,6 +167,7 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, 
 		extent =
 			vcache_take_slow(cache, range_class(cache, size), align, gfp, NUMA_NO_NODE);
 		if (extent) {
+			note_align(cache, extent, align);
 			vspace_hand_out(extent, caller);
 			vwatch_alloc(extent, size, VWATCH_DEPOT, began);
 			return extent;
@@ -235,20 +253,22 @@ static __always_inline bool is_busy_in(const struct vmap_extent *extent,
 	       READ_ONCE(extent->space) == &cache->purge.space;
 }
 
-/* Is @extent, which may be stale, busy in this arena, or a slot that is handed out? */
+/* Is @extent, which may be stale, busy or movable in this arena, or a slot that is handed out? */
 static bool is_held_in(const struct vmap_extent *extent, const struct vmap_cache *cache)
 {
 	return !vext_is_free(extent) && vspace_is_held(READ_ONCE(extent->state)) &&
 	       READ_ONCE(extent->space) == &cache->purge.space;
 }
 
-/* Free an extent that is not busy in this arena: it is a slot of it, or the free is refused. */
+/* Free an extent that is not busy in this arena: it is a slot, or movable, or the free is refused. */
 static noinline enum vwatch_path free_extent_not_busy(struct vmap_cache *cache,
 						      struct vmap_extent *extent,
 						      const void *caller)
 {
 	if (vslots_keep(varena_of(cache), extent))
 		return VWATCH_RESERVE;
+	if (vcompact_free(varena_of(cache), extent))
+		return VWATCH_TREE;
 	vbad_report_extent(&cache->purge.space, extent, caller);
 	return VWATCH_NOWHERE;
 }
@@ -297,7 +317,8 @@ static noinline void free_extent_watched(struct vmap_cache *cache, struct vmap_e
 	struct vwatch_call call = {};
 
 	if (is_held_in(extent, cache))
-		vwatch_begin_free(&call, &cache->purge.space, extent->start, extent->size, caller);
+		vwatch_begin_free(&call, &cache->purge.space, READ_ONCE(extent->start),
+				  extent->size, caller);
 	if (!free_extent_fast(cache, extent))
 		path = free_extent_uncached(cache, extent, caller);
 	vwatch_end_free(&call, path);
@@ -321,7 +342,11 @@ static noinline void free_extent_slow(struct vmap_cache *cache, struct vmap_exte
  * An extent that is not busy in this arena is reported with the caller, and nothing changes; but
  * two CPUs that free the same extent in the same instant may both succeed.
  *
- * Steps: at most 150 + 15 * log2(extents)
+ * A movable extent may be freed at any time, also while its mover runs: then the call returns at
+ * once, and compaction finishes the free when the mover returns.  Until then the extent counts as
+ * allocated, and the mover may still use its data: see vmap_extent_set_movable().
+ *
+ * Steps: at most 150 + 30 * log2(extents)
  *
  * Context: any but NMI, also with PREEMPT_RT; takes the arena's lock, if at all, for O(log n)
  * steps.
@@ -341,6 +366,9 @@ EXPORT_SYMBOL_GPL(vmap_extent_free);
  * vmap_extent_start() - where an extent begins
  * @extent: a live extent
  *
+ * The start of a movable extent changes when its mover has returned 0, and at no other time.  A
+ * caller that sees the new start also sees all that the mover did before it returned.
+ *
  * Steps: at most 2
  *
  * Context: any, also with PREEMPT_RT.
@@ -348,7 +376,8 @@ EXPORT_SYMBOL_GPL(vmap_extent_free);
  */
 unsigned long vmap_extent_start(const struct vmap_extent *extent)
 {
-	return extent->start;
+	/* Pairs with the barrier in change_places(). */
+	return smp_load_acquire(&extent->start);
 }
 EXPORT_SYMBOL_GPL(vmap_extent_start);
 

@@ -66,7 +66,7 @@
 #include "chunk.h"
 #include "watch.h"
 
-/* Bits of vmap_extent.flags, in any state but free. */
+/* Bits of vmap_extent.flags in a memory arena, in any state but free. */
 
 /* The pages belong to the caller of vmap_map_pages(). */
 #define VMAP_EXTENT_FOREIGN	(1U << 0)
@@ -442,7 +442,7 @@ struct vmap_tile {
 	u8 flags;
 	/* Busy: bytes between those asked for and the guard; range arena: 0. */
 	u32 slack;
-	/* Busy: the code address that allocated the tile; else NULL. */
+	/* Busy or movable: the code address that allocated the tile; else NULL. */
 	const void *caller;
 	/* The invariant that the tile violates, or NULL. */
 	const char *wrong;
@@ -469,6 +469,7 @@ bool vwalk_step(struct vmap_walk *walk);
 void vwalk_end(struct vmap_walk *walk);
 void vwalk_leave(struct vmap_walk *walk);
 void vwalk_note_free(struct vmap_space *space, struct vmap_extent *extent);
+void vwalk_note_swap(struct vmap_space *space, struct vmap_extent *a, struct vmap_extent *b);
 void vwalk_note_return(struct vmap_space *space, struct vmap_span *span);
 
 /* badfree.c */
@@ -504,7 +505,7 @@ static __always_inline bool vbad_refuse_nmi(const void *caller)
 /* Is an extent in @state allocated, and not yet freed? */
 static inline bool vspace_is_held(enum vmap_state state)
 {
-	return state == VMAP_BUSY || state == VMAP_SLOT;
+	return state == VMAP_BUSY || state == VMAP_SLOT || state == VMAP_MOVABLE;
 }
 
 /* Cut and put. */

@@ -79,7 +79,7 @@ enum vmap_fit {
  * @allocs: allocations that succeeded since the arena was created
  * @frees: frees since the arena was created
  * @fails: allocations that failed
- * @fits: how often each kind of fit was taken, by enum vmap_fit
+ * @fits: how often each kind of fit was taken, by enum vmap_fit; by compaction, too
  * @merges: free neighbours joined
  * @flushes: TLB flushes on all CPUs
  * @purged: lazy extents given back to the free tree
@@ -109,6 +109,11 @@ enum vmap_fit {
  * @stock_hits: pages that allocations took from there
  * @stock_blocks: blocks of 16 pages that were split for allocations which found too few there
  * @stock_given: pages given back from there to the kernel
+ * @compactions: times that vmap_arena_compact() looked for extents to move
+ * @compactions_deferred: times that it did not, because it had failed too often
+ * @moved: extents that compaction has moved
+ * @moved_units: units of these extents
+ * @moves_refused: times that a mover refused a place
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -151,6 +156,11 @@ struct vmap_arena_stats {
 	unsigned long stock_hits;
 	unsigned long stock_blocks;
 	unsigned long stock_given;
+	unsigned long compactions;
+	unsigned long compactions_deferred;
+	unsigned long moved;
+	unsigned long moved_units;
+	unsigned long moves_refused;
 };
 
 /* Memory, from the default arena. */
@@ -197,5 +207,9 @@ struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned l
 void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent);
 unsigned long vmap_extent_start(const struct vmap_extent *extent);
 unsigned long vmap_extent_size(const struct vmap_extent *extent);
+int vmap_extent_set_movable(struct vmap_arena *arena, struct vmap_extent *extent,
+			    int (*move)(struct vmap_extent *extent, unsigned long to, void *data),
+			    void *data);
+int vmap_arena_compact(struct vmap_arena *arena, unsigned long wanted);
 
 #endif

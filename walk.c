@@ -6,7 +6,8 @@
  * space->lock for one tile: it copies the tile to walk->tile and sets walk->next to the tile after
  * it.  Between two steps a tile can leave its ring in two ways only: vspace_put() merges it into a
  * neighbour, or its span goes.  vwalk_note_free() and vwalk_note_return() then move each walk
- * whose next tile leaves.  Without walks vspace_put() only looks at an empty list.
+ * whose next tile leaves.  Without walks vspace_put() only looks at an empty list.  Where two tiles
+ * change places (free_tree_swap()), vwalk_note_swap() lets each walk go on at the same place.
  *
  * Each walk makes each vspace_put() longer, so the number of walks is bounded:
  *
@@ -17,7 +18,8 @@
  *
  * Invariants:
  *   - walk->next is a tile of a span on space->spans, or NULL;
- *   - a walk sees each tile exactly once that exists from the first step to the last.
+ *   - a walk sees no unit twice, and each tile exactly once that exists from the first step to the
+ *     last, unless the tile changes its place meanwhile.
  *
  * Locking: space->lock covers space->walkers and each walk->next.  walk_lock is held from
  * vwalk_begin() to vwalk_end(), and taken before space->lock.  The caller holds a reference to the
@@ -189,6 +191,22 @@ void vwalk_note_free(struct vmap_space *space, struct vmap_extent *extent)
 	list_for_each_entry(walk, &space->walkers, link)
 		if (walk->next == extent || walk->next == last)
 			walk->next = stop;
+}
+
+/*
+ * The tiles @a and @b are about to change places: a walk goes on at its place.  Under space->lock.
+ */
+void vwalk_note_swap(struct vmap_space *space, struct vmap_extent *a, struct vmap_extent *b)
+{
+	struct vmap_walk *walk;
+
+	lockdep_assert_held(&space->lock);
+	list_for_each_entry(walk, &space->walkers, link) {
+		if (walk->next == a)
+			walk->next = b;
+		else if (walk->next == b)
+			walk->next = a;
+	}
 }
 
 /*

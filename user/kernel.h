@@ -61,6 +61,14 @@
 #define atomic_dec(number)	((void)__atomic_sub_fetch(&(number)->counter, 1, __ATOMIC_RELAXED))
 /* Paired by whoever loads the slot: what the kernel's code there says. */
 #define smp_store_release(slot, value)	__atomic_store_n(slot, value, __ATOMIC_RELEASE)
+/* Paired with it. */
+#define smp_load_acquire(slot)		__atomic_load_n(slot, __ATOMIC_ACQUIRE)
+/* Paired likewise.  ThreadSanitizer knows no fence by itself. */
+#define smp_mb()			((void)__atomic_fetch_add(&(int){ 0 }, 0, __ATOMIC_SEQ_CST))
+/* The same of a counter. */
+#define atomic_read_acquire(number)	smp_load_acquire(&(number)->counter)
+#define atomic_dec_return_release(number)	\
+	__atomic_sub_fetch(&(number)->counter, 1, __ATOMIC_RELEASE)
 #define cmpxchg(slot, old, new) ({						\
 	typeof(*(slot)) seen = (old);						\
 	__atomic_compare_exchange_n(slot, &seen, new, false, __ATOMIC_SEQ_CST,	\
@@ -199,6 +207,16 @@ struct mutex {
 #define mutex_lock(mutex)	pthread_mutex_lock(&(mutex)->real)
 #define mutex_trylock(mutex)	(!pthread_mutex_trylock(&(mutex)->real))
 #define mutex_unlock(mutex)	pthread_mutex_unlock(&(mutex)->real)
+
+/* Nobody waits for a move: one thread compacts, and its movers do not sleep. */
+typedef struct {
+	int waiters;
+} wait_queue_head_t;
+
+#define init_waitqueue_head(queue)	((queue)->waiters = 0)
+#define wake_up_all(queue)		((void)(queue))
+#define wait_event(queue, condition)	((void)(condition))
+#define current				((struct task_struct *)&this_cpu)
 
 /* Nobody reads what another frees: that is done when all threads but one are gone. */
 #define rcu_head			callback_head

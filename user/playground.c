@@ -42,6 +42,11 @@ void vspan_open(struct vmap_space *of, struct vmap_span *only, struct vmap_exten
 {
 	free_tree_open(&of->tree, &only->marker, whole, only->start, only->end);
 }
+
+/* Nobody walks. */
+void vwalk_note_swap(struct vmap_space *of, struct vmap_extent *a, struct vmap_extent *b)
+{
+}
 #endif
 
 void play_each_cpu(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
@@ -75,6 +80,7 @@ void play_begin(struct vmap_arena *arena, unsigned long quantum, bool memory)
 	INIT_LIST_HEAD(&space->spans);
 	INIT_LIST_HEAD(&space->idle_spans);
 	INIT_WORK(&space->stock_work, vspace_stock_work);
+	vcompact_init(&arena->compaction);
 	vcache_init(&arena->cache);
 	free_tree_init(&space->tree, quantum);
 }
@@ -96,6 +102,7 @@ const char *play_close(struct vmap_arena *arena, unsigned long end)
 	const char *wrong;
 
 	vcache_switch(&arena->cache, false);
+	vcompact_exit(&arena->compaction);
 	wrong = free_tree_check(&space->tree);
 	if (!wrong && (space->tree.count != 1 || space->tree.units != end))
 		wrong = "something did not come back";

@@ -13,6 +13,7 @@
  *   full       there is no room, or none but in the cache
  *   classes    a CPU has as many magazines as there may be
  *   readers    as many walks as there may be are in progress
+ *   movable    each extent has a mover, and they are marked, moved and freed
  */
 #include <stdlib.h>
 
@@ -416,6 +417,55 @@ static void readers(void)
 	close_bed(2 * n);
 }
 
+static int move_nothing(struct vmap_extent *extent, unsigned long to, void *data)
+{
+	return 0;
+}
+
+static void mark(struct vmap_extent *extent,
+		 int (*move)(struct vmap_extent *extent, unsigned long to, void *data))
+{
+	const struct steps_at at = { .extents = play_tiles(&arena) };
+
+	steps_begin();
+	expect(!vmap_extent_set_movable(&arena, extent, move, NULL), "it may be marked");
+	steps_end();
+	steps_judge("vmap_extent_set_movable", move ? "mark" : "take away", &at);
+}
+
+/* Compaction promises no sum, but how long it holds the lock. */
+static void compact(unsigned long wanted)
+{
+	const struct steps_at at = { .extents = play_tiles(&arena) };
+
+	steps_begin();
+	expect(!vmap_arena_compact(&arena, wanted), "there is room after a compaction");
+	steps_end();
+	steps_judge("vmap_arena_compact", "", &at);
+}
+
+/* Every other unit is freed; half of the others move down, and one by one all are freed. */
+static void movable(unsigned long n, bool down)
+{
+	unsigned long i;
+
+	open_bed(2 * n, 2 * n, false);
+	fill(1, 2 * n);
+	for (i = 0; i < 2 * n; i++)
+		mark(live[i], move_nothing);
+	for (i = 0; i < 2 * n; i += 8) {
+		mark(live[i], NULL);
+		mark(live[i], move_nothing);
+	}
+	for (i = 0; i < n; i++)
+		put("movable", live[down ? 2 * (n - i - 1) : 2 * i]);
+	compact(n / 2);
+	for (i = 0; i < n; i++)
+		put("movable", live[down ? 2 * (n - i) - 1 : 2 * i + 1]);
+	nr_live = 0;
+	close_bed(2 * n);
+}
+
 static void ask(void)
 {
 	const struct steps_at at = { .extents = 2 };
@@ -448,6 +498,8 @@ void steps_of_range_arenas(void)
 		sieve(n);
 		long_requests(n);
 		full(n);
+		movable(n, false);
+		movable(n, true);
 	}
 	growing(LARGEST);
 	comb(LARGEST / 2, false, false);
