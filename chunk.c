@@ -42,12 +42,12 @@
  * and the fields of its chunks.
  */
 #include <linux/gfp.h>
-#include <linux/page_ref.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 
 #include "chunk.h"
 #include "effort.h"
+#include "pages.h"
 
 #define BLOCK_PAGES	(1U << VCHUNK_ORDER)
 
@@ -168,7 +168,7 @@ void vchunk_map_block(struct vmap_window *window, unsigned long addr, struct pag
 
 	WARN_ON_ONCE(!pmd_none(READ_ONCE(*chunk->entry)));
 	chunk->page = page;
-	chunk->joins = !IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && !(gfp & __GFP_ACCOUNT);
+	chunk->joins = !(gfp & __GFP_ACCOUNT);
 	vwin_arch_set_middle(chunk->entry, vwin_arch_huge_entry(page));
 	vwin_arch_entries_set();
 }
@@ -189,32 +189,13 @@ void vchunk_map_table(struct vmap_window *window, unsigned long addr)
 	vwin_arch_entries_set();
 }
 
-/*
- * Undo split_page(): take the reference of each page of the block but the first.  Return false, with
- * nothing changed, if somebody else refers to one of these pages.  page_ref_freeze() fails then, and
- * once it has succeeded nobody can get a reference.
- */
-static bool join_block(struct page *page)
-{
-	unsigned int i;
-
-	for (i = 1; i < BLOCK_PAGES; i++)
-		if (!page_ref_freeze(page + i, 1))
-			break;
-	if (i == BLOCK_PAGES)
-		return true;
-	while (--i)
-		page_ref_unfreeze(page + i, 1);
-	return false;
-}
-
 /* If somebody else refers to the first page, __free_pages() frees all pages but that one. */
 static void free_block(struct page *page, bool joins)
 {
 	unsigned int i;
 
 	vwin_count_block(page, -(int)BLOCK_PAGES);
-	if (joins && join_block(page)) {
+	if (joins && vpage_join(page, VCHUNK_ORDER)) {
 		__free_pages(page, VCHUNK_ORDER);
 		return;
 	}

@@ -31,8 +31,8 @@ struct vmap_chunk {
 	/* The first page of the block that *entry was set to map; else NULL. */
 	struct page *page;
 	/*
-	 * May the block be freed in one piece?  Not if the kernel keeps an account of each page by
-	 * itself: of memory cgroups, or of allocations by their place in the source.
+	 * May the block be freed in one piece?  Not if it is accounted to a memory cgroup, which
+	 * split_page() does page by page.
 	 */
 	bool joins;
 	/* A page table that the kernel put in the place of the block's mapping; mostly NULL. */

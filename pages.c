@@ -126,14 +126,25 @@ static unsigned int joint_order(struct page **pages, unsigned int count)
 	return min(most, (unsigned int)ilog2(run));
 }
 
-/*
- * Make single pages a block again, in which the first page alone has a reference.  Return false if
- * somebody else refers to one of the others, then nothing is changed.
+/**
+ * vpage_join() - make single pages a block, in which the first page alone has a reference
+ * @page: the first page
+ * @order: of the block
+ *
+ * The inverse of split_page(): page_ref_freeze() takes the reference of each other page, and once it
+ * has succeeded nobody can get a reference.  With CONFIG_MEM_ALLOC_PROFILING the kernel counts each
+ * page by itself, and would miss those that are freed with another.
+ *
+ * Context: any.
+ * Return: false, with nothing changed, if somebody else refers to a page that is not the first, or
+ * if pages may not be joined.
  */
-static bool join(struct page *page, unsigned int order)
+bool vpage_join(struct page *page, unsigned int order)
 {
 	unsigned int i;
 
+	if (IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && order)
+		return false;
 	for (i = 1; i < 1U << order; i++)
 		if (!page_ref_freeze(page + i, 1))
 			break;
@@ -157,7 +168,7 @@ void vpage_give(struct page **pages, unsigned int count)
 
 	for (i = 0; i < count; i += 1U << order) {
 		order = joint_order(pages + i, count - i);
-		if (unlikely(!join(pages[i], order)))
+		if (unlikely(!vpage_join(pages[i], order)))
 			order = 0;
 		free_block(pages[i], order);
 	}

@@ -14,6 +14,7 @@
 #define VPAGE_BLOCK		(1U << VPAGE_BLOCK_ORDER)
 
 bool vpage_get_block(struct page **pages, int node);
+bool vpage_join(struct page *page, unsigned int order);
 void vpage_free(struct page *page);
 void vpage_give(struct page **pages, unsigned int count);
 
