@@ -55,6 +55,11 @@ threads() {
 	timeout "$PATIENCE" "$USER_BUILD/$1/bench_magazines" --check --operations "$operations"
 }
 
+# compactions VARIANT - in arenas of many kinds; each move is checked.
+compactions() {
+	timeout "$PATIENCE" "$USER_BUILD/$1/bench_compact" --check --operations "$operations"
+}
+
 # fuzz SECONDS ENGINE... - nothing may be found, and each must have tried something.
 fuzz() {
 	local out=$CHECK_DIR/fuzz engine
@@ -84,13 +89,14 @@ results clang test_free_tree --steps 2000
 results clang test_tree_steps
 results clang test_steps
 
-build sanitize build replay magazines
+build sanitize build replay magazines compact
 results sanitize test_free_tree --steps $((steps / 10))
 results sanitize test_free_tree_low --steps $((steps / 10))
 results sanitize test_exhaustive --length 3
 results sanitize test_raw
 results sanitize test_lookup
 expect "sanitize: two threads share magazines" threads sanitize
+expect "sanitize: extents move" compactions sanitize
 expect "sanitize: the corpus" "$USER_BUILD/sanitize/replay" "$ROOT"/user/corpus/*
 
 build thread magazines
