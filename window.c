@@ -197,7 +197,7 @@ static bool finds_pages(struct page **pages, unsigned long need)
 		got = alloc_pages_bulk_node(vgfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
 	}
 	for (i = 0; i < got && i < round_up(need - VMAP_SPARE, VPAGE_BLOCK); i++)
-		__free_page(pages[i]);
+		vpage_free(pages[i]);
 	for (; i < got; i += VPAGE_BLOCK) {
 		vpage_give(pages + i, min_t(unsigned long, got - i, VPAGE_BLOCK));
 		cond_resched();
