@@ -96,18 +96,6 @@ void no_such_call(void)
 	fail("the arena did what a range arena never does, or refused a call");
 }
 
-/* Nothing is reserved. */
-struct vmap_extent *vslots_alloc(struct vmap_arena *of, unsigned long size, unsigned long align,
-				 const void *caller)
-{
-	return NULL;
-}
-
-bool vslots_keep(struct vmap_arena *of, struct vmap_extent *extent)
-{
-	return false;
-}
-
 void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
 		      void *argument, bool wait)
 {

@@ -203,6 +203,7 @@ struct mutex {
 	pthread_mutex_t real;
 };
 
+#define DEFINE_MUTEX(name)	struct mutex name = { PTHREAD_MUTEX_INITIALIZER }
 #define mutex_init(mutex)	pthread_mutex_init(&(mutex)->real, NULL)
 #define mutex_lock(mutex)	pthread_mutex_lock(&(mutex)->real)
 #define mutex_trylock(mutex)	(!pthread_mutex_trylock(&(mutex)->real))
@@ -317,6 +318,7 @@ void call_mm(void);
 #define gfpflags_allow_blocking(gfp)	(!!((gfp) & __GFP_DIRECT_RECLAIM))
 
 #define kmalloc(size, gfp)		((void)(gfp), call_mm(), malloc(size))
+#define kzalloc(size, gfp)		((void)(gfp), call_mm(), calloc(1, size))
 #define kfree(pointer)			(call_mm(), free(pointer))
 #define kvcalloc(count, size, gfp)	((void)(gfp), calloc(count, size))
 #ifdef PLAY_STEPS

@@ -40,14 +40,15 @@ struct page {
 /* Blocks of pages: the page allocator's part of a call counts as one step. */
 #define PAGE_ALLOC_COSTLY_ORDER	3
 #define N_MEMORY		0
-#define for_each_node_state(node, state)	for ((node) = 0; (node) < (int)nr_node_ids; (node)++)
+#define for_each_node_state(node, state)	\
+	for ((node) = 0; (node) < (int)nr_node_ids; (node)++)
 #define page_to_nid(page)	((void)(page), 0)
 #define split_page(page, order)	((void)(page), (void)(order), play_kernel())
 #define page_ref_freeze(page, count)	\
 	((page)->_refcount.counter == (count) && (--(page)->_refcount.counter, true))
 #define page_ref_unfreeze(page, count)	((void)((page)->_refcount.counter = (count)))
-#define DEFINE_PER_CPU(type, name)	type name
-#define this_cpu_inc_return(number)	(++(number))
+#define DEFINE_PER_CPU(type, name)	struct { type here; } name
+#define this_cpu_inc_return(number)	(++(number).here)
 void __free_pages(struct page *page, unsigned int order);
 
 /* All pages there are, by their numbers. */
@@ -129,7 +130,6 @@ static __always_inline bool vwin_arch_differs_in_frame(pte_t pte, pte_t zero, st
 void *vmap(struct page **pages, unsigned int count, unsigned long flags, pgprot_t prot);
 void vunmap(const void *addr);
 #define kvzalloc(size, gfp)			((void)(gfp), play_kernel(), calloc(1, size))
-#define kzalloc(size, gfp)			kvzalloc(size, gfp)
 #define kcalloc(count, size, gfp)		((void)(gfp), play_kernel(), calloc(count, size))
 #define kvmalloc_array(count, size, gfp)	((void)(gfp), play_kernel(), calloc(count, size))
 #define kmemleak_scan_area(memory, size, gfp)	((void)0)
@@ -161,7 +161,6 @@ extern unsigned long play_jiffies;
 #define mod_delayed_work(workers, queued, delay)	((void)(queued))
 #define cancel_delayed_work_sync(queued)		((void)(queued))
 #define cancel_work_sync(queued)			((void)(queued))
-#define DEFINE_MUTEX(name)	struct mutex name = { PTHREAD_MUTEX_INITIALIZER }
 
 /* Nobody traces. */
 #define VMAP_TRACE_H

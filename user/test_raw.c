@@ -114,18 +114,6 @@ void vwin_count_pages(struct page **pages, unsigned int count, int step)
 {
 }
 
-/* The arena has no reserve. */
-struct vmap_extent *vslots_alloc(struct vmap_arena *of, unsigned long size, unsigned long align,
-				 const void *caller)
-{
-	return NULL;
-}
-
-bool vslots_keep(struct vmap_arena *of, struct vmap_extent *extent)
-{
-	return false;
-}
-
 unsigned long vpurge_free(struct vmap_purge *of, struct vmap_extent *extent)
 {
 	free(extent);
