@@ -170,9 +170,9 @@ static __always_inline bool vcache_in_nmi(unsigned long flags)
 }
 
 /*
- * This CPU's magazine of @class, at most CACHE_CLASSES.  Interrupts off.  A sum instead of an index:
- * a kernel with CONFIG_UBSAN_BOUNDS would compare @class again, and the hot paths would save their
- * registers for the report.
+ * This CPU's magazine of @class, at most CACHE_CLASSES.  Interrupts off.  A sum instead of an
+ * index: a kernel with CONFIG_UBSAN_BOUNDS would compare @class again, and the hot paths would save
+ * their registers for the report.
  */
 static __always_inline struct vmap_magazine *
 vcache_magazine_here(struct vmap_cache_cpu __percpu *cpu, unsigned long class)

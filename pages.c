@@ -123,7 +123,7 @@ static unsigned int joint_order(struct page **pages, unsigned int count)
 
 	while (run < count && run < 1U << most && pages[run] == pages[0] + run)
 		run++;
-	return min(most, (unsigned int)ilog2(run));
+	return min_t(unsigned int, most, ilog2(run));
 }
 
 /**
@@ -131,9 +131,9 @@ static unsigned int joint_order(struct page **pages, unsigned int count)
  * @page: the first page
  * @order: of the block
  *
- * The inverse of split_page(): page_ref_freeze() takes the reference of each other page, and once it
- * has succeeded nobody can get a reference.  With CONFIG_MEM_ALLOC_PROFILING the kernel counts each
- * page by itself, and would miss those that are freed with another.
+ * The inverse of split_page(): page_ref_freeze() takes the reference of each other page, and once
+ * it has succeeded nobody can get a reference.  With CONFIG_MEM_ALLOC_PROFILING the kernel counts
+ * each page by itself, and would miss those that are freed with another.
  *
  * Context: any.
  * Return: false, with nothing changed, if somebody else refers to a page that is not the first, or

@@ -260,7 +260,7 @@ static bool is_held_in(const struct vmap_extent *extent, const struct vmap_cache
 	       READ_ONCE(extent->space) == &cache->purge.space;
 }
 
-/* Free an extent that is not busy in this arena: it is a slot, or movable, or the free is refused. */
+/* Free an extent that is not busy in this arena: a slot, or movable, or the free is refused. */
 static noinline enum vwatch_path free_extent_not_busy(struct vmap_cache *cache,
 						      struct vmap_extent *extent,
 						      const void *caller)

@@ -234,8 +234,8 @@ void *valloc_realloc(const void *addr, unsigned long size, unsigned long align, 
  * pages moves, within its arena: aligned as before (up to 2 MiB), to pages of the same node if
  * there are any.  An area that shrinks stays as it is where pages may not be freed.
  *
- * Steps: no formula: where the area stays those that vmap_free() takes for the pages it loses; where
- * it moves those of vmap_arena_alloc() and vmap_free(), and a copy of the bytes that stay.
+ * Steps: no formula: where the area stays those that vmap_free() takes for the pages it loses;
+ * where it moves those of vmap_arena_alloc() and vmap_free(), and a copy of the bytes that stay.
  *
  * Context: any but NMI that @gfp allows.
  * Return: the address, perhaps another one, or NULL.  On NULL the area is as it was, unless @size

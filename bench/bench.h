@@ -44,7 +44,7 @@ enum bench_sizes {
 	BENCH_ONE,		/* 4 pages */
 	BENCH_RANDOM,		/* 1 to 16 pages, all as likely */
 	BENCH_HEAVY,		/* mostly small, some large: each doubling is half as likely */
-	BENCH_2M,		/* just so much; more than BENCH_MAX_PAGES: for peers of huge pages */
+	BENCH_2M,		/* just so much, more than BENCH_MAX_PAGES: for some peers */
 	BENCH_32M,
 	BENCH_512M,
 	BENCH_NR_SIZES

@@ -113,7 +113,8 @@ static void address_space_may_end(struct kunit *test)
 	struct vmap_arena *arena = kt_memory(test, 0);
 
 	arena->cache.purge.space.limit = WINDOW_GRAIN;
-	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, PAGES * PAGE_SIZE, AREA_PAGES, FREES), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vmap_arena_reserve(arena, PAGES * PAGE_SIZE, AREA_PAGES, FREES),
+			-ENOMEM);
 	KUNIT_EXPECT_GT(test, kt_stats(arena).reserved, 0);
 	vmap_arena_purge(arena);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).busy, 0);
@@ -336,8 +337,12 @@ static void bad_frees_change_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve, PAGES * PAGE_SIZE);
 }
 
-/* Take extents of each length from 1 to SLOT_UNITS, where nobody may be asked. */
-static void take_slots(struct kunit *test, struct vmap_arena *arena, struct vmap_extent **extent)
+/*
+ * Take extents of each length from 1 to SLOT_UNITS, where nobody may be asked.  noinline: the stack
+ * of a caller has no room for the frames of all KUNIT_ASSERTs.
+ */
+static noinline void take_slots(struct kunit *test, struct vmap_arena *arena,
+				struct vmap_extent **extent)
 {
 	unsigned long flags;
 	unsigned int i;
@@ -356,7 +361,8 @@ static void take_slots(struct kunit *test, struct vmap_arena *arena, struct vmap
 }
 
 /* Give them back; from then on they are ready, and nobody else has got them. */
-static void give_slots(struct kunit *test, struct vmap_arena *arena, struct vmap_extent **extent)
+static noinline void give_slots(struct kunit *test, struct vmap_arena *arena,
+				struct vmap_extent **extent)
 {
 	unsigned long flags;
 	unsigned int i;
