@@ -7,8 +7,8 @@
  * The pass's own arena has a reserve of RESERVED areas.  A *batch* of so many areas is allocated
  * in a hard interrupt (with PREEMPT_RT, too) with a raw spinlock held, looked at by the task, and
  * freed as it was allocated.  As all of the reserve is in use then, there is no area to spare.
- * While the interrupt lasts a probe of the kernel's tracepoint mm_page_alloc counts calls of the
- * page allocator on its CPU: nobody else can run there.  There may be none.
+ * While the interrupt lasts nobody else can run on its CPU, so the kernel's count of the pages that
+ * the CPU has allocated must not change.
  *
  * The reserve has a bound: FREES areas may be freed while the worker flushes none.  When so many
  * were freed, the pass waits, with the clock stopped, until the worker has made all slots ready
@@ -21,9 +21,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/string.h>
-#include <linux/tracepoint.h>
-#include <trace/events/kmem.h>
+#include <linux/vmstat.h>
 
 #include "../vmap_alloc.h"
 #include "stress.h"
@@ -49,28 +47,22 @@ struct errand {
 	/* The slots that the reserve has, and the frees since all of them were ready. */
 	unsigned long slots;
 	unsigned int freed;
-	/* The CPU that runs the interrupt; -1: none.  Written by that CPU. */
-	int cpu;
-	/* Calls of the page allocator in the interrupt. */
-	unsigned long asked;
+	/* Pages that the page allocator gave in the interrupt. */
+	unsigned long given;
 };
 
 static DEFINE_RAW_SPINLOCK(areas_lock);
 
-/* The probe, in any context. */
-static void page_allocated(void *data, struct page *page, unsigned int order, gfp_t gfp,
-			   int migratetype)
+/* The pages that this CPU has ever got from the page allocator.  Interrupts off. */
+static unsigned long pages_given(void)
 {
-	struct errand *errand = data;
+	unsigned long sum = 0;
 
-	if (READ_ONCE(errand->cpu) == raw_smp_processor_id())
-		errand->asked++;
-}
-
-static void find_tracepoint(struct tracepoint *point, void *found)
-{
-	if (!strcmp(point->name, "mm_page_alloc"))
-		*(struct tracepoint **)found = point;
+#ifdef CONFIG_VM_EVENT_COUNTERS
+	for (int zone = 0; zone <= ZONE_MOVABLE; zone++)
+		sum += __this_cpu_read(vm_event_states.event[PGALLOC_NORMAL - ZONE_NORMAL + zone]);
+#endif
+	return sum;
 }
 
 static void take_or_give(struct stress_pass *pass, struct stress_area *area, bool freeing)
@@ -86,16 +78,16 @@ static void take_or_give(struct stress_pass *pass, struct stress_area *area, boo
 static void do_errand(struct irq_work *irq)
 {
 	struct errand *errand = container_of(irq, struct errand, irq);
-	unsigned long flags;
+	unsigned long flags, before;
 	unsigned int i;
 
 	raw_spin_lock_irqsave(&areas_lock, flags);
-	WRITE_ONCE(errand->cpu, smp_processor_id());
+	before = pages_given();
 	stress_clock_start(errand->pass);
 	for (i = 0; i < errand->count; i++)
 		take_or_give(errand->pass, &errand->areas[i], errand->freeing);
 	stress_clock_stop(errand->pass);
-	WRITE_ONCE(errand->cpu, -1);
+	errand->given = pages_given() - before;
 	raw_spin_unlock_irqrestore(&areas_lock, flags);
 }
 
@@ -104,10 +96,10 @@ static int run(struct errand *errand, bool freeing)
 	errand->freeing = freeing;
 	irq_work_queue(&errand->irq);
 	irq_work_sync(&errand->irq);
-	if (!errand->asked)
+	if (!errand->given)
 		return 0;
-	return stress_fail(errand->pass, "%lu calls of the page allocator within the reserve",
-			   errand->asked);
+	return stress_fail(errand->pass, "%lu pages of the page allocator within the reserve",
+			   errand->given);
 }
 
 static int look_at_areas(struct errand *errand)
@@ -173,20 +165,13 @@ static int check_stats(struct stress_pass *pass, const struct vmap_arena_stats *
 
 static int use_reserve(struct errand *errand)
 {
-	struct tracepoint *point = NULL;
 	struct vmap_arena_stats before;
 	int err;
 
-	check_trace_callback_type_mm_page_alloc(page_allocated);
-	for_each_kernel_tracepoint(find_tracepoint, &point);
-	if (!point || tracepoint_probe_register(point, page_allocated, errand))
-		return stress_fail(errand->pass, "cannot watch the page allocator");
 	vmap_arena_stats(errand->pass->arena, &before);
 	errand->slots = before.reserve_areas;
 	err = replace_batches(errand) ?: check_stats(errand->pass, &before);
 	stress_areas_free(errand->pass, errand->areas, RESERVED, 1);
-	tracepoint_probe_unregister(point, page_allocated, errand);
-	tracepoint_synchronize_unregister();
 	return err;
 }
 
@@ -201,7 +186,6 @@ int stress_reserve(struct stress_pass *pass)
 		return stress_fail(pass, "no memory for the test itself");
 	errand->irq = IRQ_WORK_INIT_HARD(do_errand);
 	errand->pass = pass;
-	errand->cpu = -1;
 	for (i = 0; i < RESERVED; i++)
 		errand->areas[i].size = size;
 	err = vmap_arena_reserve(pass->arena, RESERVED * size, pass->settings->nr_pages, FREES);
