@@ -360,7 +360,7 @@ struct vmap_extent *vcache_take_slow(struct vmap_cache *cache, unsigned long cla
 	if (!extent)
 		cpu->misses++;
 	vspace_unlock(&cache->purge.space, flags);
-	if (wants && vctx_may_call_mm())
+	if (wants && !READ_ONCE(cache->reserved) && vctx_may_call_mm())
 		add_magazine(cache, class, gfp);
 	return extent;
 }

@@ -91,6 +91,12 @@ struct vmap_cache {
 	/* In a range arena that caches: the quantum, to which each extent is aligned.  Else 0. */
 	unsigned long range_align;
 
+	/*
+	 * The arena has a reserve, so no allocation may call the slab: only frees make magazines.
+	 * Set once, before the first allocation from the reserve; read without a lock.
+	 */
+	bool reserved;
+
 	/* Constant after creation. */
 
 	/*

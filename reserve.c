@@ -502,13 +502,15 @@ int vreserve_make(struct vmap_arena *arena, unsigned long count, unsigned int ar
 		return -ENOMEM;
 	mutex_lock(&making);
 	reserve = arena->reserve ? NULL : make_reserve(&arena->cache, count, area_pages, frees);
-	if (arena->reserve)
+	if (arena->reserve) {
 		err = -EEXIST;
-	else if (!reserve)
+	} else if (!reserve) {
 		err = -ENOMEM;
-	else
+	} else {
+		WRITE_ONCE(arena->cache.reserved, true);
 		/* Pairs with smp_load_acquire() in vreserve_alloc(). */
 		smp_store_release(&arena->reserve, reserve);
+	}
 	mutex_unlock(&making);
 	return err;
 }

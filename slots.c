@@ -214,13 +214,15 @@ int vslots_make(struct vmap_arena *arena, unsigned long count, unsigned long siz
 		return -ENOMEM;
 	mutex_lock(&making);
 	slots = arena->slots ? NULL : make(&arena->cache, count, size);
-	if (arena->slots)
+	if (arena->slots) {
 		err = -EEXIST;
-	else if (!slots)
+	} else if (!slots) {
 		err = -ENOMEM;
-	else
+	} else {
+		WRITE_ONCE(arena->cache.reserved, true);
 		/* Pairs with smp_load_acquire() in vslots_alloc() and vslots_keep(). */
 		smp_store_release(&arena->slots, slots);
+	}
 	mutex_unlock(&making);
 	return err;
 }

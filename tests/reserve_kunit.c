@@ -196,6 +196,23 @@ static void use_in_irq(struct irq_work *irq)
 		vmap_free(errand->area[i]);
 }
 
+/* However often the cache misses, no allocation calls the slab for a magazine. */
+static void it_makes_no_magazine(struct kunit *test)
+{
+	struct vmap_arena *arena = arena_with(test, PAGES, 1, FREES);
+	void **area = kunit_kcalloc(test, PAGES, sizeof(*area), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, area);
+	for (i = 0; i < PAGES; i++) {
+		area[i] = kt_pages(arena, 1, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, area[i]);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&arena->cache.depot[1].magazines), 0);
+	for (i = 0; i < PAGES; i++)
+		vmap_free(area[i]);
+}
+
 static void it_serves_hard_interrupts(struct kunit *test)
 {
 	struct errand *errand = kunit_kzalloc(test, sizeof(*errand), GFP_KERNEL);
@@ -424,6 +441,7 @@ static struct kunit_case reserve_cases[] = {
 	KUNIT_CASE(what_cannot_be_had_is_not_kept),
 	KUNIT_CASE(address_space_may_end),
 	KUNIT_CASE(all_of_it_can_be_had),
+	KUNIT_CASE(it_makes_no_magazine),
 	KUNIT_CASE(it_serves_hard_interrupts),
 	KUNIT_CASE(an_address_waits_for_a_flush),
 	KUNIT_CASE(a_page_in_use_is_replaced),
