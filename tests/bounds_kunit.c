@@ -452,10 +452,13 @@ static int on_grace(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* Where a page is freed; where cond_resched() comes by; where a grace period is waited for. */
+/*
+ * Where a page is freed that may not go into the stock: of an area with accounting; where
+ * cond_resched() comes by; where a grace period is waited for.
+ */
 static struct kprobe probes[] = {
 	{ .symbol_name = "synchronize_rcu", .pre_handler = on_grace },
-	{ .symbol_name = "__free_pages", .pre_handler = on_free },
+	{ .symbol_name = "vpage_free", .pre_handler = on_free },
 	{ .symbol_name = "__might_resched", .pre_handler = on_rest },
 };
 
@@ -510,7 +513,7 @@ static void big_frees_let_others_run(struct kunit *test)
 
 	if (arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
-	addr = kt_pages(arena, pages, GFP_KERNEL);
+	addr = kt_pages(arena, pages, GFP_KERNEL_ACCOUNT);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	put_probes(test);
 	expect_rests(test, vmap_free, addr, pages);
@@ -524,8 +527,8 @@ static void helping_is_bounded(struct kunit *test)
 
 	if (arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
-	addr[0] = kt_pages(arena, BIG / PAGE_SIZE, GFP_KERNEL);
-	addr[1] = kt_pages(arena, 1, GFP_KERNEL);
+	addr[0] = kt_pages(arena, BIG / PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	addr[1] = kt_pages(arena, 1, GFP_KERNEL_ACCOUNT);
 	KUNIT_ASSERT_NOT_NULL(test, addr[0]);
 	KUNIT_ASSERT_NOT_NULL(test, addr[1]);
 	stop_worker(test, arena);
