@@ -31,7 +31,7 @@
 
 /**
  * struct attempt - a call to be made again and again
- * @call: makes it, with inject() before and injected() after; gives back what it got; returns
+ * @call: makes it, with kt_fail_nth() before and injected() after; gives back what it got; returns
  *	whether it succeeded
  * @arena: where; NULL if the call creates one
  * @size: of the request
@@ -47,11 +47,6 @@ struct attempt {
 };
 
 #ifdef CONFIG_FAULT_INJECTION
-static void inject(unsigned int nth)
-{
-	current->fail_nth = nth;
-}
-
 /* No more faults.  Return whether there was one. */
 static bool injected(void)
 {
@@ -66,24 +61,10 @@ static unsigned int still_to_come(void)
 {
 	return current->fail_nth;
 }
-
-/* Let no allocation by this task succeed, once the fault that is to come has; or let them all. */
-static void starve(bool on)
-{
-	current->make_it_fail = on;
-}
 #else
-static void inject(unsigned int nth)
-{
-}
-
 static unsigned int still_to_come(void)
 {
 	return 0;
-}
-
-static void starve(bool on)
-{
 }
 
 static bool injected(void)
@@ -130,13 +111,13 @@ static bool finish_create(struct kunit *test, struct vmap_arena *arena)
 
 static bool create_memory(struct kunit *test, const struct attempt *attempt, unsigned int nth)
 {
-	inject(nth);
+	kt_fail_nth(nth);
 	return finish_create(test, vmap_arena_create("kunit-fault", 0));
 }
 
 static bool create_range(struct kunit *test, const struct attempt *attempt, unsigned int nth)
 {
-	inject(nth);
+	kt_fail_nth(nth);
 	return finish_create(test, vmap_arena_create_range("kunit-fault", 0, 1 << 20, 16));
 }
 
@@ -145,7 +126,7 @@ static bool alloc_memory(struct kunit *test, const struct attempt *attempt, unsi
 	unsigned long busy = kt_stats(attempt->arena).busy;
 	void *addr;
 
-	inject(nth);
+	kt_fail_nth(nth);
 	addr = vmap_arena_alloc(attempt->arena, attempt->size, attempt->align, attempt->gfp,
 				NUMA_NO_NODE);
 	happened = injected();
@@ -162,7 +143,7 @@ static bool alloc_extent(struct kunit *test, const struct attempt *attempt, unsi
 	unsigned long busy = kt_stats(attempt->arena).busy;
 	struct vmap_extent *extent;
 
-	inject(nth);
+	kt_fail_nth(nth);
 	extent = vmap_extent_alloc(attempt->arena, attempt->size, attempt->align, attempt->gfp);
 	happened = injected();
 	vmap_extent_free(attempt->arena, extent);
@@ -212,9 +193,9 @@ static void allocating_without_pages(struct kunit *test)
 
 	vmap_free(kt_pages(arena, 70, GFP_KERNEL));
 	vmap_arena_purge(arena);
-	starve(true);
+	kt_starve(true);
 	addr = kt_pages(arena, 70, GFP_KERNEL | __GFP_NOWARN);
-	starve(false);
+	kt_starve(false);
 	KUNIT_EXPECT_NULL(test, addr);
 	vmap_free(addr);
 	vmap_arena_purge(arena);
@@ -236,9 +217,9 @@ static void allocating_what_must_not_fail(struct kunit *test)
 	void *base, *addr;
 
 	each_fault(test, &attempt);
-	starve(true);
+	kt_starve(true);
 	addr = kt_pages(arena, 70, attempt.gfp);
-	starve(false);
+	kt_starve(false);
 	KUNIT_EXPECT_NOT_NULL(test, addr);
 	vmap_free(addr);
 	base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
@@ -277,14 +258,14 @@ static unsigned long sleeps_in_import(struct vmap_arena *arena, unsigned int nth
 	unsigned long before;
 	void *addr;
 
-	starve(true);
-	inject(nth);
+	kt_starve(true);
+	kt_fail_nth(nth);
 	before = current->nvcsw;
 	addr = vmap_arena_alloc(arena, PAGE_SIZE, FAR_ALIGN, GFP_KERNEL, NUMA_NO_NODE);
 	before = current->nvcsw - before;
 	*left = still_to_come();
 	injected();
-	starve(false);
+	kt_starve(false);
 	vmap_free(addr);
 	vmap_arena_purge(arena);
 	return before;
@@ -351,7 +332,7 @@ static void *map_beyond(struct kunit *test, struct page *page, unsigned int nth)
 	KUNIT_ASSERT_NOT_NULL(test, pages);
 	for (i = 0; i < count; i++)
 		pages[i] = page;
-	inject(nth);
+	kt_fail_nth(nth);
 	addr = vmap_map_pages(pages, count, PAGE_KERNEL_RO);
 	happened = nth && injected();
 	kvfree(pages);

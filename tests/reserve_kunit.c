@@ -28,27 +28,6 @@
 /* An allocation fails at so many places, one after the other, while a reserve is made. */
 #define FAULTS		40
 
-#ifdef CONFIG_FAULT_INJECTION
-/* Let no allocation by this task succeed; or let them all. */
-static void starve(bool on)
-{
-	current->make_it_fail = on;
-}
-
-static void fail_after(unsigned int nth)
-{
-	current->fail_nth = nth;
-}
-#else
-static void starve(bool on)
-{
-}
-
-static void fail_after(unsigned int nth)
-{
-}
-#endif
-
 static struct vmap_arena *arena_with(struct kunit *test, unsigned int pages,
 				     unsigned int area_pages, unsigned int frees)
 {
@@ -95,9 +74,9 @@ static void what_cannot_be_had_is_not_kept(struct kunit *test)
 	int err = -ENOMEM;
 
 	for (nth = 1; nth < FAULTS && err; nth++) {
-		fail_after(nth);
+		kt_fail_nth(nth);
 		err = vmap_arena_reserve(arena, PAGES * PAGE_SIZE, AREA_PAGES, FREES);
-		fail_after(0);
+		kt_fail_nth(0);
 		failed += err == -ENOMEM;
 		vmap_arena_purge(arena);
 		if (err)
@@ -128,10 +107,10 @@ static void take_all(struct kunit *test, struct vmap_arena *arena, void **area, 
 {
 	unsigned int i;
 
-	starve(true);
+	kt_starve(true);
 	for (i = 0; i < PAGES / pages; i++)
 		area[i] = kt_pages(arena, pages, GFP_ATOMIC);
-	starve(false);
+	kt_starve(false);
 	for (i = 0; i < PAGES / pages; i++) {
 		KUNIT_ASSERT_NOT_NULL(test, area[i]);
 		kt_stamp(area[i], pages * PAGE_SIZE, i);
@@ -145,10 +124,10 @@ static void give_all(struct kunit *test, struct vmap_arena *arena, void **area, 
 {
 	unsigned int i;
 
-	starve(true);
+	kt_starve(true);
 	for (i = 0; i < PAGES / pages; i++)
 		vmap_free(area[i]);
-	starve(false);
+	kt_starve(false);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserve, PAGES * PAGE_SIZE);
 }
 
@@ -364,12 +343,12 @@ static noinline void take_slots(struct kunit *test, struct vmap_arena *arena,
 	unsigned long flags;
 	unsigned int i;
 
-	starve(true);
+	kt_starve(true);
 	local_irq_save(flags);
 	for (i = 0; i < SLOTS; i++)
 		extent[i] = vmap_extent_alloc(arena, 1 + i % SLOT_UNITS, 1, GFP_ATOMIC);
 	local_irq_restore(flags);
-	starve(false);
+	kt_starve(false);
 	for (i = 0; i < SLOTS; i++) {
 		KUNIT_ASSERT_FALSE(test, IS_ERR(extent[i]));
 		KUNIT_EXPECT_EQ(test, vmap_extent_size(extent[i]), SLOT_UNITS);

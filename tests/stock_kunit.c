@@ -19,27 +19,6 @@
 /* Pages of a block: see pages.h. */
 #define BLOCK	16
 
-#ifdef CONFIG_FAULT_INJECTION
-/* Let no allocation by this task succeed; or let them all. */
-static void starve(bool on)
-{
-	current->make_it_fail = on;
-}
-
-static void fail_after(unsigned int nth)
-{
-	current->fail_nth = nth;
-}
-#else
-static void starve(bool on)
-{
-}
-
-static void fail_after(unsigned int nth)
-{
-}
-#endif
-
 static int stock_init(struct kunit *test)
 {
 	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
@@ -93,9 +72,9 @@ static void what_is_freed_serves_the_next(struct kunit *test)
 	unsigned long hit = hits(arena), split = blocks(arena);
 	void *addr;
 
-	starve(true);
+	kt_starve(true);
 	addr = kt_pages(arena, PAGES, GFP_ATOMIC);
-	starve(false);
+	kt_starve(false);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	kt_stamp(addr, PAGES * PAGE_SIZE, 1);
 	KUNIT_EXPECT_TRUE(test, kt_stamped(addr, PAGES * PAGE_SIZE, 1));
@@ -333,9 +312,9 @@ static void a_failure_loses_nothing(struct kunit *test)
 	for (nth = 1; nth < 8; nth++) {
 		vmap_arena_purge(arena);
 		vmap_free(alloc(test, arena, 2, GFP_KERNEL));
-		fail_after(nth);
+		kt_fail_nth(nth);
 		addr = kt_pages(arena, 3 * BLOCK, GFP_NOWAIT);
-		fail_after(0);
+		kt_fail_nth(0);
 		if (addr)
 			kt_stamp(addr, 3 * BLOCK * PAGE_SIZE, nth);
 		vmap_free(addr);
@@ -343,9 +322,9 @@ static void a_failure_loses_nothing(struct kunit *test)
 	}
 	/* With no block and no page to be had, what the stock has is not enough. */
 	vmap_arena_purge(arena);
-	starve(true);
+	kt_starve(true);
 	addr = kt_pages(arena, 3 * BLOCK, GFP_NOWAIT);
-	starve(false);
+	kt_starve(false);
 	KUNIT_EXPECT_NULL(test, addr);
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).areas, 0);
 	vmap_free(addr);
@@ -360,9 +339,9 @@ static void no_memory_for_it_means_no_arena(struct kunit *test)
 	if (!IS_ENABLED(CONFIG_FAULT_INJECTION))
 		kunit_skip(test, "needs fault injection");
 	for (nth = 1; nth <= 8; nth++) {
-		fail_after(nth);
+		kt_fail_nth(nth);
 		arena = vmap_arena_create(kt_name(), 0);
-		fail_after(0);
+		kt_fail_nth(0);
 		failed += IS_ERR(arena);
 		if (!IS_ERR(arena))
 			KUNIT_EXPECT_EQ(test, vmap_arena_destroy(arena), 0);

@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/prandom.h>
+#include <linux/sched.h>
 
 #include "../arena.h"
 
@@ -36,6 +37,28 @@ int kt_write(const char *path, const char *text);
 ssize_t kt_read(const char *path, char *text, size_t size);
 int kt_parameter(const char *name, unsigned long *value);
 int kt_shell(const char *command);
+
+#ifdef CONFIG_FAULT_INJECTION
+/* Let no allocation by this task succeed once that of kt_fail_nth() has failed; or let them all. */
+static inline void kt_starve(bool on)
+{
+	current->make_it_fail = on;
+}
+
+/* Let the @nth allocation by this task fail from now on; 0: none. */
+static inline void kt_fail_nth(unsigned int nth)
+{
+	current->fail_nth = nth;
+}
+#else
+static inline void kt_starve(bool on)
+{
+}
+
+static inline void kt_fail_nth(unsigned int nth)
+{
+}
+#endif
 
 /*
  * How long a test waits for what must come, before it says that it does not.  Far longer than

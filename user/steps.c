@@ -390,6 +390,22 @@ static void judge(const struct promise *promise)
 						     : "its line Steps: has another form");
 }
 
+unsigned long steps_seed;
+
+unsigned long steps_draw(unsigned long below)
+{
+	steps_seed = steps_seed * 6364136223846793005UL + 1442695040888963407UL;
+	return (steps_seed >> 32) * below >> 32;
+}
+
+void steps_expect(bool holds, const char *what)
+{
+	if (!holds) {
+		tap(false, what, NULL);
+		exit(tap_end());
+	}
+}
+
 int steps_report(void)
 {
 	unsigned int i;

@@ -37,6 +37,13 @@ void steps_begin(void);
 void steps_end(void);
 void steps_judge(const char *call, const char *way, const struct steps_at *at);
 
+/* The seed of steps_draw(), which returns a number from 0 to @below - 1. */
+extern unsigned long steps_seed;
+unsigned long steps_draw(unsigned long below);
+
+/* The program ends, as a test that failed, if this does not hold. */
+void steps_expect(bool holds, const char *what);
+
 /* Print the table, and report a test for each promise.  Return the exit status of the program. */
 int steps_report(void);
 

@@ -40,26 +40,11 @@ static struct vmap_arena arena;
 static struct vmap_purge *const purge = &arena.cache.purge;
 static struct area *live;
 static unsigned long nr_live;
-static unsigned long seed;
-
-static unsigned long draw(unsigned long below)
-{
-	seed = seed * 6364136223846793005UL + 1442695040888963407UL;
-	return (seed >> 32) * below >> 32;
-}
-
-static void expect(bool holds, const char *what)
-{
-	if (!holds) {
-		tap(false, what, NULL);
-		exit(tap_end());
-	}
-}
 
 /* An arena for @pages, and an eighth more; without a threshold. */
 static void open_bed(unsigned long pages, unsigned long most, bool cached)
 {
-	seed = pages;
+	steps_seed = pages;
 	nr_live = 0;
 	live = calloc(most, sizeof(*live));
 	if (!live)
@@ -76,7 +61,7 @@ static void close_bed(void)
 		vmap_free(live[--nr_live].addr);
 	purge->threshold = ULONG_MAX / 2;
 	wrong = play_close_memory(&arena);
-	expect(!wrong, wrong);
+	steps_expect(!wrong, wrong);
 	free(live);
 }
 
@@ -103,7 +88,7 @@ static struct steps_at look(unsigned long pages, bool freed)
 
 static void keep(void *addr, unsigned long pages)
 {
-	expect(addr, "there is room where room was left");
+	steps_expect(addr, "there is room where room was left");
 	live[nr_live++] = (struct area){ .addr = addr, .pages = pages };
 }
 
@@ -151,20 +136,20 @@ static void growing(unsigned long most, unsigned long threshold)
 	open_bed(most * 11, most, false);
 	purge->threshold = threshold;
 	while (nr_live < most)
-		get("growing", 1 + draw(LARGEST_AREA));
+		get("growing", 1 + steps_draw(LARGEST_AREA));
 	for (i = 0; i < 10000 && i < 10 * most; i++) {
-		put("replaced", draw(nr_live));
-		get("replaced", 1 + draw(LARGEST_AREA));
+		put("replaced", steps_draw(nr_live));
+		get("replaced", 1 + steps_draw(LARGEST_AREA));
 		if (i % 512 == 0)
 			vpurge_flush(purge);
 	}
 	while (nr_live)
-		put("shrinking", draw(nr_live));
+		put("shrinking", steps_draw(nr_live));
 	close_bed();
 }
 
-/* Free every other of 2 * @n areas, merged at once; then the others, so that each merges three. */
-static void comb(unsigned long n, unsigned long threshold)
+/* @n areas live, each between two free extents: every other of 2 * @n was freed and is merged. */
+static void open_comb(unsigned long n)
 {
 	unsigned long i;
 
@@ -177,6 +162,14 @@ static void comb(unsigned long n, unsigned long threshold)
 	}
 	nr_live = n;
 	vpurge_all(purge);
+}
+
+/* Free the areas of a comb of @n, so that each merges three extents. */
+static void comb(unsigned long n, unsigned long threshold)
+{
+	unsigned long i;
+
+	open_comb(n);
 	purge->threshold = threshold;
 	while (nr_live > n / 2)
 		put("comb", nr_live - 1);
@@ -218,33 +211,25 @@ static void low(unsigned long n)
 }
 
 /*
- * Free every other of 2 * @n areas, merged at once, and then the others as who may not sleep: up to
- * the limit, and thrice as many beyond, which are deferred.  Then who may sleep frees some, while
- * more than the threshold is lazy, flushed and to be merged, but not as much as the limit.
+ * Free the areas of a comb of @n as who may not sleep: up to the limit, and thrice as many beyond,
+ * which are deferred.  Then who may sleep frees some, while more than the threshold is lazy,
+ * flushed and to be merged, but not as much as the limit.
  */
 static void backlog(unsigned long n, bool ordered)
 {
 	unsigned long i;
 
-	open_bed(4 * n, 2 * n, false);
-	for (i = 0; i < 2 * n; i++)
-		get("growing", 1);
-	for (i = 0; i < n; i++) {
-		vmap_free(live[2 * i].addr);
-		live[i] = live[2 * i + 1];
-	}
-	nr_live = n;
-	vpurge_all(purge);
+	open_comb(n);
 	purge->threshold = n / 8 * 2 * PAGE_SIZE;
 	this_cpu.raw = true;
 	for (i = 0; i < n * 7 / 8; i++)
-		put("may not sleep", ordered ? nr_live - 1 : draw(nr_live));
+		put("may not sleep", ordered ? nr_live - 1 : steps_draw(nr_live));
 	this_cpu.raw = false;
 	vpurge_flush(purge);
 	for (i = 0; i < n / 32; i++)
 		get_aligned("backlog", 1, PAGE_SIZE, GFP_NOWAIT);
 	for (i = 0; i < n / 32; i++)
-		put("backlog", ordered ? nr_live - 1 : draw(nr_live));
+		put("backlog", ordered ? nr_live - 1 : steps_draw(nr_live));
 	for (i = 0; i < n / 64; i++)
 		get("backlog", 1);
 	put_all("backlog");
@@ -364,7 +349,7 @@ static void reserved(unsigned long n)
 	open_bed(2 * n + 65 * (512 + 8), 2 * n + 64, false);
 	for (i = 0; i < n; i++)
 		get("growing", 1);
-	expect(!vreserve_make(&arena, 512, 64, 8), "a reserve is made");
+	steps_expect(!vreserve_make(&arena, 512, 64, 8), "a reserve is made");
 	this_cpu.raw = true;
 	for (pages = 1; pages <= 64; pages *= 2)
 		get_aligned("reserve", pages, PAGE_SIZE, GFP_ATOMIC);
@@ -395,7 +380,7 @@ static void mapped(unsigned long count)
 	addr = vmap_map_pages(pages, count, PAGE_KERNEL);
 	steps_end();
 	steps_judge("vmap_map_pages", "", &at);
-	expect(addr, "pages are mapped");
+	steps_expect(addr, "pages are mapped");
 	steps_begin();
 	vmap_unmap_pages(addr);
 	steps_end();
@@ -404,7 +389,7 @@ static void mapped(unsigned long count)
 	addr = vmap_map_pfns(pfns, count, PAGE_KERNEL);
 	steps_end();
 	steps_judge("vmap_map_pfns", "", &at);
-	expect(addr, "frames are mapped");
+	steps_expect(addr, "frames are mapped");
 	vmap_unmap_pages(addr);
 	for (i = 0; i < count; i++)
 		__free_page(pages[i]);
@@ -458,18 +443,18 @@ static void others(void)
 	      addr[3] = vmap_alloc_array(4, PAGE_SIZE, GFP_KERNEL));
 	addr[4] = vmap_alloc(PMD_SIZE);
 	for (i = 0; i < 5; i++)
-		expect(addr[i], "there is room");
+		steps_expect(addr[i], "there is room");
 	area = addr[4];
 	COUNT("vmap_owns", "", &at, owned = vmap_owns(area + PMD_SIZE - 1));
-	expect(owned, "the last byte is owned");
+	steps_expect(owned, "the last byte is owned");
 	/* All slots of the grain are looked at. */
 	end = ALIGN((unsigned long)area, WINDOW_GRAIN) + 4 * WINDOW_GRAIN;
 	COUNT("vmap_owns", "", &at, owned = vmap_owns((void *)(end - 1)));
-	expect(!owned, "a free page is not");
+	steps_expect(!owned, "a free page is not");
 	COUNT("vmap_size", "", &at, i = vmap_size(area));
-	expect(i == PMD_SIZE, "the size is known");
+	steps_expect(i == PMD_SIZE, "the size is known");
 	COUNT("vmap_usable_size", "", &at, i = vmap_usable_size(area));
-	expect(i == PMD_SIZE, "the size is known");
+	steps_expect(i == PMD_SIZE, "the size is known");
 	COUNT("vmap_free_rcu", "", &at, vmap_free_rcu(addr[0]));
 	COUNT("vmap_kvfree_rcu", "", &at, vmap_kvfree_rcu(addr[1]));
 	play_grace();

@@ -35,7 +35,6 @@
 static struct vmap_arena arena;
 static struct vmap_extent **live;
 static unsigned long nr_live;
-static unsigned long seed;
 /* How often another CPU will still free, and how often a search may begin anew. */
 static unsigned int changes;
 static unsigned int anew;
@@ -49,23 +48,9 @@ struct request {
 	gfp_t gfp;
 };
 
-static unsigned long draw(unsigned long below)
-{
-	seed = seed * 6364136223846793005UL + 1442695040888963407UL;
-	return (seed >> 32) * below >> 32;
-}
-
-static void expect(bool holds, const char *what)
-{
-	if (!holds) {
-		tap(false, what, NULL);
-		exit(tap_end());
-	}
-}
-
 static void open_bed(unsigned long units, unsigned long most, bool cached)
 {
-	seed = units;
+	steps_seed = units;
 	nr_live = 0;
 	live = calloc(most, sizeof(*live));
 	if (!live)
@@ -81,8 +66,8 @@ static void close_bed(unsigned long units)
 		vmap_extent_free(&arena, live[--nr_live]);
 	play_queued();
 	wrong = play_close(&arena, units);
-	expect(!wrong, wrong);
-	expect(!play_extents, "an extent is lost");
+	steps_expect(!wrong, wrong);
+	steps_expect(!play_extents, "an extent is lost");
 	free(live);
 }
 
@@ -117,7 +102,7 @@ static struct vmap_extent *get_size(const char *way, unsigned long size)
 	const struct request request = { .size = size, .align = 1, .gfp = GFP_KERNEL };
 	struct vmap_extent *extent = get(way, &request);
 
-	expect(extent, "there is room where room was left");
+	steps_expect(extent, "there is room where room was left");
 	return extent;
 }
 
@@ -141,7 +126,7 @@ static void put_nth(const char *way, unsigned long i)
 /* Some requests between bounds: at both ends of the space, and of just the size, anywhere. */
 static void bounded(unsigned long units)
 {
-	const unsigned long size = 1 + draw(LARGEST_SIZE), at = draw(units - size);
+	const unsigned long size = 1 + steps_draw(LARGEST_SIZE), at = steps_draw(units - size);
 	const struct request requests[] = {
 		{ .size = size, .align = 1, .lo = units - size, .hi = units },
 		{ .size = size, .align = 1, .lo = at, .hi = units },
@@ -166,20 +151,20 @@ static void growing(unsigned long most)
 
 	open_bed(units, most, false);
 	while (nr_live < most) {
-		live[nr_live] = get_size("tree, growing", 1 + draw(LARGEST_SIZE));
+		live[nr_live] = get_size("tree, growing", 1 + steps_draw(LARGEST_SIZE));
 		nr_live++;
 		if (nr_live % 128)
 			play_queued();
 	}
 	for (i = 0; i < 20000 && i < 10 * most; i++) {
-		put_nth("tree", draw(nr_live));
-		live[nr_live] = get_size("tree", 1 + draw(LARGEST_SIZE));
+		put_nth("tree", steps_draw(nr_live));
+		live[nr_live] = get_size("tree", 1 + steps_draw(LARGEST_SIZE));
 		nr_live++;
 	}
 	for (i = 0; i < 2000; i++)
 		bounded(units);
 	while (nr_live)
-		put_nth("tree, shrinking", draw(nr_live));
+		put_nth("tree, shrinking", steps_draw(nr_live));
 	close_bed(units);
 }
 
@@ -224,7 +209,7 @@ static void peak(unsigned long n)
 	for (i = 0; i < n; i++)
 		put("tree, comb", live[2 * i]);
 	for (i = 0; i < 4000; i++) {
-		at = 2 * draw(n - 1) + 1;
+		at = 2 * steps_draw(n - 1) + 1;
 		put("tree, peak", live[at]);
 		live[at] = get_size("tree, peak", 5);
 		put("tree, peak", live[at]);
@@ -235,7 +220,7 @@ static void peak(unsigned long n)
 		live[at] = get("bounded", &(struct request){
 			.size = 1, .align = 1, .lo = 3 * (at / 2) + 2, .hi = 3 * (at / 2) + 3,
 			.gfp = GFP_KERNEL });
-		expect(live[at], "the unit is free");
+		steps_expect(live[at], "the unit is free");
 	}
 	for (i = 0; i < n; i++)
 		live[i] = live[2 * i + 1];
@@ -275,7 +260,7 @@ static void sieve(unsigned long n)
 
 	make_sieve(n);
 	for (i = 0; i < ARRAY_SIZE(requests); i++)
-		expect(!get("aligned", &requests[i]), "no room at a multiple");
+		steps_expect(!get("aligned", &requests[i]), "no room at a multiple");
 	close_bed(4 * n);
 }
 
@@ -297,7 +282,7 @@ static void disturbed(unsigned long n)
 	changes = MOST_CHANGES;
 	anew = MAY_BEGIN_ANEW;
 	steps_others = change;
-	expect(!get("disturbed", &request), "no room at a multiple");
+	steps_expect(!get("disturbed", &request), "no room at a multiple");
 	steps_others = NULL;
 	anew = 0;
 	close_bed(4 * n);
@@ -317,7 +302,7 @@ static void long_requests(unsigned long n)
 		live[i] = live[2 * i + 1];
 	}
 	nr_live = n;
-	expect(!get("long", &request), "none is long enough");
+	steps_expect(!get("long", &request), "none is long enough");
 	close_bed(n * 10 * giga);
 }
 
@@ -328,9 +313,9 @@ static void full(unsigned long n)
 
 	open_bed(n, n, false);
 	fill(1, n);
-	expect(!get("no room", &request), "no room");
+	steps_expect(!get("no room", &request), "no room");
 	request.gfp = GFP_NOWAIT;
-	expect(!get("no room", &request), "no room");
+	steps_expect(!get("no room", &request), "no room");
 	close_bed(n);
 }
 
@@ -406,7 +391,7 @@ static void readers(void)
 	open_bed(2 * n, 2 * n, false);
 	fill(1, 2 * n);
 	for (i = 0; i < WALK_READERS; i++)
-		expect(!vwalk_join(&walk[i], &arena.cache.purge.space), "a reader may walk");
+		steps_expect(!vwalk_join(&walk[i], &arena.cache.purge.space), "a reader may walk");
 	for (i = 0; i < n; i++)
 		put("tree, readers", live[2 * i]);
 	for (i = 0; i < n; i++)
@@ -428,7 +413,7 @@ static void mark(struct vmap_extent *extent,
 	const struct steps_at at = { .extents = play_tiles(&arena) };
 
 	steps_begin();
-	expect(!vmap_extent_set_movable(&arena, extent, move, NULL), "it may be marked");
+	steps_expect(!vmap_extent_set_movable(&arena, extent, move, NULL), "it may be marked");
 	steps_end();
 	steps_judge("vmap_extent_set_movable", move ? "mark" : "take away", &at);
 }
@@ -439,7 +424,7 @@ static void compact(unsigned long wanted)
 	const struct steps_at at = { .extents = play_tiles(&arena) };
 
 	steps_begin();
-	expect(!vmap_arena_compact(&arena, wanted), "there is room after a compaction");
+	steps_expect(!vmap_arena_compact(&arena, wanted), "there is room after a compaction");
 	steps_end();
 	steps_judge("vmap_arena_compact", "", &at);
 }
@@ -474,11 +459,11 @@ static void ask(void)
 	open_bed(16, 16, false);
 	extent = get_size("tree", 1);
 	steps_begin();
-	expect(!vmap_extent_start(extent), "the lowest unit");
+	steps_expect(!vmap_extent_start(extent), "the lowest unit");
 	steps_end();
 	steps_judge("vmap_extent_start", "", &at);
 	steps_begin();
-	expect(vmap_extent_size(extent) == 1, "one unit");
+	steps_expect(vmap_extent_size(extent) == 1, "one unit");
 	steps_end();
 	steps_judge("vmap_extent_size", "", &at);
 	put("tree", extent);
