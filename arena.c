@@ -425,7 +425,7 @@ static bool check_wish(const char *name, unsigned long count, unsigned int most,
 /* @bytes in quanta, rounded up. */
 static unsigned long quanta_of(const struct vmap_space *space, unsigned long bytes)
 {
-	return (bytes >> space->quantum_shift) + !!(bytes & (space->quantum - 1));
+	return vspace_quanta(space, bytes) + !!(bytes & (space->quantum - 1));
 }
 
 /**
