@@ -11,22 +11,6 @@
 # /out/refused/tracefs.* with those that leave the numbers out; what trace-cmd and perf recorded,
 # /out/trace.dat and /out/perf.data, can be printed by the host.
 
-# What is written goes to memory; of the host, nothing but reads.
-enter_host() {
-	mkdir /host /memory /machine
-	mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro share /host &&
-		mount -t tmpfs tmpfs /memory &&
-		mkdir /memory/upper /memory/work /memory/out &&
-		mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work \
-			overlay /machine || return
-	mkdir -p /machine/mnt/out /machine/mnt/modules
-	for directory in proc sys dev; do
-		mount --bind "/$directory" "/machine/$directory"
-	done
-	mount --bind /out /machine/mnt/out
-	mount --bind /kernel-modules /machine/mnt/modules
-}
-
 no_instances() {
 	[ -d /sys/kernel/debug/tracing/instances ] && [ -z "$(ls /sys/kernel/debug/tracing/instances)" ]
 }
