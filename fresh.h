@@ -52,21 +52,24 @@ static inline u64 vwin_one_holder(void)
  * noinline: the callers need their registers for other values, and would have to save them in the
  * loop.
  */
-static noinline unsigned long vwin_entries_differ(const pte_t *pte, unsigned long count,
-						  pte_t fresh)
+static noinline unsigned long vwin_entries_differ(const struct vmap_window *window,
+						  const pte_t *pte, unsigned long count)
 {
-	unsigned long flags = 0, mappings = 0, privates = 0;
+	unsigned long flags = 0, others = 0;
+	u64 one_holder = vwin_one_holder();
 	struct page *page;
 
+	OPTIMIZER_HIDE_VAR(one_holder);
 	do {
-		if (!vwin_arch_differs_in_frame(pte[count - 1], fresh, &page) ||
-		    vwin_page_counts(page) != vwin_one_holder())
+		if (!vwin_arch_differs_in_frame(pte[count - 1], window->fresh, &page) ||
+		    vwin_page_counts(page) != one_holder)
 			return 1;
 		flags |= data_race(page_flag_word(page));
-		mappings |= data_race((unsigned long)page->mapping);
-		privates |= data_race(page->private);
+		others |= data_race((unsigned long)page->mapping);
+		OPTIMIZER_HIDE_VAR(others);
+		others |= data_race(page->private);
 	} while (--count);
-	return (flags & PAGEFLAGS_MASK) | mappings | privates;
+	return (flags & PAGEFLAGS_MASK) | others;
 }
 
 /**
@@ -88,7 +91,7 @@ static __always_inline bool vwin_is_fresh(const struct vmap_window *window, unsi
 {
 	if (unlikely(pte_index(addr) + count > PTRS_PER_PTE))
 		return vwin_tables_are_fresh(window, addr, count);
-	return !vwin_entries_differ(vwin_pte(window, addr), count, window->fresh);
+	return !vwin_entries_differ(window, vwin_pte(window, addr), count);
 }
 
 #endif

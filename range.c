@@ -334,6 +334,12 @@ static noinline void free_extent_slow(struct vmap_cache *cache, struct vmap_exte
 		free_extent_uncached(cache, extent, caller);
 }
 
+/* IS_ERR_OR_NULL() in one comparison: NULL and the error pointers, less one, are the top values. */
+static __always_inline bool is_no_extent(const struct vmap_extent *extent)
+{
+	return (unsigned long)extent - 1 >= (unsigned long)ERR_PTR(-MAX_ERRNO) - 1;
+}
+
 /**
  * vmap_extent_free() - free an extent
  * @arena: the arena that the extent was allocated from
@@ -353,7 +359,7 @@ static noinline void free_extent_slow(struct vmap_cache *cache, struct vmap_exte
  */
 void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
-	if (IS_ERR_OR_NULL(extent))
+	if (unlikely(is_no_extent(extent)))
 		return;
 	/* If arena is NULL, &arena->cache.purge.space is 0, which no busy extent has as space. */
 	if (static_branch_unlikely(&vwatch_calls) || !free_extent_fast(&arena->cache, extent))

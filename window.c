@@ -583,7 +583,7 @@ bool vwin_tables_are_fresh(const struct vmap_window *window, unsigned long addr,
 	while (count) {
 		unsigned int here = pages_in_table(addr, count);
 
-		if (vwin_entries_differ(vwin_pte(window, addr), here, window->fresh))
+		if (vwin_entries_differ(window, vwin_pte(window, addr), here))
 			return false;
 		addr += here * PAGE_SIZE;
 		count -= here;
