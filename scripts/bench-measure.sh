@@ -21,7 +21,7 @@ plan() {
 		printf '%s\n' "${load[@]}"
 		;;
 	latency) plan_latency "$calls" ;;
-	*) "plan_$1" ;;
+	*) "plan_${1%-2m}" ;;
 	esac
 }
 
@@ -40,8 +40,12 @@ measure() {
 	cleared) init=1 ;;
 	latency) mem=5120 ;;
 	wake) mem=6144 words=preempt=full ;;
+	holds) mem=6144 words=preempt=full arguments=(-- holds) ;;
+	lazy) mem=6144 ;;
+	lazy-2m) mem=6144 arguments=(-- span_size=2M) ;;
 	loads) [[ ${load[*]} != *wakeups=* ]] || words=preempt=full ;;
-	locks | caught) arguments=(-- "$1") ;;
+	locks) arguments=(-- locks) ;;
+	caught) arguments=(-- catch_vfree=1) ;;
 	esac
 	rm -rf "$out" "$out.json"
 	mkdir -p "$out"

@@ -118,6 +118,17 @@ plan_wake() {
 	live=100000 wakes vmalloc arena arena-nocache arena-map
 }
 
+# plan_lazy - what imports do to a thread that only a task's own offer lets run.
+plan_lazy() {
+	live=10000 wakes none vmalloc arena arena-nocache arena-reserved
+}
+
+plan_holds() {
+	for live in 1000 10000 100000; do
+		wakes arena arena-nocache arena-map
+	done
+}
+
 # plan_locks - each load twice, so that what comes before and after the calls can be taken off; and
 # many live areas, for the memory that they take.
 plan_locks() {

@@ -56,12 +56,19 @@ def latency_table($none):
 
 def wake_table:
 	def wide: (.[0] | left(32)) + (.[1:] | map(right(10)) | join(""));
-	.results | map(select(done and .wake)) | group_by(.live)[]
-	| "", "instructions that a real-time thread, which sleeps for 200 us, runs late: \(.[0].wake.count) times, \(.[0].live) live",
+	.results | map(select(done and .wake and (.holds | not))) | group_by([.part, .live])[]
+	| "", "instructions that a real-time thread, which sleeps for 200 us, runs late: \(.[0].wake.count) times, \(.[0].live) live (\(.[0].part))",
 	  (["", "p50", "p99", "p99.9", "p99.99", "worst", "replaced", "purges"] | wide),
 	  (.[] | [.peer, (.wake | .p50, .p99, .p999, .p9999, .max, .replaced, .purges | whole)] | wide),
 	  (.[] | .wake.stack as $stack | select($stack != [])
 	   | "whom the worst interrupted, \(.peer): \($stack | join(" < "))");
+
+def holds_table:
+	.results | map(select(done and .holds)) | if . == [] then empty else
+		"", "the longest hold of a lock of an arena, in instructions, by the number of live areas",
+		(["", (map(.live) | unique[] | whole)] | row),
+		(group_by(.peer)[] | [.[0].peer, (sort_by(.live)[] | .holds | whole)] | row)
+	  end;
 
 def locks_table:
 	locks | if . == [] then empty else
@@ -105,4 +112,4 @@ def differences:
 		"taken off: \($none.alloc.median) an allocation, \($none.free.median) a free",
 	  cost_tables($none), latency_table($none)
  else empty end),
-wake_table, locks_table, bytes_table, lists_table, stress_table, "", differences
+wake_table, holds_table, locks_table, bytes_table, lists_table, stress_table, "", differences

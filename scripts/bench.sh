@@ -17,6 +17,9 @@
 #                  caught    vmalloc and vmap, with catch_vfree=1: what others pay for it
 #                  latency   how the cost of single calls is distributed, with 100,000 live areas
 #                  wake      how late a real-time thread runs while others allocate and free
+#                  lazy      likewise with the preemption that the kernel has by default, spans of 64 MiB
+#                  lazy-2m   likewise, spans of 2 MiB
+#                  holds     how long a lock of an arena is held at most, under the same loads
 #                  locks     how often an allocation or a free takes a lock
 #                  native    our free tree, and two threads that share a range arena, as user
 #                            programs, in nanoseconds (make -C user bench)
@@ -50,7 +53,7 @@
 . "$ROOT/scripts/bench-measure.sh"
 
 STRESS_KERNELS=(7.2 6.12 6.1)
-PARTS=(ranges memory huge cleared caught latency wake locks native lists stress)
+PARTS=(ranges memory huge cleared caught latency wake lazy lazy-2m holds locks native lists stress)
 OUT=$BUILD/bench
 kernel=() part=() load=() append=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
 
@@ -81,7 +84,7 @@ suite() {
 merge() {
 	local part files=()
 
-	for part in ranges memory huge cleared caught latency wake locks quick loads; do
+	for part in ranges memory huge cleared caught latency wake lazy{,-2m} holds locks quick loads; do
 		[[ ! -e $dir/$part.json ]] || files+=("$dir/$part.json")
 	done
 	[[ -e $dir/lists.json ]] || echo '[]' >"$dir/lists.json"

@@ -1,13 +1,15 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [locks | caught] - one measurement of the benchmark module for each line of /loads; leaves the
-# lines of JSON in /out/results and what a million instructions take in /out/clock.
+# bench.sh [locks | holds | PARAMETER=VALUE] - one measurement of the benchmark module for each line of
+# /loads; leaves the lines of JSON in /out/results and what a million instructions take in /out/clock.  A
+# PARAMETER is one of vmap_arena.ko.
 #
 # With "locks" each line also says how often a lock was taken, from the start of the measurement to
 # its end, and its bytes are right.  Locks are counted by probes, and no CPU may hoard free pages,
-# which would count as used; so the ticks of such a run mean nothing.  With "caught" the kernel's own
-# frees are probed for addresses of ours (catch_vfree).
+# which would count as used; so the ticks of such a run mean nothing.  With "holds" each line also says
+# how long a lock of an arena was held at most, in ns: the most since the modules were loaded, so they are
+# loaded anew for each.
 
 BENCH=/sys/kernel/debug/vmap_bench
 TRACING=/sys/kernel/debug/tracing
@@ -32,34 +34,56 @@ locks_taken() {
 	awk '{ sum += $2 + $3 } END { print sum + 0 }' "$TRACING/kprobe_profile"
 }
 
+held_longest() {
+	cat "$ARENAS"/*/stats | awk '$1 == "lock_held_max" && $2 > max { max = $2 } END { print max + 0 }'
+}
+
+# load PARAMETER - both modules.
+load() {
+	insmod vmap_arena.ko "$1" && insmod vmap_bench.ko && turn_cache_off
+}
+
+unload_both() {
+	rmmod vmap_bench && rmmod vmap_arena
+}
+
+# noted - what the line of the measurement that has just ended is to say besides.
+noted() {
+	case $note in
+	locks) echo "$(($(locks_taken) - before))" ;;
+	holds) held_longest ;;
+	esac
+}
+
 # measure LOAD
 measure() {
 	sleep 5 # what the last one left to be done is done, and its memory is given back
-	[ ! "$counting" ] || before=$(locks_taken)
+	[ "$note" != holds ] || { unload_both && load "$parameter"; } || return
+	[ "$note" != locks ] || before=$(locks_taken)
 	echo "$1" >"$BENCH/run" || return
-	if [ "$counting" ]; then
-		taken=$(($(locks_taken) - before))
-		sed "s/}\$/, \"locks\": $taken}/" "$BENCH/result" >>/out/results
+	if [ "$note" ]; then
+		sed "s/}\$/, \"$note\": $(noted)}/" "$BENCH/result" >>/out/results
 	else
 		cat "$BENCH/result" >>/out/results
 	fi
 }
 
-counting='' catch=0
+note='' parameter=catch_vfree=0
 case ${1:-} in
-locks) counting=1 ;;
-caught) catch=1 ;;
+locks) note=locks ;;
+holds) note=holds parameter=time_lock=1 ;;
+*=*) parameter=$1 ;;
 esac
-insmod vmap_arena.ko "catch_vfree=$catch" && insmod vmap_bench.ko && turn_cache_off || exit
+load "$parameter" || exit
 cat "$BENCH/clock" >/out/clock
 sleep 10 # likewise for the boot; where the clock counts instructions, sleep takes no time
-[ ! "$counting" ] || watch_locks || exit
+[ "$note" != locks ] || watch_locks || exit
 status=0
 while read -r load; do
 	echo "$load"
 	measure "$load" || status=1
 done </loads
-[ ! "$counting" ] || echo 0 >"$TRACING/events/lock/enable"
+[ "$note" != locks ] || echo 0 >"$TRACING/events/lock/enable"
 verify_all || status=1
-rmmod vmap_bench && rmmod vmap_arena || status=1
+unload_both || status=1
 exit "$status"
