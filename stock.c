@@ -4,8 +4,9 @@
  *
  * An area whose free goes past the cache gives its pages to the *stock* of the arena, and an
  * allocation past the cache takes pages from there.  So while as much is freed as is allocated
- * neither calls the page allocator.  What is missing comes by the block (pages.c), whose rest stays
- * in the stock.  The stock of a NUMA node is a *shelf*.
+ * neither calls the page allocator.  What is missing comes by the block (pages.c): whole blocks go
+ * into the area; of one that does not the rest stays in the stock.  The stock of a NUMA node is a
+ * *shelf*.
  *
  * Bound.  A shelf has room for STOCK_BYTES, and for no more than 1 / STOCK_SHARE of the memory; for
  * what does not fit the free calls the page allocator.  As soon as a shelf is fuller than three
@@ -89,6 +90,28 @@ static bool refill(struct vmap_shelf *shelf, int node)
 	return true;
 }
 
+/*
+ * Get whole blocks for a request that a shelf has too few pages for; return how many pages.  The
+ * blocks lie side by side in @pages, and so the free of the area finds them whole: refill() would
+ * put what is left of the block before between two halves.
+ */
+static unsigned int take_blocks(struct vmap_shelf *shelf, int node, struct page **pages,
+				unsigned int count)
+{
+	unsigned int got = 0;
+	unsigned long flags;
+
+	if (count < VPAGE_BLOCK || data_race(shelf->count) >= count)
+		return 0;
+	while (count - got >= VPAGE_BLOCK && vpage_get_block(pages + got, node))
+		got += VPAGE_BLOCK;
+	raw_spin_lock_irqsave(&shelf->lock, flags);
+	shelf->blocks += got / VPAGE_BLOCK;
+	shelf->hits += got;
+	raw_spin_unlock_irqrestore(&shelf->lock, flags);
+	return got;
+}
+
 static struct vmap_shelf *shelf_of(const struct vmap_stock *stock, int node)
 {
 	return stock->shelf ? stock->shelf[node] : NULL;
@@ -115,8 +138,11 @@ unsigned int vstock_take(struct vmap_stock *stock, int node, struct page **pages
 
 	if (unlikely(!shelf))
 		return 0;
-	got = pop(shelf, pages, count, &shelf->hits);
-	for (blocks = count / VPAGE_BLOCK + 1; unlikely(got < count) && blocks; blocks--) {
+	got = take_blocks(shelf, node, pages, count);
+	blocks = (count - got) / VPAGE_BLOCK + 1;
+	if (likely(got < count))
+		got += pop(shelf, pages + got, count - got, &shelf->hits);
+	for (; unlikely(got < count) && blocks; blocks--) {
 		if (!refill(shelf, node))
 			break;
 		got += pop(shelf, pages + got, count - got, &shelf->hits);

@@ -103,6 +103,26 @@ static void the_rest_of_a_block_stays(struct kunit *test)
 	vmap_free(next);
 }
 
+/* A block that an area takes whole lies in the area whole, whatever is left of the block before. */
+static void blocks_stay_whole(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	void *addr = alloc(test, arena, 1, GFP_KERNEL);
+	void *many = alloc(test, arena, 2 * BLOCK, GFP_KERNEL);
+	unsigned long first, i;
+
+	if (blocks(arena) < 3)
+		kunit_skip(test, "there are no blocks of pages");
+	for (i = 0; i < 2 * BLOCK; i++) {
+		first = vmalloc_to_pfn(many + ALIGN_DOWN(i, BLOCK) * PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, vmalloc_to_pfn(many + i * PAGE_SIZE), first + i % BLOCK);
+	}
+	KUNIT_EXPECT_EQ(test, stocked(arena), BLOCK - 1);
+	KUNIT_EXPECT_EQ(test, hits(arena), 2 * BLOCK + 1);
+	vmap_free(addr);
+	vmap_free(many);
+}
+
 /* However much is freed, the stock has its bound; and the worker takes care that there is room. */
 static void it_is_bounded(struct kunit *test)
 {
@@ -354,6 +374,7 @@ static void no_memory_for_it_means_no_arena(struct kunit *test)
 static struct kunit_case stock_cases[] = {
 	KUNIT_CASE(what_is_freed_serves_the_next),
 	KUNIT_CASE(the_rest_of_a_block_stays),
+	KUNIT_CASE(blocks_stay_whole),
 	KUNIT_CASE(it_is_bounded),
 	KUNIT_CASE(a_purge_takes_all),
 	KUNIT_CASE(so_does_the_shrinker),
