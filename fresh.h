@@ -47,7 +47,8 @@ static inline u64 vwin_one_holder(void)
 
 /*
  * Return 0 if vwin_is_fresh() is true for @count entries of one page table.  The words that must be
- * zero are collected by OR, to be tested once.
+ * zero are collected by OR, to be tested once.  OPTIMIZER_HIDE_VAR(): GCC would build one_holder
+ * again for each page, and load page->mapping into a register of its own before the OR.
  *
  * noinline: the callers need their registers for other values, and would have to save them in the
  * loop.
