@@ -54,6 +54,7 @@ enum bench_order {
 	BENCH_ANY,		/* free a random one, allocate one */
 	BENCH_FIFO,		/* free the oldest, allocate one */
 	BENCH_LIFO,		/* free the newest few, newest first, then allocate as many */
+	BENCH_HOLD,		/* free all, newest first, then allocate as many */
 	BENCH_NR_ORDERS
 };
 

@@ -189,16 +189,36 @@ static enum bench_state replace_one(struct bench_run *run)
 	return time_alloc(run, area) ? breathe(run) : BENCH_FAILED;
 }
 
+/* A burst of LIFO_BURST calls ends soon by itself: replace_newest() breathes after it. */
+static void let_others_run(unsigned long burst)
+{
+	if (burst > LIFO_BURST)
+		cond_resched();
+}
+
 static enum bench_state replace_newest(struct bench_run *run, unsigned long count)
 {
 	struct bench_area *end = run->areas + run->load->live, *area;
 
-	for (area = end; area > end - count;)
+	for (area = end; area > end - count; let_others_run(count))
 		time_free(run, --area);
-	for (; area < end; area++)
+	for (; area < end; area++, let_others_run(count))
 		if (!time_alloc(run, area))
 			return BENCH_FAILED;
 	return breathe(run);
+}
+
+/* How many areas are freed before as many are allocated. */
+static unsigned long burst_of(const struct bench_load *load)
+{
+	switch (load->order) {
+	case BENCH_LIFO:
+		return LIFO_BURST;
+	case BENCH_HOLD:
+		return load->live;
+	default:
+		return 1;
+	}
 }
 
 /* Free @ops areas and allocate as many. */
@@ -208,13 +228,8 @@ static enum bench_state replace(struct bench_run *run, unsigned long ops)
 	unsigned long burst;
 
 	while (ops && state == BENCH_DONE) {
-		if (run->load->order == BENCH_LIFO) {
-			burst = min3(ops, LIFO_BURST, run->load->live);
-			state = replace_newest(run, burst);
-		} else {
-			burst = 1;
-			state = replace_one(run);
-		}
+		burst = min3(ops, burst_of(run->load), run->load->live);
+		state = burst > 1 ? replace_newest(run, burst) : replace_one(run);
 		ops -= burst;
 	}
 	return state;

@@ -13,7 +13,7 @@
 
 const char *const bench_size_names[BENCH_NR_SIZES] = { "one", "random", "heavy",
 							    "2m", "32m", "512m" };
-const char *const bench_order_names[BENCH_NR_ORDERS] = { "random", "fifo", "lifo" };
+const char *const bench_order_names[BENCH_NR_ORDERS] = { "random", "fifo", "lifo", "hold" };
 
 static const char *const state_names[] = {
 	[BENCH_DONE] = "done",

@@ -66,6 +66,7 @@ plan_memory() {
 	loads "$memory" one random '100 10000 100000'
 	loads "$memory" 'random heavy' random 10000
 	loads "$memory" random 'fifo lifo' 1000
+	loads "$memory" random hold 10000
 	loads 'arena arena-nocache' random random 1000 align=16
 	loads 'arena-map vmap' random random '100 10000 100000'
 }

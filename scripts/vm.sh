@@ -16,6 +16,8 @@
 #   --share DIR     let the guest mount DIR and read it: 9p, with the tag share
 #   --out DIR       copy what the script leaves in the guest's /out into DIR
 #   --log FILE      keep the console output in FILE
+#   --monitor PIPE  QEMU's monitor reads the named pipe PIPE.in, and answers in PIPE.out
+#   --trace FILE    where QEMU puts what the monitor has it log
 #   --cpus N        virtual CPUs, 1 to 64 (2)
 #   --mem MB        memory, 128 to 65536 (1024)
 #   --low-mem MB    of it, how much lies below 4 GiB at most, 128 to 3072; amd64 only
@@ -44,7 +46,7 @@
 # any of these words.
 SPLAT="$COMPLAINTS|Call [Tt]race|unreferenced object|kmemleak: .*new suspected|Out of memory|nobody cared"
 
-kernel=6.12 script='' share='' out='' log='' cpus=2 mem=1024 low_mem='' cpu='' icount=0 accel=auto timeout=600
+kernel=6.12 script='' share='' out='' log='' monitor='' trace='' cpus=2 mem=1024 low_mem='' cpu='' icount=0 accel=auto timeout=600
 module=() kernel_module=() file=() append=() arguments=()
 
 check_options() {

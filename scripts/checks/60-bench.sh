@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: the benchmark measures calls and wake-ups, counts locks, and says all of it in JSON; its figures are not judged
+# about: the benchmark measures calls and wake-ups, counts locks, divides calls into parts; its figures are not judged
 # kernels: 6.1 6.12
 # quick: 6.12
 
@@ -32,10 +32,46 @@ try_locks() {
 		--out "$CHECK_DIR/locks" -- locks
 }
 
+# symbol NAME MODULE, executes NAME... - a line of the symbols, and of the trace, of three functions that do not
+# exist elsewhere: each begins at the address that its number says.
+symbol() {
+	printf 'ffffffff8100000%d t %s\t%s\n' "$@"
+}
+
+executes() {
+	printf 'Trace 0: 0x7f [0000000000000000/ffffffff8100000%d/00/00] \n' "$@"
+}
+
+# divided - two pairs, of which one allocation is disturbed: what is made of the trace of each instruction.
+divided() {
+	printf 'pages\tget_page|put_page\naddress\tfind\n' >"$CHECK_DIR/rows"
+	{
+		symbol 1 time_alloc '[vmap_bench]'
+		symbol 2 time_free '[vmap_bench]'
+		symbol 3 one_alloc '[vmap_bench]'
+		symbol 4 one_free '[vmap_bench]'
+		symbol 5 get_page ''
+		symbol 6 find ''
+		symbol 7 lock ''
+		symbol 8 sysvec_timer ''
+		symbol 9 put_page.part.0 ''
+	} >"$CHECK_DIR/symbols"
+	executes 5 1 3 6 7 7 5 7 3 1 2 4 9 9 2 1 3 8 6 5 1 6 2 4 9 2 >"$CHECK_DIR/trace"
+	awk -v unnamed="$CHECK_DIR/unnamed" -f "$ROOT/scripts/breakdown.awk" "$CHECK_DIR/rows" "$CHECK_DIR/symbols" \
+		"$CHECK_DIR/trace" | tr '\t\n' ' ,' | grep -x 'calls 1 2,pages 2 2,address 3 0,later 0 1,'
+}
+
+# in_parts - has an allocation its address, pages and entries, and a free its entries, in what breakdown.sh says?
+in_parts() {
+	awk -F '\t' '{ alloc[$1] = $2; free[$1] = $3 }
+		END { exit !(alloc["address"] && alloc["pages"] && alloc["entries"] && free["entries"]) }' \
+		"$BUILD/breakdown/$KERNEL_NAME/arena-nocache/parts"
+}
+
 use_kernel "$1"
 need_packages jq
 tree="peer=tree sizes=random order=fifo live=50 warm=100 ops=100 align=4"
-arena="peer=arena sizes=heavy order=lifo live=50 warm=100 ops=100"
+arena="peer=arena sizes=heavy order=hold live=50 warm=100 ops=100"
 wake="peer=arena-nocache sizes=random live=50 wakeups=200 purge=1"
 bench=("$ROOT/scripts/bench.sh" --kernel "$KERNEL" --timeout "$PATIENCE")
 expect "bench.sh measures three loads" "${bench[@]}" --load "$tree" --load "$arena" --load "$wake"
@@ -45,3 +81,7 @@ expect_fail "a peer that is none is an error" try_locks
 expect "the others are measured, with their locks" counted "$CHECK_DIR/locks/results"
 expect_fail "bench.sh refuses a part that is none" "${bench[@]}" --part everything
 expect_fail "bench.sh refuses --quick with --part" "${bench[@]}" --quick --part ranges
+expect "what a trace of instructions says of calls is right" divided
+expect "breakdown.sh traces the calls of an arena" "$ROOT/scripts/breakdown.sh" --kernel "$KERNEL" \
+	--peer arena-nocache --size 20
+expect "their instructions are address, pages and entries" in_parts
