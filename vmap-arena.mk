@@ -25,4 +25,6 @@ $(error vmap_arena was not built for $(KERNELRELEASE): run `dkms autoinstall -k 
 endif
 
 ccflags-y += -I$(vmap-arena-include)
+# Which module calls is told by the return address, so that no call may be a jump; gcc is told by vmap_vmalloc.h.
+ccflags-$(CONFIG_CC_IS_CLANG) += -fno-optimize-sibling-calls
 KBUILD_EXTRA_SYMBOLS += $(vmap-arena-symvers)

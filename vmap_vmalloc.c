@@ -59,7 +59,8 @@ STAND_IN(kvfree, kvfree);
 STAND_IN(kvfree_sensitive, kvfree_sensitive);
 STAND_IN(kvfree_call_rcu, kvfree_call_rcu);
 STAND_IN(kvrealloc, KVREALLOC_CALL);
-STAND_IN(vrealloc, void *(VREALLOC_PARAMETERS));
+/* By way of a pointer, since clang 16 never ends with typeof() of a function's type. */
+STAND_IN(vrealloc, *(void *(*)(VREALLOC_PARAMETERS))NULL);
 
 /* The address of the code that called the stand-in. */
 #define CALLER	__builtin_return_address(0)

@@ -132,6 +132,9 @@ kernel_toolchain() {
 	if grep -sqx CONFIG_LD_IS_LLD=y "$KERNEL_HEADERS/.config"; then
 		toolchain+=(LLVM=1)
 		compiler="clang lld llvm"
+	elif grep -sqx CONFIG_CC_IS_CLANG=y "$KERNEL_HEADERS/.config"; then
+		compiler=clang-$(sed -n 's/^CONFIG_CLANG_VERSION=\(.*\)....$/\1/p' "$KERNEL_HEADERS/.config")
+		toolchain=(CC="$compiler")
 	fi
 	if [[ $KERNEL_SUITE ]]; then
 		suite_tree "$KERNEL_SUITE" make "$compiler" libc6-dev libelf1t64 libssl3t64 pahole perl kmod ||

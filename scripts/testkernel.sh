@@ -11,6 +11,7 @@
 #   7.2-debug    7.2: KASAN, kmemleak
 #   rt-debug     6.12 with PREEMPT_RT
 #   arm64-debug  6.12 for arm64, by the cross compiler: KASAN, kmemleak
+#   cfi          6.12 by clang, which checks that whoever is called by a pointer has the pointer's type
 #
 #   --force  build from nothing, even if the cached kernel is up to date
 #
@@ -37,7 +38,8 @@ kcsan 6.12 x86 base kcsan
 clang 6.12 x86 base clang
 7.2-debug 7.2 x86 base debug 7.2
 rt-debug 6.12 x86 base rt
-arm64-debug 6.12 arm64 base debug arm64'
+arm64-debug 6.12 arm64 base debug arm64
+cfi 6.12 x86 base cfi'
 force=0 words=()
 
 # unpack_source SERIES VERSION - unpacked into $source at most once a version.
@@ -138,6 +140,10 @@ deliver() {
 	clang)
 		need_packages clang
 		cc=clang
+		;;
+	cfi)
+		need_packages clang-16
+		cc=clang-16
 		;;
 	kcsan) words=("${KCSAN_WORDS[@]}") ;;
 	esac

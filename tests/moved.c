@@ -30,6 +30,8 @@
 #define SIZE	(5 * PAGE_SIZE + 100)
 #define COUNT	4
 
+static struct page *pages[COUNT];
+
 /* What drivers call their members. */
 struct ops {
 	void *(*vmap)(void *object);
@@ -124,6 +126,31 @@ static bool frees_of_either_kind(void)
 	return !vmap_owns(kinds[0]) && !vmap_owns(kinds[2]);
 }
 
+/*
+ * Calls by a pointer, whose type a kernel with CFI checks; the compiler may not know whom they
+ * call.
+ */
+static bool is_called_by_pointer(void)
+{
+	void (*frees[])(const void *) = { vfree, kvfree, vunmap }, (*put)(const void *);
+	void *(*get)(unsigned long size) = NOPROF(vzalloc);
+	bool is = true;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(frees); i++) {
+		void *addr;
+
+		put = frees[i];
+		OPTIMIZER_HIDE_VAR(get);
+		OPTIMIZER_HIDE_VAR(put);
+		addr = put == vunmap ? vmap(pages, COUNT, VM_MAP, PAGE_KERNEL) : get(SIZE);
+		is = is && (put == vunmap ? vmap_owns(addr) : good(addr, SIZE, true));
+		put(addr);
+		is = is && !vmap_owns(addr);
+	}
+	return is;
+}
+
 #if VMALLOC_NEW_CALLS
 static bool is_freed_by_scope(void)
 {
@@ -177,8 +204,6 @@ static bool resizes(void)
 #endif
 	return grown && !memchr_inv(grown, 0x5a, SIZE) && was_good(grown, 3 * SIZE, false);
 }
-
-static struct page *pages[COUNT];
 
 static bool sees_pages(const char *addr)
 {
@@ -327,6 +352,7 @@ static const struct {
 	{ "frees of NULL", frees_null },
 	{ "kvmalloc", allocates_of_either_kind },
 	{ "kvfree", frees_of_either_kind },
+	{ "calls by pointer", is_called_by_pointer },
 #if VMALLOC_NEW_CALLS
 	{ "__free(kvfree)", is_freed_by_scope },
 #endif

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: a module written for vmalloc() is moved by vmap_vmalloc.h, also to an arena of its own
+# about: a module written for vmalloc() is moved by vmap_vmalloc.h, also to an arena of its own; by gcc and by clang
 # kernels: 6.1 6.12 7.2
-# deep: 6.12-arm64 6.1-arm64 7.2-arm64
+# deep: 6.12-arm64 6.1-arm64 7.2-arm64 cfi
 # any: yes
 
+[[ $1 != cfi ]] || "$ROOT/scripts/testkernel.sh" cfi
 use_kernel "$1"
 in_guest moved.sh --module "$MODULES/vmap_moved.ko" --module "$MODULES/vmap_owner.ko" \
 	--module "$MODULES/vmap_unowned.ko"
