@@ -18,7 +18,9 @@
 
 #define MOST_FAULTS	5000
 
-/* What is so aligned needs a span that several nodes of an xarray map. */
+/* What is so aligned finds one place at most in a span. */
+#define RARE_ALIGN(span)	max(roundup_pow_of_two(span), 4 * WINDOW_GRAIN)
+/* Likewise; and a span with such a place takes several nodes of an xarray to map. */
 #define FAR_ALIGN	(128 * PMD_SIZE)
 /* Of all allocations in the import of such a span, the map of spans makes some of the last ones. */
 #define LAST_FAULTS	15U
@@ -205,6 +207,30 @@ static void allocating_without_pages(struct kunit *test)
 	kt_verify(test, arena);
 }
 
+/*
+ * Take the place for an area that begins at a multiple of @align, if the only span of @arena has
+ * one.  The rest of the span stays free: a worker imports ahead where little is free, and what the
+ * worker has imported may have such a place, too.  Return whom to free, or NULL.
+ */
+static void *take_aligned_place(struct kunit *test, struct vmap_arena *arena, unsigned long align)
+{
+	unsigned long span = kt_stats(arena).reserved, start, place;
+	void *lowest = kt_pages(arena, 1, GFP_KERNEL), *taken;
+
+	KUNIT_ASSERT_NOT_NULL(test, lowest);
+	KUNIT_ASSERT_GE(test, align, span);
+	start = (unsigned long)lowest;
+	place = ALIGN(start, align);
+	if (place == start)
+		return lowest;
+	taken = place - start < span - PAGE_SIZE ?
+		vmap_arena_alloc(arena, PAGE_SIZE, align, GFP_KERNEL, NUMA_NO_NODE) : NULL;
+	KUNIT_EXPECT_TRUE(test, !taken || (unsigned long)taken == place);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).reserved, span);
+	vmap_free(lowest);
+	return taken;
+}
+
 /* What must not fail goes on where it was: with pages, with room, and with a span to import. */
 static void allocating_what_must_not_fail(struct kunit *test)
 {
@@ -213,8 +239,7 @@ static void allocating_what_must_not_fail(struct kunit *test)
 		.call = alloc_memory, .arena = arena, .size = 70 * PAGE_SIZE, .align = 1,
 		.gfp = GFP_KERNEL | __GFP_NOFAIL,
 	};
-	unsigned long span = kt_stats(arena).reserved;
-	void *base, *addr;
+	void *addr;
 
 	each_fault(test, &attempt);
 	kt_starve(true);
@@ -222,30 +247,29 @@ static void allocating_what_must_not_fail(struct kunit *test)
 	kt_starve(false);
 	KUNIT_EXPECT_NOT_NULL(test, addr);
 	vmap_free(addr);
-	base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
-	KUNIT_ASSERT_NOT_NULL(test, base);
+	vmap_arena_purge(arena);
 	WRITE_ONCE(arena->cache.purge.space.limit, 0);
 	attempt.size = PAGE_SIZE;
-	attempt.align = 4 * WINDOW_GRAIN;
+	attempt.align = RARE_ALIGN(kt_stats(arena).reserved);
+	addr = take_aligned_place(test, arena, attempt.align);
 	each_fault(test, &attempt);
-	vmap_free(base);
+	vmap_free(addr);
 }
 
-/* Each attempt finds the arena full and has to import a span, which it then gives back. */
+/* Each attempt finds no place so aligned and has to import a span, which it then gives back. */
 static void importing_a_span(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
-	unsigned long span = kt_stats(arena).reserved;
 	struct attempt attempt = {
 		.call = alloc_memory, .arena = arena, .gfp = GFP_KERNEL, .size = PAGE_SIZE,
-		.align = 4 * WINDOW_GRAIN,
+		.align = RARE_ALIGN(kt_stats(arena).reserved),
 	};
-	void *base = vmap_arena_alloc(arena, span - PAGE_SIZE, 1, GFP_KERNEL, NUMA_NO_NODE);
+	void *taken;
 
-	KUNIT_ASSERT_NOT_NULL(test, base);
 	WRITE_ONCE(arena->cache.purge.space.limit, 0);
+	taken = take_aligned_place(test, arena, attempt.align);
 	each_fault(test, &attempt);
-	vmap_free(base);
+	vmap_free(taken);
 }
 
 /*
@@ -282,16 +306,19 @@ static void a_span_mapped_in_part_waits_for_readers(struct kunit *test)
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
 	unsigned int all = 1U << 30, least = all, left, nth, i;
 	unsigned long sleeps = 0;
+	void *taken;
 
 	if (FAR_ALIGN >> PAGE_SHIFT > totalram_pages() / 4)
 		kunit_skip(test, "this takes a guest with more memory");
 	WRITE_ONCE(arena->cache.purge.space.limit, 0);
+	taken = take_aligned_place(test, arena, FAR_ALIGN);
 	for (i = 0; i < 3; i++) {
 		KUNIT_ASSERT_EQ(test, sleeps_in_import(arena, all, &left), 0);
 		least = min(least, all - left);
 	}
 	for (nth = least + MORE_FAULTS; nth && nth + LAST_FAULTS > least && !sleeps; nth--)
 		sleeps = sleeps_in_import(arena, nth, &left);
+	vmap_free(taken);
 	kt_verify(test, arena);
 	KUNIT_EXPECT_GT(test, sleeps, 0);
 	kunit_info(test, "%u allocations; slept when those after the %uth failed", least, nth);
