@@ -14,21 +14,22 @@
  */
 #include "take.h"
 
-static unsigned long lazy_units(const struct vmap_cache *cache)
+static unsigned long lazy_units(const struct vmap_purge *shard)
 {
-	return atomic_long_read(&cache->purge.lazy_units);
+	return atomic_long_read(&shard->lazy_units);
 }
 
 /*
  * Is free space below the reserve even if all lazy units were free, and does the limit allow one
  * more span?
  */
-static bool wants_import(const struct vmap_cache *cache)
+static bool wants_import(const struct vmap_purge *shard)
 {
-	const struct vmap_space *space = &cache->purge.space;
+	const struct vmap_space *space = &shard->space;
+	unsigned long limit = space->first->limit;
 
-	return data_race(space->tree.units) + lazy_units(cache) < vspace_reserve() &&
-	       (!space->limit || space->limit - data_race(space->reserved) >= vspan_size);
+	return data_race(space->tree.units) + lazy_units(shard) < vspace_reserve() &&
+	       (!limit || limit - vspace_reserved_in_all(space) >= vspan_size);
 }
 
 /**
@@ -41,29 +42,42 @@ static bool wants_import(const struct vmap_cache *cache)
  */
 void vtake_keep_reserve(struct vmap_cache *cache, gfp_t gfp)
 {
-	if (likely(!vspace_is_low(&cache->purge.space)))
+	struct vmap_purge *shard = vcache_shard_here(cache);
+
+	if (likely(!vspace_is_low(&shard->space)))
 		return;
-	if (wants_import(cache))
-		mod_delayed_work(vspace_wq, &cache->purge.space.span_work, 0);
-	else if (vpurge_is_worth_a_flush(&cache->purge) && gfpflags_allow_blocking(gfp))
-		vpurge_flush(&cache->purge);
-	else if (lazy_units(cache))
-		vpurge_kick(&cache->purge);
+	if (wants_import(shard))
+		mod_delayed_work(vspace_wq, &shard->space.span_work, 0);
+	else if (vpurge_is_worth_a_flush(shard) && gfpflags_allow_blocking(gfp))
+		vpurge_flush(shard);
+	else if (lazy_units(shard))
+		vpurge_kick(shard);
 }
 
 /*
- * Settle each span that was lost since the last call: once nothing of the span is cached, lazy or
- * deferred, report its live areas and count them as freed.
+ * Settle each span that a shard has lost since the last call: once nothing of the span is cached,
+ * lazy or deferred, report its live areas and count them as freed.
  */
-static void settle_lost(struct vmap_cache *cache)
+static void settle_lost(struct vmap_purge *shard)
 {
 	struct vmap_span *span;
 
-	while ((span = vlost_next_unsettled(&cache->purge.space))) {
-		vcache_drain_all(cache);
-		vpurge_all(&cache->purge);
-		vlost_drop_areas(&cache->purge.space, span);
+	while ((span = vlost_next_unsettled(&shard->space))) {
+		vcache_drain_all(vcache_of(shard->space.first));
+		vpurge_all(shard);
+		vlost_drop_areas(&shard->space, span);
 	}
+}
+
+/* vtake_recount_lost() for one shard. */
+static void recount_lost_in(struct vmap_purge *shard)
+{
+	struct vmap_span *span;
+
+	settle_lost(shard);
+	/* Without space->lock: spans are only added to the end of lost_spans until vlost_drop(). */
+	list_for_each_entry(span, &shard->space.lost_spans, link)
+		vlost_drop_areas(&shard->space, span);
 }
 
 /**
@@ -77,23 +91,21 @@ static void settle_lost(struct vmap_cache *cache)
  */
 void vtake_recount_lost(struct vmap_cache *cache)
 {
-	struct vmap_span *span;
+	struct vmap_purge *shard;
 
-	settle_lost(cache);
-	/* Without space->lock: spans are only added to the end of lost_spans until vlost_drop(). */
-	list_for_each_entry(span, &cache->purge.space.lost_spans, link)
-		vlost_drop_areas(&cache->purge.space, span);
+	vpurge_for_each(shard, &cache->purge)
+		recount_lost_in(shard);
 }
 
 /* The function of space->span_work. */
 void vtake_upkeep(struct work_struct *work)
 {
 	struct vmap_space *space = container_of(work, struct vmap_space, span_work.work);
-	struct vmap_cache *cache = vcache_of(space);
+	struct vmap_purge *shard = vpurge_of(space);
 
 	if (READ_ONCE(space->nr_lost))
-		settle_lost(cache);
-	if (wants_import(cache))
+		settle_lost(shard);
+	if (wants_import(shard))
 		vspan_import(space, vspan_size, data_race(space->imports), GFP_KERNEL);
 	vspan_return_idle(space, vspan_size);
 }

@@ -28,11 +28,24 @@
 
 #include "arena.h"
 
-struct varena_defaults varena_defaults = { .guard = true, .caching = true };
+struct varena_defaults varena_defaults = { .guard = true, .caching = true, .shards = 1 };
 const struct varena_viewer *varena_viewer;
 LIST_HEAD(varena_list);
 /* Covers varena_list, and with it the names; taken before the locks of the layers below. */
 DEFINE_MUTEX(varena_list_lock);
+
+/*
+ * Each shard has an equal part of the threshold, so that lazy_units of all shards together keep the
+ * limit of the arena although no CPU adds them up.
+ */
+static void set_threshold(struct vmap_arena *arena, unsigned long bytes)
+{
+	struct vmap_purge *shard;
+
+	WRITE_ONCE(arena->threshold, bytes);
+	vpurge_for_each(shard, &arena->cache.purge)
+		WRITE_ONCE(shard->threshold, bytes / arena->cache.nr_shards);
+}
 
 /**
  * varena_set_threshold() - change above how many lazy bytes an arena purges with priority
@@ -47,13 +60,16 @@ DEFINE_MUTEX(varena_list_lock);
  */
 int varena_set_threshold(struct vmap_arena *arena, unsigned long bytes)
 {
+	struct vmap_purge *shard;
+
 	if (bytes < MIN_THRESHOLD || bytes > MAX_THRESHOLD) {
 		pr_err("%s: lazy_threshold %lu: must be from %lu to %lu\n",
 		       arena->cache.purge.space.name, bytes, MIN_THRESHOLD, MAX_THRESHOLD);
 		return -EINVAL;
 	}
-	WRITE_ONCE(arena->cache.purge.threshold, bytes);
-	vpurge_kick(&arena->cache.purge);
+	set_threshold(arena, bytes);
+	vpurge_for_each(shard, &arena->cache.purge)
+		vpurge_kick(shard);
 	return 0;
 }
 
@@ -93,15 +109,27 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
 		return NULL;
 	}
 	vcompact_init(&arena->compaction);
-	INIT_WORK(&space->stock_work, vspace_stock_work);
-	INIT_DELAYED_WORK(&space->span_work, vtake_upkeep);
-	vpurge_init(&arena->cache.purge);
+	vshard_begin(&arena->cache.purge);
 	if (vcache_init(&arena->cache) ||
 	    (memory && !space->huge && vstock_init(&arena->cache.purge.stock))) {
 		varena_release(arena);
 		return NULL;
 	}
 	return arena;
+}
+
+/* Make all free that is lazy in a shard, and stop its workers: see empty_arena(). */
+static void stop_shard(struct vmap_purge *shard)
+{
+	struct vmap_space *space = &shard->space;
+
+	if (space->memory)
+		vpurge_all(shard);
+	/* purge_work would give these to the slab a few at a time, with pauses. */
+	vspace_trim_spares(space, 0, ULONG_MAX);
+	cancel_work_sync(&shard->purge_work);
+	cancel_delayed_work_sync(&space->span_work);
+	cancel_work_sync(&space->stock_work);
 }
 
 /*
@@ -119,29 +147,26 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
  * The works are cancelled in an order in which no work can queue one that was cancelled before:
  * cache_work, the reserve and vpurge_all() make extents lazy, which queues purge_work; purge_work
  * makes spans idle, which queues span_work; nothing is left that queues stock_work, or the work of
- * the stock.
+ * the stock.  No work of a shard queues one of another shard, once nothing is cached any more.
  */
 static void empty_arena(struct vmap_arena *arena)
 {
-	struct vmap_purge *purge = &arena->cache.purge;
-	struct vmap_space *space = &purge->space;
+	struct vmap_purge *first = &arena->cache.purge, *shard;
 
 	vcache_switch(&arena->cache, false);
 	cancel_delayed_work_sync(&arena->cache.cache_work);
 	vreserve_exit(arena);
 	vslots_exit(arena);
-	if (space->memory)
-		vpurge_all(purge);
-	/* purge_work would give these to the slab a few at a time, with pauses. */
-	vspace_trim_spares(space, 0, ULONG_MAX);
-	cancel_work_sync(&purge->purge_work);
-	cancel_delayed_work_sync(&space->span_work);
-	cancel_work_sync(&space->stock_work);
-	vstock_stop(&purge->stock);
-	vspan_return_idle(space, 0);
+	vpurge_for_each(shard, first)
+		stop_shard(shard);
+	vstock_stop(&first->stock);
+	vpurge_for_each(shard, first)
+		vspan_return_idle(&shard->space, 0);
 	vtake_recount_lost(&arena->cache);
-	vlost_drop(space);
-	vspace_trim_spares(space, 0, ULONG_MAX);
+	vpurge_for_each(shard, first) {
+		vlost_drop(&shard->space);
+		vspace_trim_spares(&shard->space, 0, ULONG_MAX);
+	}
 	varena_release(arena);
 }
 
@@ -223,6 +248,14 @@ static unsigned long default_threshold(void)
 	return varena_defaults.threshold ?: fls(num_online_cpus()) * (32UL << 20);
 }
 
+/* How many shards a memory arena has: one if its windows are huge, for a call takes long there. */
+static unsigned int shards_of(unsigned int flags, bool huge)
+{
+	unsigned long shards = flags & VMAP_ARENA_SHARDED ? 0 : varena_defaults.shards;
+
+	return huge ? 1 : shards ?: min(num_online_cpus(), VSHARD_MOST);
+}
+
 /* A memory arena without spans.  Where no window can be huge, VMAP_ARENA_HUGE changes nothing. */
 static struct vmap_arena *new_memory(const char *name, unsigned int flags)
 {
@@ -236,7 +269,11 @@ static struct vmap_arena *new_memory(const char *name, unsigned int flags)
 	arena->flags = flags;
 	space->guard = varena_defaults.guard && !(flags & VMAP_ARENA_NOGUARD) ? space->quantum : 0;
 	space->limit = varena_defaults.limit;
-	arena->cache.purge.threshold = default_threshold();
+	if (vshard_add(&arena->cache, shards_of(flags, huge))) {
+		varena_release(arena);
+		return NULL;
+	}
+	set_threshold(arena, default_threshold());
 	vcache_switch(&arena->cache,
 		      varena_defaults.caching && !huge && !(flags & VMAP_ARENA_NOCACHE));
 	return arena;
@@ -269,6 +306,10 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
  * once, and each area, also a small one, takes whole 2 MiB of addresses, and the guard 2 MiB more;
  * nothing is kept for reuse.  Where pages are larger than 4 KiB the flag changes nothing.
  *
+ * With VMAP_ARENA_SHARDED the arena has as many shards as the machine has CPUs online, 64 at most;
+ * else as many as the parameter shards says.  Each shard has a lock of its own, and CPUs that share
+ * no shard do not wait for each other.  With VMAP_ARENA_HUGE there is one shard.
+ *
  * Steps: no formula: the import of a span, by vmap(), and the debugfs folder.
  *
  * Context: process, may sleep, also with PREEMPT_RT.
@@ -285,6 +326,45 @@ struct vmap_arena *vmap_arena_create(const char *name, unsigned int flags)
 }
 EXPORT_SYMBOL_GPL(vmap_arena_create);
 
+static bool check_shards(const char *name, unsigned long start, unsigned long end,
+			 unsigned long quantum, unsigned int shards)
+{
+	unsigned long most = min_t(unsigned long, VSHARD_MOST, (end - start) / quantum);
+
+	if (shards && shards <= most)
+		return true;
+	pr_err("%s: %u shards: must be from 1 to %lu, each with a quantum at least\n", name, shards,
+	       most);
+	return false;
+}
+
+static struct vmap_arena *create_range(const char *name, unsigned long start, unsigned long end,
+				       unsigned long quantum, unsigned int shards)
+{
+	struct vmap_arena *arena;
+	int err;
+
+	if (!check_name(name) || !check_bounds(name, start, end, quantum) ||
+	    !check_shards(name, start, end, quantum, shards))
+		return ERR_PTR(-EINVAL);
+	arena = new_arena(name, quantum, false);
+	if (!arena)
+		return ERR_PTR(-ENOMEM);
+	err = vshard_add(&arena->cache, shards);
+	if (!err) {
+		vcache_switch(&arena->cache, varena_defaults.caching);
+		err = vshard_split(&arena->cache, start, end);
+	}
+	if (err) {
+		empty_arena(arena);
+		return ERR_PTR(err);
+	}
+	arena = register_arena(arena);
+	if (!IS_ERR(arena))
+		__module_get(THIS_MODULE);
+	return arena;
+}
+
 /**
  * vmap_arena_create_range() - create a range arena
  * @name: of its debugfs folder: 1 to 31 printable ASCII characters, no slash, not taken yet
@@ -300,26 +380,35 @@ EXPORT_SYMBOL_GPL(vmap_arena_create);
 struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start,
 					   unsigned long end, unsigned long quantum)
 {
-	struct vmap_arena *arena;
-	int err;
-
-	if (!check_name(name) || !check_bounds(name, start, end, quantum))
-		return ERR_PTR(-EINVAL);
-	arena = new_arena(name, quantum, false);
-	if (!arena)
-		return ERR_PTR(-ENOMEM);
-	vcache_switch(&arena->cache, varena_defaults.caching);
-	err = vspan_adopt(&arena->cache.purge.space, start, end);
-	if (err) {
-		empty_arena(arena);
-		return ERR_PTR(err);
-	}
-	arena = register_arena(arena);
-	if (!IS_ERR(arena))
-		__module_get(THIS_MODULE);
-	return arena;
+	return create_range(name, start, end, quantum, 1);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_create_range);
+
+/**
+ * vmap_arena_create_range_sharded() - create a range arena for many CPUs
+ * @name: as for vmap_arena_create_range()
+ * @start: as for vmap_arena_create_range()
+ * @end: as for vmap_arena_create_range()
+ * @quantum: as for vmap_arena_create_range()
+ * @shards: how many parts the range is cut into: 1 to 64, and no more than there are quanta
+ *
+ * CPUs whose numbers differ modulo @shards allocate from different parts, and do not wait for each
+ * other.  In return an extent is the lowest that fits in its part only; no extent crosses the bound
+ * of a part, so one that is larger than a part is refused with -ENOSPC; and nothing in the arena
+ * can be moved, if it has more than one part.  A part that is full leaves its CPUs to the others.
+ *
+ * Steps: no formula: the debugfs folder, and a slot for each class of each CPU.
+ *
+ * Context: process, may sleep, also with PREEMPT_RT.
+ * Return: the arena, or an ERR_PTR as vmap_arena_create_range(); -EINVAL also for bad @shards.
+ */
+struct vmap_arena *vmap_arena_create_range_sharded(const char *name, unsigned long start,
+						   unsigned long end, unsigned long quantum,
+						   unsigned int shards)
+{
+	return create_range(name, start, end, quantum, shards);
+}
+EXPORT_SYMBOL_GPL(vmap_arena_create_range_sharded);
 
 /**
  * varena_sum_calls() - add up allocations and frees, so that no live area is missed
@@ -392,7 +481,7 @@ int vmap_arena_destroy(struct vmap_arena *arena)
 {
 	if (!arena || arena == varena_default)
 		return -EINVAL;
-	if (READ_ONCE(arena->cache.purge.space.nr_lost))
+	if (vlost_count(&arena->cache.purge.space))
 		vtake_recount_lost(&arena->cache);
 	if (!is_unused(arena) || vcompact_runs(arena))
 		return -EBUSY;
@@ -501,12 +590,15 @@ EXPORT_SYMBOL_GPL(vmap_arena_reserve);
 void vmap_arena_purge(struct vmap_arena *arena)
 {
 	struct vmap_cache *cache = &varena_or_default(arena)->cache;
+	struct vmap_purge *shard;
 
 	vcache_drain_all(cache);
-	vpurge_all(&cache->purge);
+	vpurge_for_each(shard, &cache->purge)
+		vpurge_all(shard);
 	vstock_give_all(&cache->purge.stock);
-	if (cache->purge.space.memory)
-		vspan_return_idle(&cache->purge.space, vspan_size);
+	vpurge_for_each(shard, &cache->purge)
+		if (shard->space.memory)
+			vspan_return_idle(&shard->space, vspan_size);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_purge);
 
@@ -553,42 +645,61 @@ static void add_stock(struct vmap_stock *stock, struct vmap_arena_stats *stats)
 	stats->stock_given = sums.given;
 }
 
-/*
- * What is free, lazy and reserved is read under one hold of the lock, so that it adds up.  Only the
- * search for the longest of many very long extents takes more.
- */
-static void add_units(struct vmap_purge *purge, struct vmap_arena_stats *stats)
+/* Add what the calls of a shard have done; under space->lock. */
+static void add_work(const struct vmap_purge *shard, struct vmap_arena_stats *stats)
 {
-	struct vmap_space *space = &purge->space;
+	const struct free_tree *tree = &shard->space.tree;
+	unsigned int fit;
+
+	for (fit = 0; fit < VMAP_NR_FITS; fit++)
+		stats->fits[fit] += tree->fits[fit];
+	stats->merges += tree->merges;
+	stats->flushes += READ_ONCE(shard->flushes);
+	stats->purged += shard->purged;
+	stats->imports += shard->space.imports;
+	stats->lost_spans += shard->space.nr_lost;
+}
+
+/*
+ * Add the units of a shard.  What is free, lazy and reserved is read under one hold of the lock, so
+ * that it adds up.  Only the search for the longest of many very long extents takes more.
+ */
+static void add_units(struct vmap_purge *shard, struct vmap_arena_stats *stats)
+{
+	struct vmap_space *space = &shard->space;
 	struct free_survey survey = {};
 	unsigned long flags;
 	bool surveyed;
 
 	flags = vspace_lock(space);
-	stats->spans = space->nr_spans;
-	stats->reserved = space->reserved;
-	stats->free = space->tree.units;
-	stats->lazy = atomic_long_read(&purge->lazy_units);
-	stats->pending = atomic_long_read(&purge->deferred_units);
-	stats->busy = stats->reserved -
-		      min(stats->reserved,
-			  stats->free + stats->lazy + stats->cached + stats->kept);
+	stats->spans += space->nr_spans;
+	stats->reserved += space->reserved;
+	stats->free += space->tree.units;
+	stats->lazy += atomic_long_read(&shard->lazy_units);
+	stats->pending += atomic_long_read(&shard->deferred_units);
 	surveyed = free_tree_longest(&space->tree, &survey);
-	memcpy(stats->fits, space->tree.fits, sizeof(stats->fits));
-	stats->merges = space->tree.merges;
-	stats->flushes = READ_ONCE(purge->flushes);
-	stats->purged = purge->purged;
-	stats->imports = space->imports;
-	stats->lost_spans = space->nr_lost;
+	add_work(shard, stats);
 	vspace_unlock(space, flags);
 	while (!surveyed) {
 		flags = vspace_lock(space);
 		surveyed = free_tree_longest(&space->tree, &survey);
 		vspace_unlock(space, flags);
 	}
-	stats->largest_free = survey.longest;
-	stats->lost_pages = atomic_long_read(&space->lost_pages);
-	stats->huge = atomic_long_read(&space->huge_pages) * PMD_SIZE;
+	stats->largest_free = max(stats->largest_free, survey.longest);
+	stats->lost_pages += atomic_long_read(&space->lost_pages);
+	stats->huge += atomic_long_read(&space->huge_pages) * PMD_SIZE;
+}
+
+/* The sums over all shards; what is cached and kept is in @stats already. */
+static void add_shards(struct vmap_cache *cache, struct vmap_arena_stats *stats)
+{
+	struct vmap_purge *shard;
+
+	vpurge_for_each(shard, &cache->purge)
+		add_units(shard, stats);
+	stats->busy = stats->reserved -
+		      min(stats->reserved,
+			  stats->free + stats->lazy + stats->cached + stats->kept);
 }
 
 /**
@@ -617,7 +728,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	vcompact_stats(varena_or_default(arena), stats);
 	add_stock(&cache->purge.stock, stats);
 	vslots_stats(varena_or_default(arena), stats);
-	add_units(&cache->purge, stats);
+	add_shards(cache, stats);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_stats);
 

@@ -9,6 +9,7 @@
 #define ARENA_H
 
 #include "calls.h"
+#include "shards.h"
 
 /* What module parameters say of each new arena. */
 struct varena_defaults {
@@ -20,6 +21,8 @@ struct varena_defaults {
 	unsigned long limit;
 	/* Lazy bytes above which purging has priority; 0: by the number of CPUs. */
 	unsigned long threshold;
+	/* Shards of a memory arena, VSHARD_MOST at most; 0: as many as CPUs. */
+	unsigned long shards;
 };
 
 /* Lazy bytes that may be set as a threshold. */

@@ -529,6 +529,7 @@ static void detach_all_online(struct vmap_cache *cache)
 static unsigned long uncache(struct vmap_cache *cache, struct vmap_extent *extent)
 {
 	unsigned long flags, pages = 0;
+	struct vmap_space *space;
 
 	VM_WARN_ON_ONCE(extent->state != VMAP_CACHED);
 	if (cache->purge.space.memory) {
@@ -536,9 +537,10 @@ static unsigned long uncache(struct vmap_cache *cache, struct vmap_extent *exten
 		pages = vpurge_free(&cache->purge, extent);
 		mm_account_reclaimed_pages(pages);
 	} else {
-		flags = vspace_lock(&cache->purge.space);
-		vspace_put(&cache->purge.space, extent);
-		vspace_unlock(&cache->purge.space, flags);
+		space = &vcache_home(cache, extent)->space;
+		flags = vspace_lock(space);
+		vspace_put(space, extent);
+		vspace_unlock(space, flags);
 	}
 	if (vctx_may_wait())
 		cond_resched();
@@ -850,6 +852,7 @@ static void init_cpus(struct vmap_cache *cache)
 		struct vmap_cache_cpu *of = per_cpu_ptr(cache->cpu, cpu);
 
 		of->room = cpu_limit;
+		of->shard = &cache->purge;
 		for (class = 0; class <= CACHE_CLASSES; class++)
 			of->magazine[class] = &vcache_no_magazine;
 	}
@@ -866,6 +869,7 @@ int vcache_init(struct vmap_cache *cache)
 {
 	bool memory = cache->purge.space.memory;
 
+	cache->nr_shards = 1;
 	mutex_init(&cache->drain_lock);
 	init_llist_head(&cache->detached);
 	INIT_DELAYED_WORK(&cache->cache_work, cache_work);
@@ -887,6 +891,7 @@ void vcache_exit(struct vmap_cache *cache)
 {
 	VM_WARN_ON_ONCE(most_cached(cache));
 	kvfree(cache->far);
+	kvfree(cache->more);
 	free_percpu(cache->cpu);
 }
 

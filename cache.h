@@ -59,6 +59,8 @@ struct vmap_cache_cpu {
 	 * Other CPUs read room to see whether this CPU has any magazine: has_magazines().
 	 */
 	long room;
+	/* The shard that allocations of this CPU look at first; constant. */
+	struct vmap_purge *shard;
 	/* The last tick found an idle magazine here; under drain_lock. */
 	bool due;
 	/* Calls, up to DEMAND, that found no magazine of the class here since the last one went. */
@@ -80,8 +82,9 @@ struct vmap_depot {
 	atomic_t magazines;
 };
 
-/* A space that is purged, and the extents of the space that are kept for reuse. */
+/* The shards of an arena, and the extents of all shards that are kept for reuse. */
 struct vmap_cache {
+	/* The first shard, whose space.lock covers the depots, too. */
 	struct vmap_purge purge;
 
 	/* Changed under space.lock, read without. */
@@ -104,7 +107,16 @@ struct vmap_cache {
 	 * windows are huge, so that no area is cached: 0.
 	 */
 	unsigned long memory_align;
-	/* The magazines of each CPU. */
+	/* How many shards the arena has; the others than the first, NULL if there are none. */
+	unsigned int nr_shards;
+	struct vmap_purge *more;
+	/*
+	 * In a range arena of several shards: the first unit, and the units of each shard but the
+	 * last, which may have more.  In any other arena part is 0.
+	 */
+	unsigned long start;
+	unsigned long part;
+	/* The magazines of each CPU, and its shard. */
 	struct vmap_cache_cpu __percpu *cpu;
 	/* The depots of the NUMA nodes from 1 on; NULL in a range arena or with one node only. */
 	struct vmap_depot (*far)[CACHE_CLASSES + 1];
@@ -139,10 +151,38 @@ struct vmap_cache {
 	struct delayed_work cache_work;
 };
 
-/* The cache that embeds @space. */
+/* The cache that embeds @space, which is the first of its arena. */
 static __always_inline struct vmap_cache *vcache_of(struct vmap_space *space)
 {
 	return container_of(space, struct vmap_cache, purge.space);
+}
+
+/* This CPU's shard.  The task may run on another CPU next: any shard serves any CPU. */
+static __always_inline struct vmap_purge *vcache_shard_here(struct vmap_cache *cache)
+{
+	return this_cpu_read(cache->cpu->shard);
+}
+
+/* The shard of number @index. */
+static inline struct vmap_purge *vcache_shard(struct vmap_cache *cache, unsigned int index)
+{
+	return index ? &cache->more[index - 1] : &cache->purge;
+}
+
+/*
+ * The shard that an extent of a range arena belongs to.  A stale extent still has a start in its
+ * shard: a range arena gives no extent to the slab, and no shard gives a spare to another.  For an
+ * extent of another arena, and in a memory arena, any shard will do: the extent is not busy there.
+ */
+static __always_inline struct vmap_purge *vcache_home(struct vmap_cache *cache,
+						      const struct vmap_extent *extent)
+{
+	unsigned long index;
+
+	if (likely(!cache->part))
+		return &cache->purge;
+	index = (READ_ONCE(extent->start) - cache->start) / cache->part;
+	return vcache_shard(cache, min_t(unsigned long, index, cache->nr_shards - 1));
 }
 
 /*

@@ -25,6 +25,8 @@ struct vmap_arena {
 
 	/* VMAP_ARENA_*; constant. */
 	unsigned int flags;
+	/* Memory arena: lazy units above which purging has priority: the sum over the shards. */
+	unsigned long threshold;
 	/* References: of the arena's creator, and of each open debugfs file. */
 	struct kref refs;
 	/* On varena_list; under varena_list_lock. */

@@ -346,7 +346,8 @@ static int refuse_extent(struct vmap_arena *arena, const struct vmap_extent *ext
 			 const void *caller)
 {
 	const char *why = err == -EDEADLK ? "its mover is running, and asks" :
-			  space_of(arena)->memory ? "this is a memory arena" : "not a live one";
+			  space_of(arena)->memory ? "this is a memory arena" :
+			  space_of(arena)->next ? "the arena has several shards" : "not a live one";
 
 	pr_err_ratelimited("extent %p of arena %s, made movable or not by %pS: %s\n", extent,
 			   space_of(arena)->name, caller, why);
@@ -383,7 +384,8 @@ static int refuse_extent(struct vmap_arena *arena, const struct vmap_extent *ext
  *
  * Context: process, may sleep, also with PREEMPT_RT; waits while the extent is being moved, and
  * otherwise takes the arena's lock for O(log n) steps.
- * Return: 0; -EINVAL for a memory arena or an extent that is not live in @arena; -EDEADLK; -ENOMEM.
+ * Return: 0; -EINVAL for a memory arena, for one of several shards, or an extent that is not live
+ * in @arena; -EDEADLK; -ENOMEM.
  */
 int vmap_extent_set_movable(struct vmap_arena *arena, struct vmap_extent *extent,
 			    int (*move)(struct vmap_extent *extent, unsigned long to, void *data),
@@ -395,7 +397,7 @@ int vmap_extent_set_movable(struct vmap_arena *arena, struct vmap_extent *extent
 
 	might_sleep();
 	arena = varena_or_default(arena);
-	if (space_of(arena)->memory || IS_ERR_OR_NULL(extent))
+	if (space_of(arena)->memory || space_of(arena)->next || IS_ERR_OR_NULL(extent))
 		return refuse_extent(arena, extent, -EINVAL, caller);
 	drop_retired(&arena->compaction);
 	if (move) {
@@ -727,6 +729,11 @@ static int check_request(struct vmap_arena *arena, unsigned long wanted, const v
 				   space->name, caller);
 		return -EINVAL;
 	}
+	if (space->next) {
+		pr_err_ratelimited("arena %s, compacted by %pS: has several shards, nothing in which can be moved\n",
+				   space->name, caller);
+		return -EINVAL;
+	}
 	if (!wanted || !IS_ALIGNED(wanted, space->quantum)) {
 		pr_err_ratelimited("arena %s, compacted by %pS for %lu units: must be a multiple of the quantum, %lu, and not 0\n",
 				   space->name, caller, wanted, space->quantum);
@@ -764,8 +771,8 @@ static int check_request(struct vmap_arena *arena, unsigned long wanted, const v
  * each move.
  * Return: 0 if the request fitted when it was last looked; -ENOSPC if the arena has fewer units
  * free in all, then nothing was moved; -ENOENT if the movable extents do not suffice; -EAGAIN if
- * the request was deferred; -EINVAL for a memory arena, or if @wanted is 0 or no multiple of the
- * quantum; -EDEADLK if called by a mover of the arena; -ENOMEM.
+ * the request was deferred; -EINVAL for a memory arena, for one of several shards, or if @wanted is
+ * 0 or no multiple of the quantum; -EDEADLK if called by a mover of the arena; -ENOMEM.
  */
 int vmap_arena_compact(struct vmap_arena *arena, unsigned long wanted)
 {

@@ -41,6 +41,8 @@ static int stats_show(struct seq_file *m, void *unused)
 {
 	struct vmap_arena *arena = m->private;
 	struct vmap_arena_stats stats;
+	const struct vmap_space *space;
+	u64 held_max = 0;
 
 	vmap_arena_stats(arena, &stats);
 	seq_printf(m, "spans %lu\nreserved %lu\nbusy %lu\nlazy %lu\nfree %lu\nlargest_free %lu\n",
@@ -72,7 +74,9 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "compactions %lu\ncompactions_deferred %lu\nmoved %lu\nmoved_units %lu\nmoves_refused %lu\n",
 		   stats.compactions, stats.compactions_deferred, stats.moved, stats.moved_units,
 		   stats.moves_refused);
-	seq_printf(m, "lock_held_max %llu\n", READ_ONCE(arena->cache.purge.space.held_max));
+	vspace_for_each(space, &arena->cache.purge.space)
+		held_max = max(held_max, READ_ONCE(space->held_max));
+	seq_printf(m, "lock_held_max %llu\n", held_max);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
@@ -216,19 +220,24 @@ static int owners_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(owners);
 
-/* Spans never touch: a tile that does not begin at the end of the last tile begins a span. */
+/*
+ * Two spans touch only where shards of a range arena meet: a tile that does not begin at the end of
+ * the last tile, or is in another space, begins a span.
+ */
 static int spans_show(struct seq_file *m, void *unused)
 {
 	struct vmap_arena *arena = m->private;
 	unsigned long start = 0, end = 0;
+	const struct vmap_space *space = NULL;
 	struct vmap_walk walk;
 
 	vwalk_begin(&walk, &arena->cache.purge.space);
 	while (vwalk_step(&walk)) {
-		if (walk.tile.start != end) {
+		if (walk.tile.start != end || walk.space != space) {
 			if (end)
 				seq_printf(m, "0x%016lx-0x%016lx %lu\n", start, end, end - start);
 			start = walk.tile.start;
+			space = walk.space;
 		}
 		end = walk.tile.end;
 		cond_resched();
@@ -240,44 +249,66 @@ static int spans_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(spans);
 
-/* Do the tiles of a walk add up: @all units, of which @free units in @count tiles are free? */
-static const char *find_wrong_sum(struct vmap_arena *arena, unsigned long changes,
-				  unsigned long all, unsigned long free, unsigned long count)
+/* What a walk, or the spaces of an arena, count. */
+struct sums {
+	/* Cuts and puts so far. */
+	unsigned long changes;
+	/* Units, units in free extents, and free extents. */
+	unsigned long all;
+	unsigned long free;
+	unsigned long count;
+};
+
+/* What the spaces of an arena count: each space by itself under its lock. */
+static struct sums counted(const struct vmap_arena *arena)
 {
-	const char *wrong = NULL;
+	struct vmap_space *space;
+	struct sums sums = {};
 	unsigned long flags;
 
-	flags = vspace_lock(&arena->cache.purge.space);
-	if (changes == arena->cache.purge.space.tree.changes) {
-		if (all != arena->cache.purge.space.reserved)
-			wrong = "the extents do not add up to the spans";
-		else if (free != arena->cache.purge.space.tree.units ||
-			 count != arena->cache.purge.space.tree.count)
-			wrong = "the free extents are not those that the tree counts";
+	vspace_for_each(space, &arena->cache.purge.space) {
+		flags = vspace_lock(space);
+		sums.changes += space->tree.changes;
+		sums.all += space->reserved;
+		sums.free += space->tree.units;
+		sums.count += space->tree.count;
+		vspace_unlock(space, flags);
 	}
-	vspace_unlock(&arena->cache.purge.space, flags);
-	return wrong;
+	return sums;
+}
+
+/* Do the tiles of a walk add up?  @walked: changes as they were before the walk. */
+static const char *find_wrong_sum(const struct vmap_arena *arena, const struct sums *walked)
+{
+	struct sums sums = counted(arena);
+
+	if (walked->changes != sums.changes)
+		return NULL;
+	if (walked->all != sums.all)
+		return "the extents do not add up to the spans";
+	if (walked->free != sums.free || walked->count != sums.count)
+		return "the free extents are not those that the tree counts";
+	return NULL;
 }
 
 /* Walk all tiles.  The sums are compared only if no extent was cut or put meanwhile. */
 static const char *find_violation(struct vmap_arena *arena, struct vmap_tile *where)
 {
-	unsigned long changes = data_race(arena->cache.purge.space.tree.changes);
-	unsigned long count = 0, free = 0, all = 0;
+	struct sums walked = { .changes = counted(arena).changes };
 	struct vmap_walk walk;
 
 	vwalk_begin(&walk, &arena->cache.purge.space);
 	while (vwalk_step(&walk) && !walk.tile.wrong) {
 		unsigned long size = walk.tile.end - walk.tile.start;
 
-		all += size;
-		free += walk.tile.free ? size : 0;
-		count += walk.tile.free;
+		walked.all += size;
+		walked.free += walk.tile.free ? size : 0;
+		walked.count += walk.tile.free;
 		cond_resched();
 	}
 	vwalk_end(&walk);
 	*where = walk.tile;
-	return walk.tile.wrong ?: find_wrong_sum(arena, changes, all, free, count);
+	return walk.tile.wrong ?: find_wrong_sum(arena, &walked);
 }
 
 static int verify_show(struct seq_file *m, void *unused)
@@ -288,9 +319,9 @@ static int verify_show(struct seq_file *m, void *unused)
 
 	if (wrong)
 		seq_printf(m, "%s, near 0x%016lx-0x%016lx\n", wrong, where.start, where.end);
-	else if (READ_ONCE(arena->cache.purge.space.nr_lost))
+	else if (vlost_count(&arena->cache.purge.space))
 		seq_printf(m, "%lu spans were lost: somebody gave them to vfree() or its like\n",
-			   READ_ONCE(arena->cache.purge.space.nr_lost));
+			   vlost_count(&arena->cache.purge.space));
 	else
 		seq_puts(m, "ok\n");
 	return 0;
@@ -374,7 +405,7 @@ static int lazy_threshold_show(struct seq_file *m, void *unused)
 {
 	struct vmap_arena *arena = m->private;
 
-	seq_printf(m, "%lu\n", READ_ONCE(arena->cache.purge.threshold));
+	seq_printf(m, "%lu\n", READ_ONCE(arena->threshold));
 	return 0;
 }
 

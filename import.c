@@ -11,7 +11,7 @@
  * A new span is entered into span_map and vspan_front before vspan_open() makes it part of the
  * space, so vspan_of() finds the span of each extent that an allocation can get.
  *
- * Locking: import_lock serialises the imports of a space; only vspan_open() takes space->lock.
+ * Locking: import_lock serialises the imports of an arena; only vspan_open() takes space->lock.
  */
 #include <linux/kmemleak.h>
 #include <linux/math.h>
@@ -99,7 +99,7 @@ static struct vmap_span *get_span(struct vmap_space *space, unsigned long size)
 	struct vmap_span *span;
 	int err;
 
-	lockdep_assert_held(&space->import_lock);
+	lockdep_assert_held(&space->first->import_lock);
 	while ((span = new_span(space, size))) {
 		err = map_span(span);
 		if (!err)
@@ -113,14 +113,15 @@ static struct vmap_span *get_span(struct vmap_space *space, unsigned long size)
 	return NULL;
 }
 
-/* Open a span of @size.  Return 0, -ENOSPC at space->limit, or -ENOMEM.  Under import_lock. */
+/* Open a span of @size.  Return 0, -ENOSPC at the limit, or -ENOMEM.  Under import_lock. */
 static int open_span(struct vmap_space *space, unsigned long size)
 {
+	unsigned long limit = space->first->limit;
 	struct vmap_extent *whole;
 	struct vmap_span *span;
 
-	lockdep_assert_held(&space->import_lock);
-	if (space->limit && size > space->limit - min(space->limit, data_race(space->reserved)))
+	lockdep_assert_held(&space->first->import_lock);
+	if (limit && size > limit - min(limit, vspace_reserved_in_all(space)))
 		return -ENOSPC;
 	/* vmap() would refuse as well, but only after its page array took much of the memory. */
 	if (size >> PAGE_SHIFT > totalram_pages())
@@ -153,23 +154,23 @@ static int import(struct vmap_space *space, unsigned long size)
 static int lock_import(struct vmap_space *space, gfp_t gfp)
 {
 	if (!vgfp_waits(gfp))
-		return mutex_lock_killable(&space->import_lock) ? -ENOMEM : 0;
-	mutex_lock(&space->import_lock);
+		return mutex_lock_killable(&space->first->import_lock) ? -ENOMEM : 0;
+	mutex_lock(&space->first->import_lock);
 	return 0;
 }
 
 /**
- * vspan_import() - add a span to a memory arena
- * @space: the space of the arena
+ * vspan_import() - add a span to a space of a memory arena
+ * @space: the space
  * @size: the least size of the span, in bytes; the span has vspan_size if @size is smaller and
- *	memory and space->limit permit
+ *	memory and the limit of the arena permit
  * @seen: space->imports when the caller found no room
  * @gfp: __GFP_NOFAIL: wait for import_lock even if the task is killed
  *
  * Context: process, may sleep.  An import reclaims no memory through file systems or block devices:
  * a task that must not do I/O itself may wait for import_lock, and would deadlock otherwise.
  * Return: 0 if space->imports is not @seen any more, by this call or by another task; -ENOSPC at
- * space->limit; -ENOMEM, also if the task was killed while it waited for import_lock.
+ * the limit; -ENOMEM, also if the task was killed while it waited for import_lock.
  */
 int vspan_import(struct vmap_space *space, unsigned long size, unsigned long seen, gfp_t gfp)
 {
@@ -183,15 +184,15 @@ int vspan_import(struct vmap_space *space, unsigned long size, unsigned long see
 			if (err && size < vspan_size)
 				err = import(space, size);
 		}
-		mutex_unlock(&space->import_lock);
+		mutex_unlock(&space->first->import_lock);
 	}
 	memalloc_noio_restore(noio);
 	return err;
 }
 
 /**
- * vspan_adopt() - make [start, end) the span of a range arena
- * @space: the space of the arena, without a span
+ * vspan_adopt() - make [start, end) the span of a space of a range arena
+ * @space: the space, without a span
  * @start: first unit
  * @end: one past the last unit
  *

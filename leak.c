@@ -199,7 +199,7 @@ static unsigned long live_in(struct vmap_arena *arena)
 {
 	if (!arena)
 		return 0;
-	if (READ_ONCE(arena->cache.purge.space.nr_lost))
+	if (vlost_count(&arena->cache.purge.space))
 		vtake_recount_lost(&arena->cache);
 	return varena_live_areas(arena);
 }

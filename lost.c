@@ -207,6 +207,17 @@ void vlost_drop_areas(struct vmap_space *space, struct vmap_span *span)
 	}
 }
 
+/* How many spans an arena has lost, of whose spaces @among is one. */
+unsigned long vlost_count(const struct vmap_space *among)
+{
+	const struct vmap_space *space;
+	unsigned long count = 0;
+
+	vspace_for_each(space, among)
+		count += READ_ONCE(space->nr_lost);
+	return count;
+}
+
 /* Return a lost span that this function did not return before, or NULL. */
 struct vmap_span *vlost_next_unsettled(struct vmap_space *space)
 {

@@ -115,6 +115,10 @@ module_param_cb(cache, &flag_ops, &varena_defaults.caching, 0444);
 MODULE_PARM_DESC(cache,
 		 "keep freed extents for reuse, in a memory arena with their pages (default y)");
 
+module_param_cb(shards, &size_ops, &varena_defaults.shards, 0444);
+MODULE_PARM_DESC(shards, "locks of a memory arena, each with a free tree and spans of its own; "
+			 "from 1 (default) to 64; 0: as many as CPUs, at most 64");
+
 static unsigned long cache_cpu;
 module_param_cb(cache_cpu, &size_ops, &cache_cpu, 0444);
 MODULE_PARM_DESC(cache_cpu, "the most that an arena keeps on each CPU, in bytes, K, M or G; "
@@ -177,7 +181,8 @@ static int check_parameters(void)
 		       WINDOW_GRAIN, WINDOW_GRAIN, MAX_SPAN);
 		return -EINVAL;
 	}
-	return check_range("arena_limit", varena_defaults.limit, vspan_size, ULONG_MAX) ?:
+	return check_range("shards", varena_defaults.shards, 1, VSHARD_MOST) ?:
+	       check_range("arena_limit", varena_defaults.limit, vspan_size, ULONG_MAX) ?:
 	       check_range("lazy_threshold", varena_defaults.threshold, MIN_THRESHOLD,
 			   MAX_THRESHOLD) ?:
 	       check_range("cache_cpu", cache_cpu, MIN_CACHE, MAX_CPU_CACHE) ?:

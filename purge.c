@@ -243,8 +243,8 @@ static void unmap_pages(struct vmap_purge *purge, const struct vmap_extent *exte
 	unsigned long freed;
 
 	if (extent->flags & VMAP_EXTENT_RECYCLABLE)
-		freed = vstock_unmap(&purge->stock, extent->node_id, window, start,
-				     min(end, vext_end(extent) - purge->space.guard));
+		freed = vstock_unmap(&vpurge_of(purge->space.first)->stock, extent->node_id, window,
+				     start, min(end, vext_end(extent) - purge->space.guard));
 	else
 		freed = vwin_unmap(window, start, end, !(extent->flags & VMAP_EXTENT_FOREIGN));
 	vspace_gave_pages(&purge->space, freed);
@@ -438,9 +438,15 @@ static bool unmap_here(struct vmap_purge *purge, struct vmap_extent *extent)
 	return true;
 }
 
+/* The shard that an extent of a memory arena belongs to; @first is the first of the arena. */
+static struct vmap_purge *home_of(struct vmap_purge *first, const struct vmap_extent *extent)
+{
+	return likely(!first->space.next) ? first : vpurge_of(vspan_of(extent->start)->space);
+}
+
 /**
  * vpurge_free() - free an extent of a memory arena
- * @purge: the arena
+ * @first: the first shard of the arena
  * @extent: the extent, which nobody else can find: its slot in span->owner is NULL
  *
  * The caller counts the free afterwards: vspace_count_free().
@@ -448,8 +454,9 @@ static bool unmap_here(struct vmap_purge *purge, struct vmap_extent *extent)
  * Context: any but NMI.
  * Return: how many pages were unmapped here; 0 if the worker unmaps them.
  */
-unsigned long vpurge_free(struct vmap_purge *purge, struct vmap_extent *extent)
+unsigned long vpurge_free(struct vmap_purge *first, struct vmap_extent *extent)
 {
+	struct vmap_purge *purge = home_of(first, extent);
 	unsigned int rounds = THROTTLE_ROUNDS;
 	unsigned long pages;
 	bool done;

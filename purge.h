@@ -20,16 +20,22 @@
  */
 #define UNMAP_BATCH	(2UL << 20)
 
-/* A space, and the extents of the space that are between busy and free. */
+/*
+ * A shard of an arena: a space, and the extents of the space that are between busy and free.  The
+ * shards of an arena share no cache line.
+ */
 struct vmap_purge {
 	struct vmap_space space;
-	/* Where the pages of an area go that is unmapped. */
+	/* In the arena's first shard: where the pages of an area go that is unmapped. */
 	struct vmap_stock stock;
 
-	/* Without a lock. */
+	/* Without a lock; not in a cache line with the stock of the first shard. */
 
-	/* Lazy units above which purging has priority; may be changed at any time. */
-	unsigned long threshold;
+	/*
+	 * Lazy units above which purging has priority: this shard's part of the arena's; may be
+	 * changed at any time.
+	 */
+	unsigned long threshold ____cacheline_aligned_in_smp;
 	/* Units in lazy_list and in flushed; charged before an extent becomes lazy. */
 	atomic_long_t lazy_units;
 	/* Units in deferred_list and in finishing; charged before an extent is deferred. */
@@ -69,11 +75,27 @@ struct vmap_purge {
 
 	/* The purge worker: does deferred frees, flushes and merges when no call does. */
 	struct work_struct purge_work;
-};
+} ____cacheline_aligned_in_smp;
+
+/* The shard whose space @space is. */
+static __always_inline struct vmap_purge *vpurge_of(struct vmap_space *space)
+{
+	return container_of(space, struct vmap_purge, space);
+}
+
+/* The shard after @shard, or NULL. */
+static inline struct vmap_purge *vpurge_next(struct vmap_purge *shard)
+{
+	return shard->space.next ? vpurge_of(shard->space.next) : NULL;
+}
+
+/* Go through all shards of an arena, of which @first_shard is the first. */
+#define vpurge_for_each(shard, first_shard)	\
+	for ((shard) = (first_shard); (shard); (shard) = vpurge_next(shard))
 
 void vpurge_init(struct vmap_purge *purge);
 void vpurge_kick(struct vmap_purge *purge);
-unsigned long vpurge_free(struct vmap_purge *purge, struct vmap_extent *extent);
+unsigned long vpurge_free(struct vmap_purge *first, struct vmap_extent *extent);
 bool vpurge_merge(struct vmap_purge *purge, unsigned int count);
 struct vmap_extent *vpurge_reuse(struct vmap_purge *purge, unsigned long size);
 bool vpurge_flush(struct vmap_purge *purge);

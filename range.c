@@ -15,6 +15,9 @@
  * VMAP_MOVABLE: so the fast free needs no test for it, and each free of the extent takes
  * space->lock, under which compaction reads and writes the state.
  *
+ * An arena may have several shards (shards.c): then an allocation takes the lowest extent of this
+ * CPU's shard, and a free puts the extent back where it belongs.
+ *
  * Locking: space->lock for the tree; a magazine is used with interrupts off.  A busy extent belongs
  * to its holder: no lock covers extent->state, so two CPUs that free one extent in the same instant
  * by way of their magazines may both succeed.
@@ -237,8 +240,8 @@ struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned l
 	struct vmap_cache *cache = &varena_or_default(arena)->cache;
 	const void *caller = __builtin_return_address(0);
 
-	/* The only span of a range arena is opened before anybody can use the arena. */
-	if (cache->purge.space.memory || in_nmi() ||
+	/* The only span of a shard of a range arena is opened before anybody can use the arena. */
+	if (cache->purge.space.memory || in_nmi() || cache->more ||
 	    !free_tree_within(&cache->purge.space.tree, lo, hi))
 		return alloc_extent(cache, &search, gfp, caller);
 	return alloc_extent_lowest(cache, size, align, gfp, caller, vwatch_begin());
@@ -277,7 +280,7 @@ static noinline enum vwatch_path free_extent_not_busy(struct vmap_cache *cache,
 static enum vwatch_path free_extent_uncached(struct vmap_cache *cache, struct vmap_extent *extent,
 					     const void *caller)
 {
-	struct vmap_space *space = &cache->purge.space;
+	struct vmap_space *space = &vcache_home(cache, extent)->space;
 	unsigned long flags;
 
 	if (vbad_refuse_nmi(caller))

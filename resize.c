@@ -65,7 +65,7 @@ static bool find_area(struct resize *resize)
 
 static struct vmap_arena *arena_of(const struct resize *resize)
 {
-	return container_of(vcache_of(resize->span->space), struct vmap_arena, cache);
+	return varena_of(vcache_of(resize->span->space->first));
 }
 
 /* Can the area become of the size wanted where it is? */

@@ -133,11 +133,12 @@ bool vslots_keep(struct vmap_arena *arena, struct vmap_extent *extent)
 
 static void drop(struct vmap_slots *slots)
 {
-	struct vmap_space *space = &slots->cache->purge.space;
 	struct vmap_extent *slot;
+	struct vmap_space *space;
 	unsigned long flags;
 
 	while ((slot = take_slot(slots))) {
+		space = &vcache_home(slots->cache, slot)->space;
 		flags = vspace_lock(space);
 		vspace_put(space, slot);
 		vspace_unlock(space, flags);

@@ -17,8 +17,20 @@
 struct workqueue_struct *vspace_wq;
 struct kmem_cache *vspace_extent_slab;
 
+/* What each space has for itself. */
+static void begin_empty(struct vmap_space *space)
+{
+	raw_spin_lock_init(&space->lock);
+	free_tree_init(&space->tree, space->quantum);
+	INIT_LIST_HEAD(&space->spans);
+	INIT_LIST_HEAD(&space->idle_spans);
+	INIT_LIST_HEAD(&space->walkers);
+	INIT_LIST_HEAD(&space->lost_spans);
+	INIT_LIST_HEAD(&space->aside);
+}
+
 /**
- * vspace_init() - begin a space without spans
+ * vspace_init() - begin the first space of an arena, without spans
  * @space: all zero
  * @name: the name of the arena, for reports; shorter than VMAP_NAME_MAX
  * @quantum: a power of two
@@ -33,22 +45,49 @@ int vspace_init(struct vmap_space *space, const char *name, unsigned long quantu
 	space->calls = alloc_percpu(struct vmap_calls);
 	if (!space->calls)
 		return -ENOMEM;
+	space->first = space;
 	strscpy(space->name, name, sizeof(space->name));
 	space->quantum = quantum;
 	space->quantum_shift = ilog2(quantum);
-	raw_spin_lock_init(&space->lock);
-	free_tree_init(&space->tree, quantum);
-	INIT_LIST_HEAD(&space->spans);
-	INIT_LIST_HEAD(&space->idle_spans);
-	INIT_LIST_HEAD(&space->walkers);
-	INIT_LIST_HEAD(&space->lost_spans);
-	INIT_LIST_HEAD(&space->aside);
+	begin_empty(space);
 	mutex_init(&space->walk_lock);
 	mutex_init(&space->import_lock);
 	return 0;
 }
 
-/* End a space that has no span any more, or for which vspace_init() failed. */
+/**
+ * vspace_init_next() - begin one more space of an arena, without spans
+ * @space: all zero
+ * @last: the last space of the arena so far, complete; nobody uses the arena yet
+ *
+ * Context: process, may sleep.
+ */
+void vspace_init_next(struct vmap_space *space, struct vmap_space *last)
+{
+	space->first = last->first;
+	last->next = space;
+	strscpy(space->name, last->name, sizeof(space->name));
+	space->memory = last->memory;
+	space->huge = last->huge;
+	space->quantum = last->quantum;
+	space->quantum_shift = last->quantum_shift;
+	space->guard = last->guard;
+	space->calls = last->calls;
+	begin_empty(space);
+}
+
+/* Units in all spans of the arena of @space, but the lost ones; no snapshot. */
+unsigned long vspace_reserved_in_all(const struct vmap_space *space)
+{
+	const struct vmap_space *each;
+	unsigned long reserved = 0;
+
+	vspace_for_each(each, space)
+		reserved += data_race(each->reserved);
+	return reserved;
+}
+
+/* End an arena's first space, which has no span any more, or for which vspace_init() failed. */
 void vspace_exit(struct vmap_space *space)
 {
 	free_percpu(space->calls);

@@ -17,6 +17,8 @@
  *   idle       said of a span all of which is free
  *   lost       said of a span whose reservation somebody else gave back to the kernel: see lost.c
  *   spare      an extent without a range, allocated ahead of need: a cut takes up to two
+ *   shard      a space with what is lazy of it (purge.h), one of those that an arena consists of.
+ *              What the arena has once stands in the space of its first shard: vmap_space.first
  *   quantum    divides all sizes and addresses of a space; in a memory arena PAGE_SIZE, or PMD_SIZE
  *              where the windows are huge
  *   unit       what sizes count: bytes in a memory arena, else what the creator of the arena means
@@ -43,7 +45,8 @@
  * Steps, interrupts off: at most 1600 + 220 * log2(extents)
  * (a batch of 32 misses in a search, or of 16 merges; vmap_alloc.h has the words.)
  * vmap_space.lock is a raw spinlock taken with interrupts off, because frees come from any context,
- * also with PREEMPT_RT.  Order: walk_lock or import_lock (never both), then vmap_space.lock.
+ * also with PREEMPT_RT.  Order: walk_lock or import_lock (never both), then vmap_space.lock.  No
+ * call holds the locks of two spaces.
  */
 #ifndef SPACE_H
 #define SPACE_H
@@ -133,8 +136,14 @@ struct vmap_calls {
 
 /* One space. */
 struct vmap_space {
-	/* Constant after creation. */
+	/* Constant after creation, and the same in all spaces of an arena, but for next. */
 
+	/*
+	 * The space of the arena's first shard, and that of the next shard; NULL after the last.
+	 * extent->space is first, whichever shard has the extent: so a free compares one pointer.
+	 */
+	struct vmap_space *first;
+	struct vmap_space *next;
 	/* The name of the arena, for reports. */
 	char name[VMAP_NAME_MAX];
 	/* A memory arena: each span has a window.  Else a range arena: its span has none. */
@@ -146,13 +155,16 @@ struct vmap_space {
 	unsigned int quantum_shift;
 	/* Bytes left unmapped at the end of each extent of a memory arena. */
 	unsigned long guard;
-	/* The most units that all spans together may have; 0: no limit. */
+	/* In first: the most units that all spans of the arena together may have; 0: no limit. */
 	unsigned long limit;
-	/* The counters of each CPU. */
+	/* The counters of each CPU: the first space owns them. */
 	struct vmap_calls __percpu *calls;
 
-	/* Covers this group of fields, up to the next empty line.  Taken by vspace_lock() only. */
-	raw_spinlock_t lock;
+	/*
+	 * Covers this group of fields, up to the next empty line.  Taken by vspace_lock() only.
+	 * Not in a cache line with the constants: all CPUs read those of an arena's first space.
+	 */
+	raw_spinlock_t lock ____cacheline_aligned_in_smp;
 	/* When lock was taken, and the longest hold, in ns.  Set while vwatch_locks is on. */
 	u64 locked_at;
 	u64 held_max;
@@ -166,7 +178,7 @@ struct vmap_space {
 	struct list_head idle_spans;
 	/* The walks in progress: at most WALK_READERS readers of files and one full walk. */
 	struct list_head walkers;
-	/* The number of readers of files on walkers. */
+	/* The number of readers of files on walkers.  In first: on those of all spaces. */
 	unsigned int readers;
 	/* Units in all spans that are not lost, the number of these spans, units in idle spans. */
 	unsigned long reserved;
@@ -184,13 +196,16 @@ struct vmap_space {
 	/* Chunks that one entry maps. */
 	atomic_long_t huge_pages;
 
-	/* The histograms; NULL before they are first switched on: see watch.c. */
+	/* In first: the histograms; NULL before they are first switched on: see watch.c. */
 	struct vwatch_times *times;
 
-	/* Serialises full walks: held from vwalk_begin() to vwalk_end(). */
+	/* In first: serialises full walks: held from vwalk_begin() to vwalk_end(). */
 	struct mutex walk_lock;
 
-	/* Serialises imports: held over vmap(), and so over page allocation. */
+	/*
+	 * In first: serialises imports: held over vmap(), and so over page allocation.  One for the
+	 * arena, so that the imports of several spaces keep the limit together.
+	 */
 	struct mutex import_lock;
 	/* Spans, never opened, that overlap a lost span: see get_span().  Under import_lock. */
 	struct list_head aside;
@@ -210,7 +225,13 @@ extern struct kmem_cache *vspace_extent_slab;
 int vspace_init_module(void);
 void vspace_exit_module(void);
 int vspace_init(struct vmap_space *space, const char *name, unsigned long quantum);
+void vspace_init_next(struct vmap_space *space, struct vmap_space *last);
 void vspace_exit(struct vmap_space *space);
+unsigned long vspace_reserved_in_all(const struct vmap_space *space);
+
+/* Go through all spaces of an arena; @among is any of them. */
+#define vspace_for_each(space, among)	\
+	for ((space) = (among)->first; (space); (space) = (space)->next)
 
 #define vspace_count(space, what)	this_cpu_inc((space)->calls->what)
 
@@ -420,6 +441,7 @@ void vlost_leave(struct vmap_space *space, struct vmap_extent *extent, bool mapp
 		 const void *caller);
 void vlost_unmap(struct vmap_space *space, const struct vmap_extent *extent, unsigned long size);
 bool vlost_keeps(struct vmap_space *space, struct vmap_extent *extent);
+unsigned long vlost_count(const struct vmap_space *among);
 struct vmap_span *vlost_next_unsettled(struct vmap_space *space);
 void vlost_drop_areas(struct vmap_space *space, struct vmap_span *span);
 void vlost_drop(struct vmap_space *space);
@@ -448,8 +470,9 @@ struct vmap_tile {
 	const char *wrong;
 };
 
-/* A walk through the tiles of a space. */
+/* A walk through the tiles of an arena. */
 struct vmap_walk {
+	/* The space that the walk has come to: the spaces of the arena follow each other. */
 	struct vmap_space *space;
 
 	/* Under space->lock. */
@@ -527,7 +550,7 @@ static __always_inline void vspace_hand_out_new(struct vmap_space *space,
 	extent->flags = 0;
 	extent->node_id = 0;
 	WRITE_ONCE(extent->slack, 0);
-	WRITE_ONCE(extent->space, space);
+	WRITE_ONCE(extent->space, space->first);
 	vspace_hand_out(extent, caller);
 }
 

@@ -3,23 +3,26 @@
  * take.c - takes extents out of an arena that vtake_fast() could not take at once
  *
  * Most requests have a size and no more, and vtake_fast() (take.h) finds room at its one look at
- * the free tree.  vtake_slow() serves the other requests: those with an alignment or bounds, whose
- * search may take several rounds (free_tree_find()), and requests that find no room.
+ * the free tree of this CPU's shard, the request's own.  vtake_slow() serves the other requests:
+ * those with an alignment or bounds, whose search may take several rounds (free_tree_find()), and
+ * requests that find no room.
  *
  * If nothing fits, make_room() does one step, the cheapest that is left, before each new search:
  *
- *   1. In a memory arena merge a batch of flushed extents.  If none is flushed, flush the lazy
- *      ones; if none is lazy, do some deferred frees.  MAX_MERGES batches for each call.
- *   2. In a memory arena import a span.  MAX_IMPORTS for each call.
- *   3. Once for each call: free all cached extents, and return idle spans if the arena has a limit,
+ *   1. In a memory arena merge a batch of flushed extents of the shard that was searched.  If none
+ *      is flushed, flush the lazy ones; if none is lazy, do some deferred frees.  MAX_MERGES
+ *      batches for each call.
+ *   2. Go on to the next shard, until all were searched since step 3 or 4.
+ *   3. In a memory arena import a span into the own shard.  MAX_IMPORTS for each call.
+ *   4. Once for each call: free all cached extents, and return idle spans if the arena has a limit,
  *      so that a larger span fits below the limit.
- *   4. Fail.
+ *   5. Fail.
  *
  * A caller who may not sleep only merges what is flushed already; so does, in a memory arena, a
  * task that was killed.  In a range arena a caller who may not sleep frees the extents cached on
  * this CPU, then extents in the depots, a batch before each new search.
  *
- * With __GFP_NOFAIL a memory request that may sleep does not fail at step 4: wait_for_room() lets a
+ * With __GFP_NOFAIL a memory request that may sleep does not fail at step 5: wait_for_room() lets a
  * jiffy pass, in which other tasks may free, and the steps begin anew.
  *
  * Each cut needs up to FREE_TREE_SPARES spares, which are allocated before space->lock is taken:
@@ -56,29 +59,28 @@
 #define MAX_MERGES	16
 
 /*
- * One round of a search, and the cut if the search has found an extent.  FREE_AGAIN also if other
- * CPUs have used up the spares.
+ * One round of a search in a shard, and the cut if the search has found an extent.  FREE_AGAIN also
+ * if other CPUs have used up the spares.
  */
-static enum free_found try_take(struct vmap_cache *cache, struct free_search *search,
+static enum free_found try_take(struct vmap_purge *shard, struct free_search *search,
 				const void *caller, struct vmap_extent **extent)
 {
 	enum free_found found = FREE_AGAIN;
 	unsigned long flags;
 
-	flags = vspace_lock(&cache->purge.space);
-	if (cache->purge.flushed)
-		vtake_merge(cache);
-	if (cache->purge.space.spares.count >= FREE_TREE_SPARES) {
-		found = free_tree_find(&cache->purge.space.tree, search);
+	flags = vspace_lock(&shard->space);
+	if (shard->flushed)
+		vtake_merge(shard);
+	if (shard->space.spares.count >= FREE_TREE_SPARES) {
+		found = free_tree_find(&shard->space.tree, search);
 		if (found == FREE_FOUND) {
 			if (unlikely(vspan_is_idle(search->extent)))
-				vspan_note_used(&cache->purge.space, search->extent);
-			*extent = free_tree_cut(&cache->purge.space.tree, search,
-						&cache->purge.space.spares);
-			vspace_hand_out_new(&cache->purge.space, *extent, caller);
+				vspan_note_used(&shard->space, search->extent);
+			*extent = free_tree_cut(&shard->space.tree, search, &shard->space.spares);
+			vspace_hand_out_new(&shard->space, *extent, caller);
 		}
 	}
-	vspace_unlock(&cache->purge.space, flags);
+	vspace_unlock(&shard->space, flags);
 	return found;
 }
 
@@ -96,11 +98,19 @@ static bool import_size(const struct free_search *search, unsigned long *size)
 
 /* What one call has done so far to make room. */
 struct effort {
+	/* The shard of the CPU on which the call began. */
+	struct vmap_purge *own;
+	/* The shard that is searched, and how often its search began anew. */
+	struct vmap_purge *shard;
+	unsigned int restarts;
 	/* Batches that the call has merged or tried to merge. */
 	unsigned int merges;
 	/* Spans that the call has imported or tried to import. */
 	unsigned int imports;
-	/* space->imports before the last search: tells vspan_import() of imports by other calls. */
+	/*
+	 * imports of the own space before its last search: tells vspan_import() of imports by other
+	 * calls.
+	 */
 	unsigned long seen;
 	/* drain_for_room() is done. */
 	bool drained;
@@ -108,64 +118,97 @@ struct effort {
 	struct vmap_cache_drained drained_here;
 };
 
+static struct effort begin_effort(struct vmap_cache *cache)
+{
+	struct vmap_purge *own = vcache_shard_here(cache);
+
+	return (struct effort){ .own = own, .shard = own };
+}
+
 /* Is there a flushed batch, flushed here if the caller may sleep?  False after MAX_MERGES. */
-static bool has_batch(struct vmap_cache *cache, struct effort *effort, bool may_sleep)
+static bool has_batch(struct effort *effort, bool may_sleep)
 {
 	if (!may_sleep)
-		return data_race(cache->purge.flushed);
+		return data_race(effort->shard->flushed);
 	return effort->merges++ < MAX_MERGES &&
-	       (vpurge_flush(&cache->purge) || vpurge_deferred(&cache->purge));
+	       (vpurge_flush(effort->shard) || vpurge_deferred(effort->shard));
 }
 
 /* Step 1: merge a batch.  Return false if there is none, or after MAX_MERGES. */
-static bool merge_for_room(struct vmap_cache *cache, struct effort *effort, bool may_sleep)
+static bool merge_for_room(struct effort *effort, bool may_sleep)
 {
+	struct vmap_purge *shard = effort->shard;
 	unsigned long flags;
 
-	if (!cache->purge.space.memory || !has_batch(cache, effort, may_sleep))
+	if (!shard->space.memory || !has_batch(effort, may_sleep))
 		return false;
-	flags = vspace_lock(&cache->purge.space);
-	vpurge_merge(&cache->purge, THROTTLE_MERGE_BATCH);
-	vspace_unlock(&cache->purge.space, flags);
+	flags = vspace_lock(&shard->space);
+	vpurge_merge(shard, THROTTLE_MERGE_BATCH);
+	vspace_unlock(&shard->space, flags);
 	return true;
 }
 
-/* Step 2: import a span.  Return 0 if this call or another one has imported, else an error. */
-static int import_for_room(struct vmap_cache *cache, const struct free_search *search, gfp_t gfp,
-			   struct effort *effort)
+/* Step 2: the next shard.  Return false if that is the own one again: all were searched. */
+static bool go_to_next_shard(struct vmap_cache *cache, struct effort *effort)
 {
-	unsigned long size;
-
-	if (!cache->purge.space.memory || effort->imports++ >= MAX_IMPORTS ||
-	    !import_size(search, &size))
-		return -ENOSPC;
-	return vspan_import(&cache->purge.space, size, effort->seen, gfp);
+	effort->shard = vpurge_next(effort->shard) ?: &cache->purge;
+	if (effort->shard == effort->own)
+		return false;
+	effort->restarts = 0;
+	return true;
 }
 
-/* Step 3: free all cached extents, and return idle spans below a limit.  False the second time. */
+/* Step 3: import a span.  Return 0 if this call or another one has imported, else an error. */
+static int import_for_room(const struct free_search *search, gfp_t gfp, struct effort *effort)
+{
+	struct vmap_space *space = &effort->own->space;
+	unsigned long size;
+
+	if (!space->memory || effort->imports++ >= MAX_IMPORTS || !import_size(search, &size))
+		return -ENOSPC;
+	return vspan_import(space, size, effort->seen, gfp);
+}
+
+/* Make all free that is lazy, and return idle spans below a limit. */
+static void purge_for_room(struct vmap_purge *shard)
+{
+	if (shard->space.memory)
+		vpurge_all(shard);
+	if (shard->space.first->limit)
+		vspan_return_idle(&shard->space, 0);
+}
+
+/* Step 4: free all cached extents, and return idle spans below a limit.  False the second time. */
 static bool drain_for_room(struct vmap_cache *cache, struct effort *effort)
 {
+	struct vmap_purge *shard;
+
 	if (effort->drained)
 		return false;
 	effort->drained = true;
 	vcache_drain(cache);
-	if (cache->purge.space.memory)
-		vpurge_all(&cache->purge);
-	if (cache->purge.space.limit)
-		vspan_return_idle(&cache->purge.space, 0);
+	vpurge_for_each(shard, &cache->purge)
+		purge_for_room(shard);
 	return true;
 }
 
 /*
- * Step 3 where the caller may not sleep: in a range arena free a batch of cached extents.  In a
+ * Step 4 where the caller may not sleep: in a range arena free a batch of cached extents.  In a
  * memory arena the extents would be free only after a flush, so set starved, which makes the worker
  * flush at once.
  */
 static bool drain_at_once(struct vmap_cache *cache, struct effort *effort)
 {
+	struct vmap_purge *shard;
+
 	if (!cache->purge.space.memory)
 		return vcache_drain_here(cache, &effort->drained_here);
-	WRITE_ONCE(cache->purge.starved, true);
+	vpurge_for_each(shard, &cache->purge) {
+		WRITE_ONCE(shard->starved, true);
+		/* For its own shard the call wakes the worker in the end: vtake_ahead(). */
+		if (shard != effort->own)
+			vpurge_kick(shard);
+	}
 	return false;
 }
 
@@ -178,11 +221,11 @@ static int make_room(struct vmap_cache *cache, struct free_search *search, gfp_t
 	int err = -ENOSPC;
 
 	search->reach = 0;
-	if (merge_for_room(cache, effort, may_sleep))
+	if (merge_for_room(effort, may_sleep) || go_to_next_shard(cache, effort))
 		return 0;
 	if (!may_sleep)
 		return drain_at_once(cache, effort) ? 0 : err;
-	err = import_for_room(cache, search, gfp, effort);
+	err = import_for_room(search, gfp, effort);
 	return err && drain_for_room(cache, effort) ? 0 : err;
 }
 
@@ -203,7 +246,7 @@ static bool wait_for_room(const struct vmap_cache *cache, const struct free_sear
 }
 
 /**
- * vtake_slow() - take the lowest extent that fits, and make room if none fits
+ * vtake_slow() - take the lowest extent that fits in a shard, and make room if none fits in any
  * @cache: the arena
  * @search: the request; search->reach is 0
  * @gfp: whether the call may sleep, and how to get memory for spares and spans
@@ -220,17 +263,23 @@ struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *sea
 {
 	struct vmap_extent *extent = NULL;
 	unsigned long changes = 0;
-	unsigned int restarts = 0;
-	struct effort effort = {};
+	struct effort effort = begin_effort(cache);
+	struct vmap_space *space;
 	int err;
 
 	for (;;) {
-		if (!vspace_stock_spares(&cache->purge.space, gfp))
-			return ERR_PTR(-ENOMEM);
-		effort.seen = data_race(cache->purge.space.imports);
+		space = &effort.shard->space;
+		if (!vspace_stock_spares(space, gfp)) {
+			if (!go_to_next_shard(cache, &effort))
+				return ERR_PTR(-ENOMEM);
+			search->reach = 0;
+			continue;
+		}
+		if (effort.shard == effort.own)
+			effort.seen = data_race(space->imports);
 		if (!search->reach)
-			changes = data_race(cache->purge.space.tree.changes);
-		switch (try_take(cache, search, caller, &extent)) {
+			changes = data_race(space->tree.changes);
+		switch (try_take(effort.shard, search, caller, &extent)) {
 		case FREE_FOUND:
 			*path = effort.imports ? VWATCH_IMPORT : VWATCH_TREE;
 			return extent;
@@ -239,8 +288,8 @@ struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *sea
 				cond_resched();
 			continue;
 		case FREE_NONE:
-			if (data_race(cache->purge.space.tree.changes) != changes &&
-			    restarts++ < MAX_RESTARTS) {
+			if (data_race(space->tree.changes) != changes &&
+			    effort.restarts++ < MAX_RESTARTS) {
 				search->reach = 0;
 				continue;
 			}
@@ -249,8 +298,7 @@ struct vmap_extent *vtake_slow(struct vmap_cache *cache, struct free_search *sea
 				continue;
 			if (!wait_for_room(cache, search, gfp))
 				return ERR_PTR(err);
-			effort = (struct effort){};
-			restarts = 0;
+			effort = begin_effort(cache);
 		}
 	}
 }

@@ -21,51 +21,53 @@ void vtake_upkeep(struct work_struct *work);
 void vtake_recount_lost(struct vmap_cache *cache);
 
 /* Merge a few flushed extents, more of them if free space is low.  Under space->lock. */
-static inline void vtake_merge(struct vmap_cache *cache)
+static inline void vtake_merge(struct vmap_purge *shard)
 {
-	bool low = vspace_is_low(&cache->purge.space);
+	bool low = vspace_is_low(&shard->space);
 
-	vpurge_merge(&cache->purge, low ? THROTTLE_MERGE_FREE : THROTTLE_MERGE_ALLOC);
+	vpurge_merge(shard, low ? THROTTLE_MERGE_FREE : THROTTLE_MERGE_ALLOC);
 }
 
 /*
- * Take the lowest extent of @size from a range arena, where no extent is ever lazy.  NULL if none
- * is large enough or if spares are missing; vtake_slow() makes room.
+ * Take the lowest extent of @size that this CPU's shard of a range arena has; no extent is ever
+ * lazy there.  NULL if none is large enough or if spares are missing; vtake_slow() makes room.
  */
 static __always_inline struct vmap_extent *vtake_fast_range(struct vmap_cache *cache,
 							    unsigned long size, const void *caller)
 {
+	struct vmap_purge *shard = vcache_shard_here(cache);
 	struct vmap_extent *extent;
 	unsigned long flags;
 
-	flags = vspace_lock(&cache->purge.space);
-	extent = vspace_cut_lowest(&cache->purge.space, size, caller);
-	vspace_unlock(&cache->purge.space, flags);
+	flags = vspace_lock(&shard->space);
+	extent = vspace_cut_lowest(&shard->space, size, caller);
+	vspace_unlock(&shard->space, flags);
 	return extent;
 }
 
 /*
- * Take an extent of @size from a memory arena: the next flushed extent, if the cache is on and the
- * extent has just @size; else the lowest free one, after merging a few flushed extents.  NULL for
- * the same reasons as vtake_fast_range().
+ * Take an extent of @size from this CPU's shard of a memory arena: the next flushed extent, if the
+ * cache is on and the extent has just @size; else the lowest free one, after merging a few flushed
+ * extents.  NULL for the same reasons as vtake_fast_range().
  */
 static __always_inline struct vmap_extent *vtake_fast(struct vmap_cache *cache, unsigned long size,
 						      const void *caller)
 {
+	struct vmap_purge *shard = vcache_shard_here(cache);
 	struct vmap_extent *extent = NULL;
 	unsigned long flags;
 
-	flags = vspace_lock(&cache->purge.space);
-	if (cache->purge.flushed) {
-		extent = cache->caching ? vpurge_reuse(&cache->purge, size) : NULL;
+	flags = vspace_lock(&shard->space);
+	if (shard->flushed) {
+		extent = cache->caching ? vpurge_reuse(shard, size) : NULL;
 		if (extent)
-			vspace_hand_out_new(&cache->purge.space, extent, caller);
+			vspace_hand_out_new(&shard->space, extent, caller);
 		else
-			vtake_merge(cache);
+			vtake_merge(shard);
 	}
 	if (!extent)
-		extent = vspace_cut_lowest(&cache->purge.space, size, caller);
-	vspace_unlock(&cache->purge.space, flags);
+		extent = vspace_cut_lowest(&shard->space, size, caller);
+	vspace_unlock(&shard->space, flags);
 	return extent;
 }
 
@@ -76,13 +78,15 @@ static __always_inline struct vmap_extent *vtake_fast(struct vmap_cache *cache, 
  */
 static __always_inline void vtake_ahead(struct vmap_cache *cache, gfp_t gfp)
 {
-	if (unlikely(data_race(cache->purge.space.spares.count) < VSPACE_SPARES_LOW))
-		queue_work(vspace_wq, &cache->purge.space.stock_work);
-	if (!cache->purge.space.memory)
+	struct vmap_purge *shard = vcache_shard_here(cache);
+
+	if (unlikely(data_race(shard->space.spares.count) < VSPACE_SPARES_LOW))
+		queue_work(vspace_wq, &shard->space.stock_work);
+	if (!shard->space.memory)
 		return;
 	vtake_keep_reserve(cache, gfp);
-	if (unlikely(vpurge_wants_help(&cache->purge)) && gfpflags_allow_blocking(gfp))
-		vpurge_deferred(&cache->purge);
+	if (unlikely(vpurge_wants_help(shard)) && gfpflags_allow_blocking(gfp))
+		vpurge_deferred(shard);
 }
 
 #endif

@@ -650,7 +650,7 @@ EXPORT_SYMBOL_GPL(vmap_free);
 static void free_area_rcu(struct rcu_head *rcu)
 {
 	struct vmap_extent *extent = container_of(rcu, struct vmap_extent, rcu);
-	struct vmap_space *space = vspan_of(extent->start)->space;
+	struct vmap_space *space = vspan_of(extent->start)->space->first;
 	struct vmap_cache *cache = vcache_of(space);
 
 	/* In a lost span these addresses may belong to another user, in kmemleak and KASAN, too. */

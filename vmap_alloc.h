@@ -55,7 +55,9 @@ struct vmap_extent;
 #define VMAP_ARENA_NOCACHE	(1U << 0)	/* keep nothing: what is freed faults at once */
 #define VMAP_ARENA_NOGUARD	(1U << 1)	/* no unmapped page after each allocation */
 #define VMAP_ARENA_HUGE		(1U << 2)	/* 2 MiB pages where they can be had at once */
-#define VMAP_ARENA_FLAGS	(VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD | VMAP_ARENA_HUGE)
+#define VMAP_ARENA_SHARDED	(1U << 3)	/* a lock for each CPU, 64 at most */
+#define VMAP_ARENA_FLAGS	(VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD | VMAP_ARENA_HUGE | \
+				 VMAP_ARENA_SHARDED)
 
 /* How a request fitted the free extent it was cut from. */
 enum vmap_fit {
@@ -188,6 +190,9 @@ void vmap_unmap_pages(const void *addr);
 struct vmap_arena *vmap_arena_create(const char *name, unsigned int flags);
 struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start,
 					   unsigned long end, unsigned long quantum);
+struct vmap_arena *vmap_arena_create_range_sharded(const char *name, unsigned long start,
+						   unsigned long end, unsigned long quantum,
+						   unsigned int shards);
 int vmap_arena_destroy(struct vmap_arena *arena);
 int vmap_arena_reserve(struct vmap_arena *arena, unsigned long bytes, unsigned int area_pages,
 		       unsigned int frees);

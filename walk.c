@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * walk.c - steps through all tiles of a space without keeping space->lock
+ * walk.c - steps through all tiles of an arena without keeping space->lock
  *
  * A space may have a million tiles, too many for one hold of space->lock.  vwalk_step() takes
  * space->lock for one tile: it copies the tile to walk->tile and sets walk->next to the tile after
  * it.  Between two steps a tile can leave its ring in two ways only: vspace_put() merges it into a
  * neighbour, or its span goes.  vwalk_note_free() and vwalk_note_return() then move each walk
  * whose next tile leaves.  Without walks vspace_put() only looks at an empty list.  Where two tiles
- * change places (free_tree_swap()), vwalk_note_swap() lets each walk go on at the same place.
+ * change places (free_tree_swap()), vwalk_note_swap() lets each walk go on at the same place.  From
+ * the last tile of a space a walk goes on in the arena's next space.
  *
  * Each walk makes each vspace_put() longer, so the number of walks is bounded:
  *
- *   full walk   vwalk_begin() to vwalk_end(), in one go.  Full walks of a space wait for each other
- *               on walk_lock.
+ *   full walk   vwalk_begin() to vwalk_end(), in one go.  Full walks of an arena wait for each
+ *               other on walk_lock.
  *   reader      vwalk_join() to vwalk_leave(): lasts as long as user space takes to read a file,
  *               perhaps for ever.  The number is bounded by WALK_READERS; one more gets -EBUSY.
  *
@@ -21,9 +22,10 @@
  *   - a walk sees no unit twice, and each tile exactly once that exists from the first step to the
  *     last, unless the tile changes its place meanwhile.
  *
- * Locking: space->lock covers space->walkers and each walk->next.  walk_lock is held from
- * vwalk_begin() to vwalk_end(), and taken before space->lock.  The caller holds a reference to the
- * arena for as long as the walk lasts.
+ * Locking: space->lock covers space->walkers and each walk->next; only the owner of a walk uses
+ * walk->space.  walk_lock of the arena's first space is held from vwalk_begin() to vwalk_end(), and
+ * taken before space->lock.  The lock of the first space covers readers.  The caller holds a
+ * reference to the arena for as long as the walk lasts.
  */
 #include "space.h"
 
@@ -68,9 +70,9 @@ static void enlist(struct vmap_walk *walk)
 }
 
 /**
- * vwalk_begin() - begin a full walk; wait until no other full walk of the space is in progress
+ * vwalk_begin() - begin a full walk; wait until no other full walk of the arena is in progress
  * @walk: the walk; undefined before
- * @space: the space
+ * @space: the first space of the arena
  *
  * Context: process, may sleep.  Returns with walk_lock held.
  */
@@ -88,7 +90,7 @@ void vwalk_begin(struct vmap_walk *walk, struct vmap_space *space)
 /**
  * vwalk_join() - begin a walk of a reader, which may last for any time
  * @walk: the walk; undefined before
- * @space: the space
+ * @space: the first space of the arena
  *
  * Context: any but NMI.
  * Return: 0, or -EBUSY if WALK_READERS readers walk already; then vwalk_leave() must not be called.
@@ -127,14 +129,8 @@ static void describe(struct vmap_tile *tile, const struct vmap_extent *extent)
 	};
 }
 
-/**
- * vwalk_step() - copy the next tile to walk->tile, and check it
- * @walk: the walk
- *
- * Context: any but NMI; takes space->lock.
- * Return: false if there is no next tile; then walk->tile is unchanged.
- */
-bool vwalk_step(struct vmap_walk *walk)
+/* Copy the next tile of the space that the walk has come to.  Return false if there is none. */
+static bool step_here(struct vmap_walk *walk)
 {
 	struct vmap_space *space = walk->space;
 	struct vmap_extent *extent;
@@ -150,26 +146,65 @@ bool vwalk_step(struct vmap_walk *walk)
 	return extent;
 }
 
-/* End a full walk, which vwalk_begin() began. */
-void vwalk_end(struct vmap_walk *walk)
+/* Leave the space that the walk has come to. */
+static void delist(struct vmap_walk *walk)
 {
 	unsigned long flags;
 
 	flags = vspace_lock(walk->space);
 	list_del(&walk->link);
 	vspace_unlock(walk->space, flags);
-	mutex_unlock(&walk->space->walk_lock);
+}
+
+/* Go on in the next space of the arena.  Return false if there is none. */
+static bool go_on(struct vmap_walk *walk)
+{
+	struct vmap_space *next = walk->space->next;
+	unsigned long flags;
+
+	if (!next)
+		return false;
+	delist(walk);
+	walk->space = next;
+	flags = vspace_lock(next);
+	enlist(walk);
+	vspace_unlock(next, flags);
+	return true;
+}
+
+/**
+ * vwalk_step() - copy the next tile to walk->tile, and check it
+ * @walk: the walk
+ *
+ * Context: any but NMI; takes space->lock.
+ * Return: false if there is no next tile; then walk->tile is unchanged.
+ */
+bool vwalk_step(struct vmap_walk *walk)
+{
+	do {
+		if (step_here(walk))
+			return true;
+	} while (go_on(walk));
+	return false;
+}
+
+/* End a full walk, which vwalk_begin() began. */
+void vwalk_end(struct vmap_walk *walk)
+{
+	delist(walk);
+	mutex_unlock(&walk->space->first->walk_lock);
 }
 
 /* End the walk of a reader, which vwalk_join() began. */
 void vwalk_leave(struct vmap_walk *walk)
 {
+	struct vmap_space *first = walk->space->first;
 	unsigned long flags;
 
-	flags = vspace_lock(walk->space);
-	list_del(&walk->link);
-	walk->space->readers--;
-	vspace_unlock(walk->space, flags);
+	delist(walk);
+	flags = vspace_lock(first);
+	first->readers--;
+	vspace_unlock(first, flags);
 }
 
 /*

@@ -80,11 +80,14 @@ static void free_times(struct kref *refs)
 	queue_work(vspace_wq, &times->freeing);
 }
 
-/* The histograms of @space, if they are on; else NULL.  The caller keeps the arena from going. */
+/*
+ * The histograms of the arena of @space, if they are on; else NULL.  The caller keeps the arena
+ * from going.
+ */
 static struct vwatch_times *times_of(const struct vmap_space *space)
 {
 	/* Pairs with smp_store_release() in make_times(), by the address dependency. */
-	struct vwatch_times *times = READ_ONCE(space->times);
+	struct vwatch_times *times = READ_ONCE(space->first->times);
 
 	return times && READ_ONCE(times->on) ? times : NULL;
 }

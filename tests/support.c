@@ -6,7 +6,7 @@
  * test that leaves something allocated fails there.
  *
  * kt_verify() checks what the debugfs file "verify" checks, and does it in one piece under the
- * arena's lock, with a free tree of the test module's own (compiled in below) as the judge.
+ * lock of each shard, with a free tree of the test module's own (compiled in below) as the judge.
  */
 #include <linux/fs.h>
 #include <linux/kstrtox.h>
@@ -43,7 +43,8 @@ static void drop_arena(void *data)
 	KUNIT_EXPECT_EQ_MSG(test, vmap_arena_destroy(own->arena), 0, "the test left something");
 }
 
-static struct vmap_arena *keep(struct kunit *test, struct vmap_arena *arena)
+/* Have an arena purged, verified and destroyed when the test ends; @arena may be an ERR_PTR. */
+struct vmap_arena *kt_keep(struct kunit *test, struct vmap_arena *arena)
 {
 	struct own_arena *own = kunit_kzalloc(test, sizeof(*own), GFP_KERNEL);
 
@@ -67,14 +68,14 @@ const char *kt_name(void)
 /* A memory arena for the time of a test. */
 struct vmap_arena *kt_memory(struct kunit *test, unsigned int flags)
 {
-	return keep(test, vmap_arena_create(kt_name(), flags));
+	return kt_keep(test, vmap_arena_create(kt_name(), flags));
 }
 
 /* A range arena for the time of a test. */
 struct vmap_arena *kt_range(struct kunit *test, unsigned long start, unsigned long end,
 			    unsigned long quantum)
 {
-	return keep(test, vmap_arena_create_range(kt_name(), start, end, quantum));
+	return kt_keep(test, vmap_arena_create_range(kt_name(), start, end, quantum));
 }
 
 struct vmap_arena_stats kt_stats(struct vmap_arena *arena)
@@ -85,7 +86,7 @@ struct vmap_arena_stats kt_stats(struct vmap_arena *arena)
 	return stats;
 }
 
-/* Under the arena's lock. */
+/* Under the lock of the space. */
 static const char *check_ring(const struct vmap_span *span, unsigned long *free)
 {
 	const struct vmap_extent *tile;
@@ -100,12 +101,12 @@ static const char *check_ring(const struct vmap_span *span, unsigned long *free)
 	return NULL;
 }
 
-static const char *check_spans(const struct vmap_arena *arena)
+static const char *check_spans(const struct vmap_space *space)
 {
 	unsigned long reserved = 0, free = 0, count = 0;
 	const struct vmap_span *span;
 
-	list_for_each_entry(span, &arena->cache.purge.space.spans, link) {
+	list_for_each_entry(span, &space->spans, link) {
 		const char *wrong = check_ring(span, &free);
 
 		if (wrong)
@@ -113,25 +114,27 @@ static const char *check_spans(const struct vmap_arena *arena)
 		reserved += span->end - span->start;
 		count++;
 	}
-	if (reserved != arena->cache.purge.space.reserved ||
-	    count != arena->cache.purge.space.nr_spans)
+	if (reserved != space->reserved || count != space->nr_spans)
 		return "the arena miscounts its spans";
-	if (free != arena->cache.purge.space.tree.units)
+	if (free != space->tree.units)
 		return "the rings and the tree hold different free extents";
-	return free_tree_check(&arena->cache.purge.space.tree);
+	return free_tree_check(&space->tree);
 }
 
 /* Do the invariants hold at this moment? */
 void kt_verify(struct kunit *test, struct vmap_arena *arena)
 {
+	struct vmap_space *space;
 	const char *wrong;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->cache.purge.space.lock, flags);
-	wrong = check_spans(arena);
-	raw_spin_unlock_irqrestore(&arena->cache.purge.space.lock, flags);
-	if (wrong)
-		KUNIT_FAIL(test, "%s", wrong);
+	vspace_for_each(space, &arena->cache.purge.space) {
+		raw_spin_lock_irqsave(&space->lock, flags);
+		wrong = check_spans(space);
+		raw_spin_unlock_irqrestore(&space->lock, flags);
+		if (wrong)
+			KUNIT_FAIL(test, "%s", wrong);
+	}
 }
 
 /* Have the arena purge, and check that it then adds up with nothing lazy and nothing cached. */
@@ -206,14 +209,17 @@ void kt_seed_random(struct kunit *test, struct rnd_state *rnd)
 struct vmap_extent *kt_extent(struct vmap_arena *arena, const void *addr)
 {
 	struct vmap_extent *extent = NULL;
+	struct vmap_space *space;
 	struct vmap_span *span;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&arena->cache.purge.space.lock, flags);
-	list_for_each_entry(span, &arena->cache.purge.space.spans, link)
-		if ((unsigned long)addr - span->start < span->end - span->start)
-			extent = READ_ONCE(*vspan_slot(span, (unsigned long)addr));
-	raw_spin_unlock_irqrestore(&arena->cache.purge.space.lock, flags);
+	vspace_for_each(space, &arena->cache.purge.space) {
+		raw_spin_lock_irqsave(&space->lock, flags);
+		list_for_each_entry(span, &space->spans, link)
+			if ((unsigned long)addr - span->start < span->end - span->start)
+				extent = READ_ONCE(*vspan_slot(span, (unsigned long)addr));
+		raw_spin_unlock_irqrestore(&space->lock, flags);
+	}
 	return extent;
 }
 

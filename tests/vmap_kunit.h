@@ -23,6 +23,7 @@ extern unsigned long kt_seed;
 struct vmap_arena *kt_memory(struct kunit *test, unsigned int flags);
 struct vmap_arena *kt_range(struct kunit *test, unsigned long start, unsigned long end,
 			    unsigned long quantum);
+struct vmap_arena *kt_keep(struct kunit *test, struct vmap_arena *arena);
 const char *kt_name(void);
 struct vmap_arena_stats kt_stats(struct vmap_arena *arena);
 void kt_verify(struct kunit *test, struct vmap_arena *arena);

@@ -95,6 +95,7 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 #define PLAYERS		2
 #define PERCPU_SIZE	8192UL
 #define __percpu
+#define ____cacheline_aligned_in_smp	__attribute__((aligned(64)))
 
 /* How far away a thread's slots are, how often it took a lock, or waited; is preemption off? */
 struct this_cpu {
@@ -115,11 +116,13 @@ void *play_percpu(size_t size);
 #define this_cpu_ptr(pointer)		at_offset(pointer, this_cpu.offset)
 #define per_cpu_ptr(pointer, cpu)	at_offset(pointer, (cpu) * PERCPU_SIZE)
 #define __this_cpu_read(slot)		(*this_cpu_ptr(&(slot)))
+#define this_cpu_read(slot)		__this_cpu_read(slot)
 #define __this_cpu_inc(slot)		(++*this_cpu_ptr(&(slot)))
 #define this_cpu_inc(slot)		__this_cpu_inc(slot)
 #define this_cpu_add(slot, count)	(*this_cpu_ptr(&(slot)) += (count))
 #define this_cpu_sub(slot, count)	(*this_cpu_ptr(&(slot)) -= (count))
 #define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < PLAYERS; (cpu)++)
+#define num_online_cpus()		PLAYERS
 #define cpu_online(cpu)			((cpu) < PLAYERS)
 void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
 		      void *argument, bool wait);
@@ -279,6 +282,15 @@ void call_mm(void);
 #define call_mm()	((void)0)
 #endif
 
+/* Zeroed memory that begins with a cache line, as the slab's of this size does. */
+static inline void *aligned_calloc(size_t size)
+{
+	size_t whole = ALIGN(size, 64);
+	void *memory = aligned_alloc(64, whole);
+
+	return memory ? memset(memory, 0, whole) : NULL;
+}
+
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
@@ -320,7 +332,7 @@ void call_mm(void);
 #define kmalloc(size, gfp)		((void)(gfp), call_mm(), malloc(size))
 #define kzalloc(size, gfp)		((void)(gfp), call_mm(), calloc(1, size))
 #define kfree(pointer)			(call_mm(), free(pointer))
-#define kvcalloc(count, size, gfp)	((void)(gfp), calloc(count, size))
+#define kvcalloc(count, size, gfp)	((void)(gfp), aligned_calloc((count) * (size)))
 #ifdef PLAY_STEPS
 void *play_new_extent(void);
 void play_drop_extent(void *extent);

@@ -6,6 +6,7 @@
  * of the module that its other files name.  There is one arena at a time: the parts that belong to
  * CPUs, and the extent at the end of the space, are its own.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "playground.h"
@@ -16,7 +17,20 @@ struct kmem_cache *vspace_extent_slab;
 
 static char percpu[PLAYERS][PERCPU_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static size_t percpu_used;
-static struct vmap_span span;
+static struct {
+	struct vmap_span span;
+} __attribute__((aligned(128))) spans[PLAYERS];
+static unsigned int nr_spans;
+
+static void begin_space(struct vmap_space *space)
+{
+	raw_spin_lock_init(&space->lock);
+	INIT_LIST_HEAD(&space->walkers);
+	INIT_LIST_HEAD(&space->spans);
+	INIT_LIST_HEAD(&space->idle_spans);
+	INIT_WORK(&space->stock_work, vspace_stock_work);
+	free_tree_init(&space->tree, space->quantum);
+}
 
 void *play_percpu(size_t size)
 {
@@ -47,7 +61,33 @@ void vspan_open(struct vmap_space *of, struct vmap_span *only, struct vmap_exten
 void vwalk_note_swap(struct vmap_space *of, struct vmap_extent *a, struct vmap_extent *b)
 {
 }
+
+/* Nothing is lazy. */
+void vpurge_init(struct vmap_purge *purge)
+{
+}
+
 #endif
+
+/* A space has the same quantum as the last one, and nothing in it. */
+void vspace_init_next(struct vmap_space *space, struct vmap_space *last)
+{
+	last->next = space;
+	space->first = last->first;
+	space->quantum = last->quantum;
+	space->quantum_shift = last->quantum_shift;
+	space->calls = last->calls;
+	begin_space(space);
+}
+
+int vspan_adopt(struct vmap_space *space, unsigned long start, unsigned long end)
+{
+	struct vmap_span *span = &spans[nr_spans++].span;
+
+	*span = (struct vmap_span){ .space = space, .start = start, .end = end };
+	vspan_open(space, span, kmem_cache_alloc(vspace_extent_slab, GFP_KERNEL));
+	return 0;
+}
 
 void play_each_cpu(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
 		   void *argument)
@@ -71,46 +111,59 @@ void play_begin(struct vmap_arena *arena, unsigned long quantum, bool memory)
 	memset(arena, 0, sizeof(*arena));
 	memset(percpu, 0, sizeof(percpu));
 	percpu_used = 0;
+	space->first = space;
 	space->memory = memory;
 	space->quantum = quantum;
 	space->quantum_shift = ilog2(quantum);
 	space->calls = alloc_percpu(struct vmap_calls);
-	raw_spin_lock_init(&space->lock);
-	INIT_LIST_HEAD(&space->walkers);
-	INIT_LIST_HEAD(&space->spans);
-	INIT_LIST_HEAD(&space->idle_spans);
-	INIT_WORK(&space->stock_work, vspace_stock_work);
+	begin_space(space);
 	vcompact_init(&arena->compaction);
 	vcache_init(&arena->cache);
-	free_tree_init(&space->tree, quantum);
+}
+
+void play_open_shards(struct vmap_arena *arena, unsigned long end, bool cached, unsigned int shards)
+{
+	play_begin(arena, 1, false);
+	nr_spans = 0;
+	if (vshard_add(&arena->cache, shards) || vshard_split(&arena->cache, 0, end))
+		abort();
+	vcache_switch(&arena->cache, cached);
 }
 
 void play_open(struct vmap_arena *arena, unsigned long end, bool cached)
 {
-	struct vmap_space *space = &arena->cache.purge.space;
-
-	play_begin(arena, 1, false);
-	vcache_switch(&arena->cache, cached);
-	span = (struct vmap_span){ .space = space, .end = end };
-	vspan_open(space, &span, kmem_cache_alloc(vspace_extent_slab, GFP_KERNEL));
+	play_open_shards(arena, end, cached, 1);
 }
 
-const char *play_close(struct vmap_arena *arena, unsigned long end)
+/* End a space all of which is free.  Return what is wrong, or NULL. */
+static const char *close_shard(struct vmap_space *space)
 {
-	struct vmap_space *space = &arena->cache.purge.space;
+	const char *wrong = free_tree_check(&space->tree);
 	struct vmap_extent *whole;
-	const char *wrong;
 
-	vcache_switch(&arena->cache, false);
-	vcompact_exit(&arena->compaction);
-	wrong = free_tree_check(&space->tree);
-	if (!wrong && (space->tree.count != 1 || space->tree.units != end))
-		wrong = "something did not come back";
 	if (wrong)
 		return wrong;
+	if (space->tree.count != 1)
+		return "something did not come back";
 	whole = free_tree_first(&space->tree);
 	free_tree_close(&space->tree, whole);
 	kmem_cache_free(vspace_extent_slab, whole);
 	vspace_trim_spares(space, 0, ULONG_MAX);
 	return NULL;
+}
+
+const char *play_close(struct vmap_arena *arena, unsigned long end)
+{
+	const char *wrong = NULL;
+	struct vmap_purge *shard;
+	unsigned long units = 0;
+
+	vcache_switch(&arena->cache, false);
+	vcompact_exit(&arena->compaction);
+	vpurge_for_each(shard, &arena->cache.purge) {
+		units += shard->space.tree.units;
+		wrong = wrong ?: close_shard(&shard->space);
+	}
+	free(arena->cache.more);
+	return wrong ?: units != end ? "something did not come back" : NULL;
 }

@@ -21,6 +21,10 @@ void play_begin(struct vmap_arena *arena, unsigned long quantum, bool memory);
 /* Let @arena, whose life has ended or not begun, hold all below @end. */
 void play_open(struct vmap_arena *arena, unsigned long end, bool cached);
 
+/* play_open() with several shards, PLAYERS at most. */
+void play_open_shards(struct vmap_arena *arena, unsigned long end, bool cached,
+		      unsigned int shards);
+
 /* End the life of @arena, to which all must have come back.  Return what is wrong, or NULL. */
 const char *play_close(struct vmap_arena *arena, unsigned long end);
 

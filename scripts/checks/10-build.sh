@@ -23,6 +23,6 @@ build_in "$MODULES" 2>&1 | tee "$CHECK_DIR/build.log"
 expect "vmap_arena.ko and test_vmalloc.ko are built" \
 	ls "$MODULES/vmap_arena.ko" "$MODULES/test_vmalloc.ko"
 expect_fail "no warning with W=1" grep -iE 'warning|error:' "$CHECK_DIR/build.log"
-has_parameters vmap_arena span_size arena_limit lazy_threshold guard flush
+has_parameters vmap_arena span_size arena_limit lazy_threshold shards guard flush
 has_parameters test_vmalloc nr_threads sequential_test_order test_repeat_count test_loop_count \
 	nr_pages use_huge nr_pcpu_objects run_test_mask target seed touch once

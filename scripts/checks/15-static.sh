@@ -18,11 +18,13 @@ IGNORED+=,UNCOMMENTED_DEFINITION,MACRO_ARG_PRECEDENCE,CAMELCASE,UNNECESSARY_ELSE
 #   VSPRINTF_SPECIFIER_PX  prints where its areas are for a script to find them in /proc/vmallocinfo
 #   SPACING                it takes the % of %[word], an operand in asm, for an operator
 #   OPEN_ENDED_LINE, PARENTHESIS_ALIGNMENT  tracepoints are laid out as the kernel's own
+#   MACRO_ARG_REUSE        a loop names its variable more than once, as the kernel's own loops do
 #   MULTISTATEMENT_MACRO_USE_DO_WHILE   it does not take a declaration and an export for declarations
 #   AVOID_EXTERNS          the stand-ins are named by object files only, so no header declares them
 declare -A ALSO=(["./vmap_vmalloc.c"]="MULTISTATEMENT_MACRO_USE_DO_WHILE,AVOID_EXTERNS"
 	["./tests/helpers.c"]=VSPRINTF_SPECIFIER_PX ["./arch/x86.h"]=SPACING
-	["./trace.h"]="OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT")
+	["./trace.h"]="OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT"
+	["./purge.h"]=MACRO_ARG_REUSE ["./space.h"]=MACRO_ARG_REUSE)
 # In user/ and lab/user/, which are user-space programs:
 #   ARRAY_SIZE, PREFER_DEFINED_ATTRIBUTE_MACRO  these macros are the kernel's
 #   AVOID_EXTERNS                               the names are those of libFuzzer and zlib
