@@ -16,6 +16,9 @@
 # Instructions, and data misses of a first level of 32 KiB and of a last one of 8 MiB, are counted by
 # cachegrind: the same build gives the same counts on any machine.  What the benchmark itself takes is off.
 #
+# Last, what two threads do to each other that share a range arena of one shard, and one of two
+# (user/bench_magazines.c).
+#
 # The kernel's own structures are compiled as they are from the packages linux-source-6.12 and 7.2; where
 # one cannot be had the tables say SKIP.  All that was printed stands in build/bench/native/.
 #
@@ -54,6 +57,11 @@ counts() {
 	done
 }
 
+# threads - two of them, each on a CPU of its own.
+threads() {
+	make -s -C "$ROOT/user" BUILD="$BUILD/user" magazines && "$BUILD/user/gcc/bench_magazines"
+}
+
 parse_options "$@"
 ((counted == 0)) || need_number --counted "$counted" 100 100000000
 ((counted == 0)) || need_packages valgrind
@@ -61,3 +69,4 @@ build_bench 6.12 7.2
 mkdir -p "$OUT"
 times | tee "$OUT/times" || die "the benchmark failed"
 ((counted == 0)) || counts | tee "$OUT/counts" || die "cachegrind failed: see $OUT"
+threads | tee "$OUT/threads" || die "the benchmark of two threads failed"

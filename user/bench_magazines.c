@@ -2,7 +2,7 @@
 /*
  * bench_magazines.c - what an extent of a range arena costs, to one thread and to two at a time
  *
- * usage: bench_magazines [--operations N] [--check]
+ * usage: bench_magazines [--operations N] [--shards N] [--check]
  *
  * vmap_extent_alloc() and vmap_extent_free() as they are, with all that stands behind them in
  * cache.c, take.c and free_tree.c; kernel.h plays the kernel.  Two threads, each on a CPU of its
@@ -14,9 +14,11 @@
  * allocates, so that no allocation has brought it a magazine.  Without magazines all goes through
  * the tree.
  *
- * The table says what an allocation or a free takes in nanoseconds, how many of 1,000 took the
- * arena's lock, and how many had to wait for it.  That is of the slower thread in the median of the
- * rounds in which no thread lost its CPU: else the other would wait for that, not for its work.
+ * The table says what an allocation or a free takes in nanoseconds, how many of 1,000 took a lock
+ * of the arena, and how many had to wait for one.  That is of the slower thread in the median of
+ * the rounds in which no thread lost its CPU: else the other would wait for that, not for its work.
+ * The ratio is to one thread alone; from and to are its 95 % interval.  Two threads share an arena
+ * of one shard, and then, unless --shards 1 says no, one of two: each allocates from its own.
  *
  * In the first round, which does not count, and with --check in all, each unit is noted while it
  * is held, so that none can be handed out twice.  In the end all must come back, and the tree be
@@ -99,9 +101,11 @@ static struct {
 	struct vmap_extent *slot[RING];
 } ring;
 
-/* What a round took, an operation. */
+/* What a round took, an operation; from and to: the 95 % interval of the median of rounds. */
 struct cost {
 	double nanoseconds;
+	double from;
+	double to;
 	double locked;
 	double waited;
 	bool disturbed;
@@ -111,6 +115,7 @@ static struct vmap_arena arena;
 static struct player players[PLAYERS];
 static const struct load *load = loads;
 static unsigned long operations = DEFAULT_OPERATIONS;
+static unsigned long most_shards = PLAYERS;
 static unsigned int running;
 static unsigned int ready;
 static int cpus[PLAYERS];
@@ -310,13 +315,13 @@ static struct cost play_round(unsigned int nr_threads)
 }
 
 /* Each thread gets the extents that it has, and with them its magazines. */
-static void deal(unsigned int nr_threads)
+static void deal(unsigned int nr_threads, unsigned int shards)
 {
 	struct player *player;
 	unsigned int i;
 
 	memset(held, 0, sizeof(held));
-	play_open(&arena, SPACE, load->cached);
+	play_open_shards(&arena, SPACE, load->cached, shards);
 	for (player = players; player < players + nr_threads; player++) {
 		*player = (struct player){ .cpu = player - players, .seed = player - players };
 		this_cpu.offset = load->freed_by == STRANGER ? 0 : player->cpu * PERCPU_SIZE;
@@ -353,14 +358,33 @@ static int by_nanoseconds(const void *a, const void *b)
 	return (one->nanoseconds > other->nanoseconds) - (one->nanoseconds < other->nanoseconds);
 }
 
+/*
+ * The median of @count good rounds, with its 95 % interval: of so many samples half lie below the
+ * median, give or take twice the deviation, which is half the root of their number.
+ */
+static struct cost median(struct cost *costs, unsigned int count)
+{
+	unsigned int off = 0;
+	struct cost cost;
+
+	qsort(costs, count, sizeof(*costs), by_nanoseconds);
+	while (off * off < count)
+		off++;
+	off = min(off, count / 2);
+	cost = costs[count / 2];
+	cost.from = costs[count / 2 - off].nanoseconds;
+	cost.to = costs[min(count / 2 + off, count - 1)].nanoseconds;
+	return cost;
+}
+
 /* The median of a load's good rounds; a checked one comes before them. */
-static struct cost measure(unsigned int nr_threads, bool all_checked)
+static struct cost measure(unsigned int nr_threads, unsigned int shards, bool all_checked)
 {
 	struct cost costs[ROUNDS], cost;
 	unsigned int most = all_checked ? CHECKED_ROUNDS : MOST_ROUNDS, rounds, good = 0;
 
 	checked = true;
-	deal(nr_threads);
+	deal(nr_threads, shards);
 	cost = play_round(nr_threads);
 	checked = all_checked;
 	for (rounds = 0; rounds < most && good < ROUNDS; rounds++) {
@@ -370,21 +394,26 @@ static struct cost measure(unsigned int nr_threads, bool all_checked)
 	}
 	memset(held, 0, sizeof(held));
 	collect(nr_threads);
-	qsort(costs, good, sizeof(*costs), by_nanoseconds);
-	return good ? costs[good / 2] : cost;
+	if (good)
+		return median(costs, good);
+	cost.from = cost.nanoseconds;
+	cost.to = cost.nanoseconds;
+	return cost;
 }
 
 static void measure_load(bool two, bool all_checked)
 {
-	struct cost one = measure(1, all_checked), both;
+	struct cost one = measure(1, 1, all_checked), both;
 	bool disturbed = one.disturbed;
+	unsigned int shards;
 
 	printf("%8.1f %7.1f", one.nanoseconds, one.locked * 1000);
-	if (two) {
-		both = measure(2, all_checked);
+	for (shards = 1; two && shards <= most_shards; shards++) {
+		both = measure(2, shards, all_checked);
 		disturbed |= both.disturbed;
-		printf(" %8.1f %7.1f %7.1f %7.2f", both.nanoseconds, both.locked * 1000,
-		       both.waited * 1000, both.nanoseconds / one.nanoseconds);
+		printf(" %8.1f %7.1f %7.1f %6.2f %5.2f %5.2f", both.nanoseconds,
+		       both.locked * 1000, both.waited * 1000, both.nanoseconds / one.nanoseconds,
+		       both.from / one.to, both.to / one.from);
 	}
 	printf("  %s%s\n", load->name, disturbed ? " (disturbed)" : "");
 	fflush(stdout);
@@ -406,21 +435,35 @@ static int find_cpus(void)
 	return found;
 }
 
+static void print_head(bool two)
+{
+	unsigned long shards, columns = two ? most_shards : 0;
+
+	printf("\n%16s", "one thread");
+	for (shards = 1; shards <= columns; shards++)
+		printf("%38s, %lu %s", "two threads", shards, shards == 1 ? "lock " : "locks");
+	printf("\n%8s %7s", "ns", "locks");
+	for (shards = 1; shards <= columns; shards++)
+		printf(" %8s %7s %7s %6s %5s %5s", "ns", "locks", "waits", "ratio", "from", "to");
+	printf("  load\n");
+}
+
 int main(int argc, char **argv)
 {
 	bool all_checked = false, two;
 	const struct program_option options[] = {
 		{ .name = "--operations", .number = &operations, .min = 2 * BATCH, .max = MOST },
+		{ .name = "--shards", .number = &most_shards, .min = 1, .max = PLAYERS },
 		{ .name = "--check", .flag = &all_checked },
 		{ }
 	};
 
-	read_options(argc, argv, "usage: bench_magazines [--operations N] [--check]\n", options);
+	read_options(argc, argv, "usage: bench_magazines [--operations N] [--shards N] [--check]\n",
+		     options);
 	operations = ALIGN(operations, 2 * BATCH);
 	/* What two threads do wrong shows on one CPU, too; what it costs does not. */
 	two = find_cpus() == PLAYERS || all_checked;
-	printf("\n%16s %33s\n%8s %7s %s\n", "one thread", two ? "two threads" : "", "ns", "locks",
-	       two ? "      ns   locks   waits   ratio  load" : " load");
+	print_head(two);
 	for (; load < loads + sizeof(loads) / sizeof(*loads); load++)
 		measure_load(two, all_checked);
 	if (!two)
