@@ -17,7 +17,8 @@
 #   needs     modules of the kernel's own that the work takes; what the driver depends on needs no mention
 #   own-needs what the kernel must export for the module as it is; where it does not, only ours is run
 #   options   words for vm.sh
-# Below are functions: work, which guest/drivers.sh calls, and perhaps files_for, which is called on the host.
+# Below are functions: work, which guest/drivers.sh calls; perhaps tidy, which ends what a work began that failed; and
+# perhaps files_for, which is called on the host.
 #
 #   build/drivers/source-VERSION/      of the kernel's sources what the drivers are built from
 #   build/drivers/KERNEL/NAME/ours/    the driver, its Makefiles with one line more

@@ -7,6 +7,8 @@
 #
 #   --kernel K   6.12 or 7.2 (7.2)
 #   --hog        while memory is short: beside something that takes what there is, and gives it back
+#   --faults     on a kernel that watches, which testkernel.sh builds: with allocations of vmap_arena that fail,
+#                whatever --kernel says
 #   --figures    instead of the work: how long users of the driver wait for its memory, in instructions of a guest
 #                with one CPU: alone, and beside one who makes vmalloc, or the default arena, purge; of the
 #                drivers that have such a measurement
@@ -26,7 +28,7 @@
 # shellcheck source=scripts/drivers-root.sh
 . "$ROOT/scripts/drivers-root.sh"
 
-kernel=7.2 hog=0 figures=0 list=0 words=()
+kernel=7.2 hog=0 faults=0 figures=0 list=0 words=()
 
 # make_material TAR - files of all kinds to work on: sources, objects, and what cannot be compressed.
 make_material() {
@@ -109,16 +111,19 @@ for name in "${words[@]}"; do
 	need_one_of '' "$name" "${names[@]}"
 done
 need_one_of --kernel "$kernel" 6.12 7.2
+((!faults)) || kernel=drivers
+((!faults)) || "$ROOT/scripts/testkernel.sh" drivers || exit
 kernel_use "$kernel"
 build_modules >"$BUILD/drivers.log" 2>&1 || die "cannot build for $kernel: see $BUILD/drivers.log"
 ln -sfn "$ROOT/vmap-arena.mk" "$MODULES/vmap-arena.mk"
 mkdir -p "$WORK/$KERNEL_NAME"
-driver_sources "$kernel" || {
+driver_sources "${kernel/drivers/6.12}" || {
 	say "linux-source-$kernel cannot be had"
 	exit 77
 }
 mode=plain mem=1024 measure=()
 ((!hog)) || mode=hog mem=640
+((!faults)) || mode=faults mem=2048
 if ((figures)); then
 	mode=figures
 	gcc -static -O2 -Wall -Werror -o "$WORK/latency" "$ROOT/scripts/guest/latency.c"

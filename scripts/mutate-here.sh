@@ -29,13 +29,15 @@ litmus_tests() {
 	verdict "$1" missed "by the litmus tests"
 }
 
-# check_tests NAME - with the kernels that are here already.
+# check_tests NAME - with the kernels that are here already, and their sources.
 check_tests() {
-	local log=$WORK/$1.log suite status=0
+	local log=$WORK/$1.log suite status=0 dir
 
 	suite=$(header "${1#"$CONTROL"-}" suite)
 	mkdir -p "$TREE/build"
-	ln -sfn "$BUILD/kernels" "$TREE/build/kernels"
+	for dir in kernels testkernel; do
+		[[ ! -d $BUILD/$dir ]] || ln -sfn "$BUILD/$dir" "$TREE/build/$dir"
+	done
 	"$TREE/scripts/check.sh" --only "${suite#check }" >"$log" 2>&1 || status=$?
 	if ((status == 0)); then
 		verdict "$1" missed "by $suite"

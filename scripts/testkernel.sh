@@ -12,6 +12,7 @@
 #   rt-debug     6.12 with PREEMPT_RT
 #   arm64-debug  6.12 for arm64, by the cross compiler: KASAN, kmemleak
 #   cfi          6.12 by clang, which checks that whoever is called by a pointer has the pointer's type
+#   drivers      6.12: KASAN, kmemleak, and what scripts/drivers.sh --faults takes
 #
 #   --force  build from nothing, even if the cached kernel is up to date
 #
@@ -39,7 +40,8 @@ clang 6.12 x86 base clang
 7.2-debug 7.2 x86 base debug 7.2
 rt-debug 6.12 x86 base rt
 arm64-debug 6.12 arm64 base debug arm64
-cfi 6.12 x86 base cfi'
+cfi 6.12 x86 base cfi
+drivers 6.12 x86 base debug drivers'
 force=0 words=()
 
 # unpack_source SERIES VERSION - unpacked into $source at most once a version.
@@ -86,6 +88,7 @@ publish() {
 	ln -sfn "$1" "$dir/headers"
 	echo "$3" >"$dir/version"
 	[[ $arch != arm64 ]] || foreign_busybox "$dir/root"
+	[[ $2 != drivers ]] || kernel_make "$1" INSTALL_MOD_PATH="$(realpath "$dir/root")" modules_install
 	cp "$1/include/config/kernel.release" "$dir/release"
 }
 

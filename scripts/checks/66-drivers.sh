@@ -1,11 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: drivers of the kernel's own tree do the same work on an arena's memory as on vmalloc's; so does an example
+# about: drivers of the kernel's own tree do on an arena's memory what they do on vmalloc's, also when it is short
 # kernels: 7.2
-# deep: 6.12
+# deep: 6.12 drivers
 
 # What takes least: its clock counts instructions, and user space maps what it has.
 FEW=(vivid)
+
+# Those whose work, in a kernel that watches, ends in minutes however often it is begun.
+REFUSED=(dm-writecache x_tables)
 
 # build_example - in $CHECK_DIR, with what was built here instead of what a package installs.
 build_example() {
@@ -20,30 +23,57 @@ build_example() {
 	[[ -s $CHECK_DIR/example/vmap_driver.ko ]] && ! grep -iE 'warning|error' "$CHECK_DIR/example.log"
 }
 
-# with_drivers OPTION... - each driver is run by drivers.sh; its results become ours.
-with_drivers() {
-	local name status results
+# with_driver NAME OPTION... - a driver is run by drivers.sh; its results become ours.
+with_driver() {
+	local name=$1 status=0 results=$BUILD/drivers/$KERNEL_NAME/$1/out/ktap
 
-	for name in "${names[@]}"; do
-		status=0
-		"$ROOT/scripts/drivers.sh" --kernel "$KERNEL" "$@" "$name" || status=$?
-		if ((status == 77)); then
-			skip "$name does the same work" "linux-source-$KERNEL cannot be had"
-			continue
-		fi
-		results=$BUILD/drivers/$KERNEL_NAME/$name/out/ktap
-		[[ ! -e $results ]] || cat "$results" >>"$KTAP"
-		((status == 0)) || grep -sq '^not ok' "$results" ||
-			not_ok "$name: all of it is done, and the kernel does not complain" "drivers.sh ended with $status"
+	shift
+	"$ROOT/scripts/drivers.sh" "$@" "$name" || status=$?
+	if ((status == 77)); then
+		skip "$name does the same work" "its source cannot be had"
+		return
+	fi
+	[[ ! -e $results ]] || cat "$results" >>"$KTAP"
+	((status == 0)) || grep -sq '^not ok' "$results" ||
+		not_ok "$name: all of it is done, and the kernel does not complain" "drivers.sh ended with $status"
+}
+
+# shellcheck source=scripts/guest/drivers-lib.sh
+. "$ROOT/scripts/guest/drivers-lib.sh"
+
+# brings NAME CONTENT - a driver's result has such a file beside a good one; is that something?
+brings() {
+	mkdir -p "$CHECK_DIR/$1"
+	echo good >"$CHECK_DIR/$1/good"
+	printf %s "$2" >"$CHECK_DIR/$1/other"
+	is_something "$CHECK_DIR/$1"
+}
+
+mkdir "$CHECK_DIR/no-file"
+expect "files are something" brings two good
+expect_fail "no file is nothing" is_something "$CHECK_DIR/no-file"
+expect_fail "an empty file is nothing" brings empty ''
+expect_fail "the checksum of an empty file is nothing" brings sum "$(sha256sum </dev/null)"
+
+# faults - all of it in the kernel drivers.
+faults() {
+	"$ROOT/scripts/testkernel.sh" drivers
+	kernel_use drivers
+	for name in "${REFUSED[@]}"; do
+		with_driver "$name" --faults
 	done
 }
 
+if [[ $1 == drivers ]]; then
+	faults
+	finish
+fi
+names=("${FEW[@]}")
+[[ ${DEEP-0} != 1 ]] || mapfile -t names < <("$ROOT/scripts/drivers.sh" --list | cut -d ' ' -f 1)
 use_kernel "$1"
 expect "the example is built" build_example
 in_guest example.sh --module "$CHECK_DIR/example/vmap_driver.ko"
-names=("${FEW[@]}")
-if [[ ${DEEP-0} == 1 ]]; then
-	mapfile -t names < <("$ROOT/scripts/drivers.sh" --list | cut -d ' ' -f 1)
-	with_drivers --hog
-fi
-with_drivers
+for name in "${names[@]}"; do
+	[[ ${DEEP-0} != 1 ]] || with_driver "$name" --kernel "$1" --hog
+	with_driver "$name" --kernel "$1"
+done

@@ -23,3 +23,7 @@ work() {
 	sha256sum </tmp/slow >"$OUT/slow"
 	losetup -d /dev/loop1 && losetup -d /dev/loop2 && rm /tmp/slow /tmp/fast
 }
+
+tidy() {
+	/sbin/dmsetup remove --noudevsync --force cached
+}

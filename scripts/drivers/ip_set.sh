@@ -35,3 +35,8 @@ work() {
 	ipset destroy all && ipset destroy && ipset restore </tmp/saved && ipset save | sort | grep '^add' >"$OUT/restored"
 	ipset destroy all && ipset destroy
 }
+
+tidy() {
+	ipset destroy all
+	ipset destroy
+}

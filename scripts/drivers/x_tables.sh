@@ -29,3 +29,7 @@ work() {
 	done
 	/usr/sbin/iptables-legacy -F
 }
+
+tidy() {
+	/usr/sbin/iptables-legacy -F
+}

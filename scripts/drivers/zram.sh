@@ -46,3 +46,12 @@ swap() {
 work() {
 	file_system lz4 && file_system zstd && swap
 }
+
+tidy() {
+	umount /full
+	swapoff /dev/zram0
+	rmdir /groups/small
+	umount /groups
+	umount /mnt
+	reset_disk
+}

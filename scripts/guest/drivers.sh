@@ -4,7 +4,8 @@
 # drivers.sh NAME MODE MODULE... - a driver of the kernel's own tree does the same work twice: as it is, and built to
 # have its memory of an arena.  Each test is of the two, or of the arena.
 #
-# MODE is plain; or hog: all the while something else takes what memory there is (hog-lib.sh); or figures:
+# MODE is plain; or hog: all the while something else takes what memory there is (hog-lib.sh); or faults: before the
+# arena's turn some of its allocations fail (faults-lib.sh); or figures:
 # instead of the work it is measured how long the driver's users wait, alone and beside those who purge.
 #
 # The functions of scripts/drivers/NAME.sh are in /NAME.sh: work leaves in $OUT what is to be the same, measured prints
@@ -116,8 +117,11 @@ nothing_left() {
 	[ "$(ls "$ARENAS")" = "$before" ] && ! cat "$ARENAS"/*/areas | grep -q .
 }
 
+# no_report - but of a module that was refused, where allocations fail.
 no_report() {
-	! dmesg | grep 'vmap_arena: ' | grep -vE 'vmap_arena: (loading out-of-tree|module verification)'
+	no_report_but='loading out-of-tree|module verification'
+	[ "$mode" != faults ] || no_report_but="$no_report_but|module [^ ]* is not loaded: no arena .* error -12"
+	! dmesg | grep 'vmap_arena: ' | grep -vE "vmap_arena: ($no_report_but)"
 }
 
 export PATH=/bin:/sbin:/usr/sbin:/usr/bin
@@ -142,6 +146,7 @@ if [ -e "/own.$1.ko" ]; then
 	work_of own "$@"
 	expect "$name: own: an arena was not asked" [ "$(most_allocs)" = 0 ]
 fi
+[ "$mode" != faults ] || faults_of ours "$@"
 work_of ours "$@"
 expect "$name: ours: its memory came from an arena" [ "$(most_allocs)" -gt 0 ]
 echo "# $name: $(most_allocs) allocations"
@@ -150,10 +155,11 @@ if [ -e "/own.$1.ko" ]; then
 else
 	skip "$name: the same came out" "the kernel does not export what the module itself calls"
 fi
-expect "$name: that was something" sh -c 'find /tmp/ours -type f -size +0 | grep -q .'
+expect "$name: that was something" is_something /tmp/ours
 expect_fail "$name: no invariant was ever broken" [ -s /tmp/wrong ]
 expect "$name: nothing is left of it" nothing_left
 expect "$name: nothing was reported" no_report
 unload vmap_arena
 expect_fail "$name: nor is a part of the vmalloc area" grep -w vmap_arena /proc/vmallocinfo
+[ "$mode" != faults ] || expect "$name: kmemleak finds nothing" no_leaks
 dmesg >/out/dmesg
