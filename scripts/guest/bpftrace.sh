@@ -14,17 +14,17 @@ see_events() {
 }
 
 # start PROGRAM - and wait until it prints the time, which it does when it sees all events; sets
-# program, printed and watcher.
+# program, printed, patience and watcher.
 start() {
-	program=$1.bt printed=/out/$1.txt
+	program=$1.bt printed=/out/$1.txt patience=600
 	chroot /machine bpftrace "$project/scripts/bpftrace/$program" >"$printed" 2>&1 &
 	watcher=$!
 	expect "$program starts" within 600 grep -Eq '^[0-9]+:[0-9]+:[0-9]+$' "$printed"
 }
 
-# says PATTERN WHAT - it prints that, sooner or later.
+# says PATTERN WHAT - it prints that, sooner or later; or it did, if it has ended.
 says() {
-	expect "$program tells $2" within 600 grep -Eq "$1" "$printed"
+	expect "$program tells $2" within "$patience" grep -Eq "$1" "$printed"
 }
 
 # stop - end the program as Ctrl-C does; what it prints then is in $printed.end.
@@ -36,7 +36,7 @@ stop() {
 	expect "$program ends" [ "$ended" = 0 ]
 	tail -n +"$((lines + 1))" "$printed" >"$printed.end"
 	head -n 60 "$printed.end"
-	printed=$printed.end
+	printed=$printed.end patience=0
 }
 
 # stress WORDS - run the stress tests with these settings.
