@@ -23,7 +23,6 @@
 /* Blocks that a test may take at a time, and that must be there for it. */
 #define BLOCKS		8
 
-#ifdef CONFIG_FAULT_INJECTION
 /* Let each allocation of a page by this task fail that is of @order or more; or none. */
 static int starve(unsigned int order, bool on)
 {
@@ -34,29 +33,13 @@ static int starve(unsigned int order, bool on)
 		 "echo %u >" FAULTS "/fail_page_alloc/min-order && echo %u >" FAULTS
 		 "/failslab/probability", order, on ? 0 : 100);
 	err = kt_shell(command);
-	current->make_it_fail = on && !err;
+	kt_starve(on && !err);
 	return err;
 }
 
-/* Let the next @few allocations by this task, slab or page, succeed before starve() has effect. */
-static void spare(unsigned int few)
-{
-	current->fail_nth = few;
-}
-#else
-static int starve(unsigned int order, bool on)
-{
-	return on ? -EOPNOTSUPP : 0;
-}
-
-static void spare(unsigned int few)
-{
-}
-#endif
-
 static void feed(void *unused)
 {
-	spare(0);
+	kt_fail_nth(0);
 	starve(0, false);
 }
 
@@ -434,7 +417,7 @@ static void failures_leave_nothing_mapped(struct kunit *test)
 		void *addr;
 
 		KUNIT_EXPECT_EQ(test, starve(0, true), 0);
-		spare(few);
+		kt_fail_nth(few);
 		addr = get(arena, 2 * BLOCK + PAGE_SIZE, GFP_KERNEL);
 		feed(NULL);
 		failed += !addr;
