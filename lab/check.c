@@ -9,11 +9,18 @@
  *
  *   - what was given has the size, alignment and bounds asked for, and every unit of it was free;
  *   - an index that promises the lowest address gave the lowest;
+ *   - the same for the highest, if that was asked for;
  *   - if nothing was given, then no place in the model would have done;
  *   - now and then, the free ranges that the index walks are exactly the free units of the model,
- *     none of them twice.
+ *     none of them twice;
+ *   - and what an index that knows addresses finds at random ones, and what it walks, is what was
+ *     given and not freed.
  *
- * At the end everything is freed and the index must use as many bytes as an empty one.  For an
+ * An index that parks what is freed (LAB_PARKS) may walk less than the free units, and refuse what
+ * fits in no range that it walks; when all is freed it must walk all.
+ *
+ * At the end everything is freed and the index must use as many bytes as an empty one; one that
+ * parks may keep PARKED_BYTES.  For an
  * index that rounds, sizes and alignments are rounded in the model as well.  Spaces and mixes of
  * sizes are drawn anew for each round, from a seed that is printed if a check fails.
  *
@@ -35,6 +42,12 @@
 /* Binary logarithm of the most units that one of the model stands for. */
 #define MAGNIFY_MAX	10U
 
+/* Bytes that an index which parks may keep: fewer than one for each area it gave. */
+#define PARKED_BYTES	1024UL
+
+/* Look-ups after each walk. */
+#define LOOK_UPS	20U
+
 struct trial {
 	const struct lab_index *index;
 	void *self;
@@ -47,6 +60,7 @@ struct trial {
 	struct model seen;	/* what it walked */
 	struct model_unit units[UNITS_MAX];
 	struct model_unit seen_units[UNITS_MAX];
+	const struct lab_request *refused;	/* does it fit in a range that is walked? */
 	const char *wrong;
 };
 
@@ -80,6 +94,18 @@ static unsigned long lowest(const struct trial *trial, const struct lab_request 
 	return model_lowest(&trial->model, &search, MODEL_NOW, &start) ? start : trial->space.end;
 }
 
+/* The highest place that would do. */
+static unsigned long highest(const struct trial *trial, const struct lab_request *request)
+{
+	unsigned long start;
+
+	for (start = request->hi - request->size; start > request->lo; start--)
+		if (start % request->align == 0 &&
+		    model_is_free((struct model *)&trial->model, start, request->size))
+			break;
+	return start;
+}
+
 static void draw(struct trial *trial, struct lab_request *request)
 {
 	unsigned long units = trial->space.end - trial->space.start, cut;
@@ -92,6 +118,7 @@ static void draw(struct trial *trial, struct lab_request *request)
 	};
 	if (!(trial->index->flags & LAB_NO_ALIGN) && !roll(trial, 3))
 		request->align = 1UL << roll(trial, 7);
+	request->top = trial->index->flags & LAB_TOP && !roll(trial, 4);
 	if (trial->index->flags & LAB_NO_RANGE || roll(trial, 4))
 		return;
 	cut = units - request->size;
@@ -108,6 +135,7 @@ static int ask(struct trial *trial, const struct lab_request *request, struct la
 		.align = request->align > 1 ? request->align << trial->magnify : 1,
 		.lo = request->lo << trial->magnify,
 		.hi = request->hi << trial->magnify,
+		.top = request->top,
 	};
 	int err = trial->index->alloc(trial->self, &magnified, area);
 
@@ -138,9 +166,33 @@ static const char *check_given(struct trial *trial, const struct lab_request *re
 		return "the area is not aligned";
 	if (!model_is_free(&trial->model, area->start, rounded(trial, area->size)))
 		return "the area was not free";
-	if (trial->index->flags & LAB_LOWEST && area->start != lowest(trial, request))
+	if (request->top && area->start != highest(trial, request))
+		return "the area is not at the highest address that fits";
+	if (!request->top && trial->index->flags & LAB_LOWEST &&
+	    area->start != lowest(trial, request))
 		return "the area is not at the lowest address that fits";
 	return NULL;
+}
+
+static void visit_refused(void *data, unsigned long start, unsigned long end)
+{
+	struct trial *trial = data;
+	const struct lab_request *request = trial->refused;
+
+	start = ALIGN(max(start >> trial->magnify, request->lo), request->align);
+	end = min(end >> trial->magnify, request->hi);
+	if (start < end && end - start >= request->size)
+		trial->wrong = "an allocation failed although there was room";
+}
+
+/* Nothing was given: was there room? */
+static void check_refused(struct trial *trial, const struct lab_request *request)
+{
+	trial->refused = request;
+	if (trial->index->flags & LAB_PARKS)
+		trial->index->walk(trial->self, visit_refused, trial);
+	else if (lowest(trial, request) < trial->space.end)
+		trial->wrong = "an allocation failed although there was room";
 }
 
 static void step_alloc(struct trial *trial)
@@ -159,8 +211,8 @@ static void step_alloc(struct trial *trial)
 		trial->nr_areas++;
 	} else if (err != -ENOSPC) {
 		trial->wrong = "an allocation failed for another reason than room";
-	} else if (lowest(trial, &request) < trial->space.end) {
-		trial->wrong = "an allocation failed although there was room";
+	} else {
+		check_refused(trial, &request);
 	}
 }
 
@@ -192,18 +244,74 @@ static void visit(void *data, unsigned long start, unsigned long end)
 static void check_walk(struct trial *trial)
 {
 	unsigned long i, units = trial->space.end - trial->space.start;
+	bool all = !(trial->index->flags & LAB_PARKS) || !trial->nr_areas;
 
 	model_set(&trial->seen, trial->space.start, units, 0);
 	trial->index->walk(trial->self, visit, trial);
 	for (i = 0; i < units && !trial->wrong; i++)
-		if (trial->seen_units[i].owner == trial->units[i].owner)
-			trial->wrong = trial->units[i].owner ? "a busy unit is in a free range"
-						      : "a free unit is in no free range";
+		if (trial->units[i].owner && trial->seen_units[i].owner)
+			trial->wrong = "a busy unit is in a free range";
+		else if (!trial->units[i].owner && !trial->seen_units[i].owner && all)
+			trial->wrong = "a free unit is in no free range";
+}
+
+/* The first area that ends behind a unit; NULL if there is none. */
+static const struct lab_area *area_from(const struct trial *trial, unsigned long unit)
+{
+	const struct lab_area *best = NULL, *area;
+
+	for (area = trial->areas; area < trial->areas + trial->nr_areas; area++)
+		if (area->start + area->size > unit && (!best || area->start < best->start))
+			best = area;
+	return best;
+}
+
+static bool same(const struct trial *trial, const struct lab_area *area,
+		 const struct lab_area *found)
+{
+	return found->start == area->start << trial->magnify &&
+	       found->size == area->size << trial->magnify;
+}
+
+/* Is the area that the index finds at this unit, or none, the one that is there? */
+static void check_find(struct trial *trial, unsigned long unit)
+{
+	const struct lab_area *area = area_from(trial, unit);
+	unsigned long inside = roll(trial, 1UL << trial->magnify);
+	struct lab_area found;
+	bool is_found = trial->index->find(trial->self, (unit << trial->magnify) + inside, &found);
+
+	if (area && area->start > unit)
+		area = NULL;
+	if (is_found != !!area)
+		trial->wrong = area ? "an area is not found by an address in it"
+				    : "an area is found at a free address";
+	else if (area && !same(trial, area, &found))
+		trial->wrong = "another area is found than the one that is there";
+}
+
+static void check_areas(struct trial *trial)
+{
+	unsigned long units = trial->space.end - trial->space.start, at = trial->space.start, i;
+	const struct lab_area *area;
+	struct lab_area found;
+
+	for (i = 0; i < LOOK_UPS && !trial->wrong; i++)
+		check_find(trial, trial->space.start + roll(trial, units));
+	while (!trial->wrong && (area = area_from(trial, at))) {
+		if (!trial->index->next(trial->self, at << trial->magnify, &found) ||
+		    !same(trial, area, &found))
+			trial->wrong = "a walk misses an area";
+		at = area->start + area->size;
+	}
+	if (!trial->wrong && trial->index->next(trial->self, at << trial->magnify, &found))
+		trial->wrong = "a walk finds an area behind the last one";
 }
 
 static void run_steps(struct trial *trial)
 {
-	unsigned long empty = trial->index->bytes(trial->self);
+	unsigned long empty = trial->index->bytes(trial->self), bytes;
+	unsigned long spare = trial->index->flags & LAB_PARKS ? PARKED_BYTES : 0;
 	unsigned int i, bias = 2 + roll(trial, 3);
 
 	for (i = 0; i < STEPS && !trial->wrong; i++) {
@@ -213,12 +321,15 @@ static void run_steps(struct trial *trial)
 			step_free(trial);
 		if (!trial->wrong && i % WALK_EVERY == 0)
 			check_walk(trial);
+		if (!trial->wrong && i % WALK_EVERY == 0 && trial->index->find)
+			check_areas(trial);
 	}
 	while (trial->nr_areas && !trial->wrong)
 		step_free(trial);
 	if (!trial->wrong)
 		check_walk(trial);
-	if (!trial->wrong && trial->index->bytes(trial->self) != empty)
+	bytes = trial->index->bytes(trial->self);
+	if (!trial->wrong && (bytes < empty || bytes - empty > spare))
 		trial->wrong = "an empty index uses more bytes than at first";
 }
 

@@ -94,7 +94,7 @@ static unsigned long drm_bytes(void *self)
 }
 
 const struct lab_index lab_drm_mm = {
-	.name = "drm_mm",
+	.name = "drm_mm" LAB_SUFFIX,
 	.differs = "drm_mm_insert_node_in_range, lowest",
 	.create = drm_create,
 	.destroy = drm_destroy,

@@ -6,6 +6,10 @@
 
 #include "lab.h"
 
+#ifndef __KERNEL__
+#include "../user/peers/indexes.h"
+#endif
+
 const struct lab_index *const lab_indexes[] = {
 	&lab_tree,
 	&lab_busy_list,
@@ -24,6 +28,18 @@ const struct lab_index *const lab_indexes[] = {
 	&lab_drm_mm,
 #endif
 	&lab_gen_pool,
+#else
+	&lab_rbtrees,
+	&lab_bump,
+	&lab_bump_rb,
+#ifdef PEER_6_12
+	&maple_6_12, &maple_rcu_6_12, &maple_two_6_12, &maple_tree_6_12, &tree_rcu_6_12,
+	&summary_rcu_6_12, &bump_rcu_6_12, &drm_mm_6_12,
+#endif
+#ifdef PEER_7_2
+	&maple_7_2, &maple_rcu_7_2, &maple_two_7_2, &maple_tree_7_2, &tree_rcu_7_2,
+	&summary_rcu_7_2, &bump_rcu_7_2, &drm_mm_7_2,
+#endif
 #endif
 	&lab_recorded,
 	NULL

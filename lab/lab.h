@@ -18,13 +18,15 @@
  *   footprint  from the lowest address in use to the highest
  *   hole       a free range inside the footprint
  *
- * Nothing here takes a lock: all operations of a load are done by one thread.  The node of an area
- * comes from a pool (pool.c), so that no structure of ours pays for the memory allocator in a
- * timed operation and another does not.
+ * All operations of a load are done by one thread.  An index takes no lock, unless it says that it
+ * does (LAB_LOCKS): such an index is all that a kernel needs, with look-ups and readers, and
+ * threads may call it at once (user/bench_areas.c).  The node of an area comes from a pool
+ * (pool.c), so that no structure of ours pays for the memory allocator in a timed operation and
+ * another does not.
  *
- * All but module.c, maple.c, drm_mm.c and peers.c compile in user space as well, and maple.c and
- * drm_mm.c do beside the kernel's own sources (user/peers/).  What differs there is in
- * the few calls under "The world around".
+ * All but module.c, maple.c and peers.c compile in user space as well, drm_mm.c beside the kernel's
+ * own source (user/peers/).  Only there are those with locks and look-ups: pair.c, busy_rb.c,
+ * bump.c and user/peers/maple.c.  What differs is in the few calls under "The world around".
  */
 #ifndef LAB_H
 #define LAB_H
@@ -37,11 +39,25 @@
 #include <linux/types.h>
 
 #define LAB_MAX_SPANS	4
-#define LAB_MAX_INDEXES	16
+#define LAB_MAX_INDEXES	48
 #define LAB_MAX_OPS	4000000UL
 #define LAB_MAX_LIVE	1000000UL
 #define LAB_MAX_SPACE	BIT(40)
 #define LAB_PAGE_SHIFT	12
+
+/* CPUs, or threads, that an index has something of its own for. */
+#define LAB_CPUS	8U
+
+/* Of the name of a structure that is compiled more than once, from more than one kernel. */
+#ifndef LAB_SUFFIX
+#define LAB_SUFFIX	""
+#endif
+
+/* The lock of an index, and when it was taken.  Only the user program has any. */
+struct lab_lock {
+	int held;
+	u64 since;
+} __aligned(64);
 
 /* What an index promises; check.c holds it to that. */
 #define LAB_LOWEST	BIT(0)	/* the lowest address that fits */
@@ -49,6 +65,9 @@
 #define LAB_NO_RANGE	BIT(2)	/* takes no [lo, hi) */
 #define LAB_NO_ALIGN	BIT(3)	/* takes no alignment */
 #define LAB_RECORDED	BIT(4)	/* puts areas where the trace says: has no time of its own */
+#define LAB_PARKS	BIT(5)	/* not all that is free can be handed out at once */
+#define LAB_LOCKS	BIT(6)	/* takes its own locks: threads may call it at once */
+#define LAB_TOP		BIT(7)	/* takes requests for the highest address that fits */
 
 /**
  * struct lab_space - the addresses an index is to manage
@@ -69,6 +88,7 @@ struct lab_space {
  * @lo: lowest start allowed
  * @hi: the end may not pass this; lo + size <= hi, both inside the space
  * @recorded: where the kernel put it, in a trace
+ * @top: the highest address that fits is wanted
  */
 struct lab_request {
 	unsigned long size;
@@ -76,6 +96,7 @@ struct lab_request {
 	unsigned long lo;
 	unsigned long hi;
 	unsigned long recorded;
+	bool top;
 };
 
 /**
@@ -102,6 +123,8 @@ typedef void (*lab_visit)(void *data, unsigned long start, unsigned long end);
  * @destroy: whatever is still allocated
  * @alloc: 0, -ENOSPC if nothing fits, -EOPNOTSUPP if it takes no such request, -ENOMEM
  * @free: give an area back
+ * @find: look up the area that has this address; false: none.  NULL: it knows no addresses
+ * @next: likewise, or the first area behind the address; false: none
  * @walk: all free ranges, as they could be handed out, in any order
  * @bytes: bookkeeping in use now
  */
@@ -113,6 +136,8 @@ struct lab_index {
 	void (*destroy)(void *self);
 	int (*alloc)(void *self, const struct lab_request *request, struct lab_area *area);
 	void (*free)(void *self, const struct lab_area *area);
+	bool (*find)(void *self, unsigned long address, struct lab_area *area);
+	bool (*next)(void *self, unsigned long address, struct lab_area *area);
 	void (*walk)(void *self, lab_visit visit, void *data);
 	unsigned long (*bytes)(void *self);
 };
@@ -131,8 +156,16 @@ extern const struct lab_index lab_segregated;
 extern const struct lab_index lab_buddy;
 extern const struct lab_index lab_vmem;
 extern const struct lab_index lab_summary;
+extern const struct lab_index lab_rbtrees;
+extern const struct lab_index lab_bump;
+extern const struct lab_index lab_bump_rb;
 extern const struct lab_index lab_maple;
+extern const struct lab_index lab_maple_rcu;
+extern const struct lab_index lab_maple_two;
 extern const struct lab_index lab_maple_tree;
+extern const struct lab_index lab_tree_rcu;
+extern const struct lab_index lab_summary_rcu;
+extern const struct lab_index lab_bump_rcu;
 extern const struct lab_index lab_iova;
 extern const struct lab_index lab_drm_mm;
 extern const struct lab_index lab_gen_pool;
@@ -383,5 +416,11 @@ u64 lab_now(void);
 unsigned long lab_disturbances(void);
 void lab_breathe(void);
 __printf(2, 3) void lab_print(struct lab_out *out, const char *format, ...);
+
+/* user/world.c and user/rcu.c. */
+unsigned int lab_cpu(void);
+void lab_lock_init(struct lab_lock *lock);
+void lab_lock(struct lab_lock *lock);
+void lab_unlock(struct lab_lock *lock);
 
 #endif

@@ -51,7 +51,7 @@ module_param_named(index, index_names, charp, 0444);
 MODULE_PARM_DESC(index, "structures, with commas between, or all (default all)");
 module_param(workload, charp, 0444);
 MODULE_PARM_DESC(workload,
-		 "le_fit, b_fit, ne_fit, long_busy_list, random, random_align, lifo or heavy (default random)");
+		 "le_fit, b_fit, ne_fit, long_busy_list, random, random_align, lifo, heavy or top_down (default random)");
 module_param(trace, charp, 0444);
 MODULE_PARM_DESC(trace, "path of a trace to replay instead of a workload, not compressed");
 module_param(n, ulong, 0444);
@@ -150,13 +150,17 @@ static int check_numbers(void)
 
 static int choose(void)
 {
+	const struct lab_index *const *index;
 	const char *names = index_names;
+	char all[LINE_BYTES] = "";
+	size_t length = 0;
 
 	nr_chosen = lab_indexes_choose(&names, *trace && !check, chosen);
 	if (nr_chosen)
 		return 0;
-	pr_err("index: \"%.*s\" is not one of tree, busy_list, free_list, segregated, buddy, vmem, summary, maple, maple_tree, iova, drm_mm, gen_pool, recorded, all\n",
-	       (int)strcspn(names, ","), names);
+	for (index = lab_indexes; *index; index++)
+		length += scnprintf(all + length, sizeof(all) - length, "%s, ", (*index)->name);
+	pr_err("index: \"%.*s\" is not one of %sall\n", (int)strcspn(names, ","), names, all);
 	return -EINVAL;
 }
 

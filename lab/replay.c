@@ -136,8 +136,10 @@ static void run_alloc(struct run *run, const struct lab_op *op)
 	unsigned long before = lab_disturbances();
 	struct lab_area area;
 	u64 start = lab_now(), ticks;
-	int err = run->index->alloc(run->selves[op->span], &op->request, &area);
+	int err = -EOPNOTSUPP;
 
+	if (!op->request.top || run->index->flags & LAB_TOP)
+		err = run->index->alloc(run->selves[op->span], &op->request, &area);
 	ticks = lab_now() - start;
 	if (err) {
 		run->result->refused += err == -EOPNOTSUPP;

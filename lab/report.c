@@ -141,7 +141,7 @@ void lab_report_load(struct lab_out *out, const struct lab_load *load)
 
 void lab_report_heading(struct lab_out *out)
 {
-	lab_print(out, "%-11s %8s %8s %9s %8s %8s %9s %6s %6s %9s %9s %6s %6s %6s %6s %8s\n",
+	lab_print(out, "%-16s %8s %8s %9s %8s %8s %9s %6s %6s %9s %9s %6s %6s %6s %6s %8s\n",
 		  "index", "alloc", "p99", "worst", "free", "p99", "worst", "failed", "refusd",
 		  "live",
 		  "footprnt", "of use", "holes%", "<64K%", "<2M%", "B/area");
@@ -164,7 +164,7 @@ static void report_tenths(struct lab_out *out, unsigned long tenths)
 
 void lab_report_row(struct lab_out *out, const struct lab_result *result)
 {
-	lab_print(out, "%-11s", result->index->name);
+	lab_print(out, "%-16s", result->index->name);
 	if (result->error) {
 		lab_print(out, " not run: %s\n", result->error == -ENOMEM ? "out of memory" :
 			  result->error == -E2BIG ? "the space is too large for it" :

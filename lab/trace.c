@@ -245,7 +245,7 @@ static const char *read_request(char **words, struct lab_request *request)
 
 static const char *read_alloc(struct lab_trace *trace, char **words)
 {
-	struct lab_request request;
+	struct lab_request request = { 0 };
 	const char *wrong = read_request(words + 1, &request);
 	struct known *known;
 	struct lab_op *op;

@@ -17,6 +17,7 @@
  *   random_align    the same, each aligned to a random power of two up to 512 pages
  *   lifo            n areas of 1 to 16 pages live; each loop frees the newest 64 and gets as many
  *   heavy           as random, but sizes from 1 to 1024 pages, each doubling half as likely
+ *   top_down        as random, but each from the top, as the per-CPU allocator asks
  *
  * What only makes the scene is marked so and not measured.  Every load but the first three ends
  * with its n areas live.
@@ -77,6 +78,7 @@ static void add_alloc(struct maker *maker, unsigned long slot, unsigned long siz
 			.align = align,
 			.lo = maker->load->spans[0].start,
 			.hi = maker->load->spans[0].end,
+			.top = !strcmp(maker->shape->workload, "top_down"),
 		};
 }
 
@@ -219,12 +221,12 @@ static void make_lifo(struct maker *maker)
 
 static void (*const makers[])(struct maker *maker) = {
 	make_le_fit, make_b_fit, make_ne_fit, make_long_busy_list, make_random, make_random,
-	make_lifo, make_random,
+	make_lifo, make_random, make_random,
 };
 
 const char *const lab_workloads[] = {
 	"le_fit", "b_fit", "ne_fit", "long_busy_list", "random", "random_align", "lifo", "heavy",
-	NULL
+	"top_down", NULL
 };
 
 /* -EINVAL: no such workload; -E2BIG: too many operations. */

@@ -82,7 +82,7 @@ expect_read() {
 	done
 }
 
-# build_mutant FILE SED-SCRIPT - make the fault that the script makes; sets MUTANT to the program.
+# build_mutant FILE SED-SCRIPT [WORD]... - make the fault that the script makes; sets MUTANT to the program.
 build_mutant() {
 	local dir=$CHECK_DIR/mutant
 
@@ -95,15 +95,15 @@ build_mutant() {
 		not_ok "a fault in $1 can be made" "nothing matches: $2"
 		return 1
 	fi
-	make_lab "$dir/user" "$dir/build" >"$dir/log" 2>&1 || {
+	make_lab "$dir/user" "$dir/build" "${@:3}" >"$dir/log" 2>&1 || {
 		not_ok "the fault in $1 compiles" "$(tail -n 3 "$dir/log")"
 		return 1
 	}
 }
 
-# build_sanitized - with ASan and UBSan; sets SANITIZED to the program.
+# build_sanitized [WORD]... - with ASan and UBSan, and these words for make; sets SANITIZED to the program.
 build_sanitized() {
 	SANITIZED=$CHECK_DIR/sanitize/vmap_lab
 	need_packages clang libclang-rt-14-dev
-	make_lab "$ROOT/user" "$CHECK_DIR" VARIANT=sanitize >"$CHECK_DIR/sanitized.log" 2>&1
+	make_lab "$ROOT/user" "$CHECK_DIR" VARIANT=sanitize "$@" >"$CHECK_DIR/sanitized.log" 2>&1
 }

@@ -3,23 +3,33 @@
 #
 # lab-lib.sh - what record.sh, replay.sh and rfc.sh share.  Sourced, after lib.sh.
 
-# make_lab USER-FOLDER DIR [WORD]... - build the lab as a user program, in DIR, with these words for make.
+# shellcheck source=scripts/native-lib.sh
+. "$ROOT/scripts/native-lib.sh"
+
+# The kernels whose own structures the program has: what is unpacked already, and what can be without a network.
+LAB_PEERS=(6.12)
+[[ ! -e $PEER_SOURCES/7.2/version ]] || LAB_PEERS+=(7.2)
+
+# make_lab USER-FOLDER DIR [WORD]... - build the lab as a user program, in DIR, with these words for make, and with
+# the structures of peers.
 make_lab() {
 	local tools=$BUILD/user/kernel/tools
 
 	make -C "$ROOT/user" BUILD="$BUILD/user" "$tools/lib/rbtree.c" &&
-		make -C "$1" BUILD="$2" TOOLS="$tools" -j "$(nproc)" "${@:3}" lab
+		make -C "$1" BUILD="$2" TOOLS="$tools" PEERS="${peers[*]}" PEER_SOURCES="$PEER_SOURCES" \
+			-j "$(nproc)" "${@:3}" lab
 }
 
-# build_lab - sets LAB to the program.
+# build_lab - sets LAB to the program, and AREAS to the one that looks areas up.
 build_lab() {
 	need_packages make gcc libc6-dev zlib1g-dev linux-source-6.12 xz-utils
 	# shellcheck disable=SC2034 # for the scripts that source this file
-	LAB=$BUILD/lab/gcc/vmap_lab
+	LAB=$BUILD/lab/gcc/vmap_lab AREAS=$BUILD/lab/gcc/bench_areas
 	mkdir -p "$BUILD/lab"
 	{
 		flock 9
-		make_lab "$ROOT/user" "$BUILD/lab" >"$BUILD/lab/build.log" 2>&1 ||
+		find_peers "${LAB_PEERS[@]}"
+		make_lab "$ROOT/user" "$BUILD/lab" areas >"$BUILD/lab/build.log" 2>&1 ||
 			die "cannot build the lab: see $BUILD/lab/build.log"
 	} 9>"$BUILD/lab/lock"
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# native-lib.sh - builds user/bench_free_tree.c with the kernel's own structures in it, and counts what
-# a pair takes.  Sourced by bench-native.sh and by a check, after lib.sh.
+# native-lib.sh - gets the sources of the kernel's own structures, builds user/bench_free_tree.c with them in it,
+# and counts what a pair takes.  Sourced by bench-native.sh, lab-lib.sh and a check, after lib.sh.
 
 # shellcheck source=scripts/kernels.sh
 . "$ROOT/scripts/kernels.sh"
@@ -31,11 +31,10 @@ peer_sources() (
 	mv "$dir.new" "$dir"
 )
 
-# build_bench SERIES... - with the structures of these kernels; sets peers to those that can be had.
-build_bench() {
+# find_peers SERIES... - unpacks what is needed of these kernels; sets peers to those that can be had.
+find_peers() {
 	local series
 
-	need_packages make gcc libc6-dev binutils linux-source-6.12 xz-utils
 	mkdir -p "$PEER_SOURCES"
 	peers=()
 	for series in "$@"; do
@@ -45,6 +44,12 @@ build_bench() {
 			say "SKIP: linux-source-$series cannot be had, so no maple tree and drm_mm of $series: see $PEER_SOURCES/log-$series"
 		fi
 	done
+}
+
+# build_bench SERIES... - with the structures of these kernels.
+build_bench() {
+	need_packages make gcc libc6-dev binutils linux-source-6.12 xz-utils
+	find_peers "$@"
 	make -s -C "$ROOT/user" BUILD="$BUILD/user" PEERS="${peers[*]}" PEER_SOURCES="$PEER_SOURCES" native \
 		>"$PEER_SOURCES/log-build" 2>&1 || die "cannot build the benchmark: see $PEER_SOURCES/log-build"
 }

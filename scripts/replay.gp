@@ -8,13 +8,17 @@ set datafile missing "-"
 set grid lc rgb "#dddddd"
 set key below left Left reverse noenhanced
 set style data lines
-array colour[13] = ["#d62728", "#7f7f7f", "#8c564b", "#2ca02c", "#9467bd", "#ff7f0e", "#637939", "#1f77b4", \
-	"#17becf", "#bcbd22", "#e377c2", "#393b79", "#000000"]
-all = "tree busy_list free_list segregated buddy vmem summary recorded maple maple_tree iova drm_mm gen_pool"
-do for [i=1:13] {
+array colour[21] = ["#d62728", "#7f7f7f", "#8c564b", "#2ca02c", "#9467bd", "#ff7f0e", "#637939", "#1f77b4", \
+	"#17becf", "#bcbd22", "#e377c2", "#393b79", "#000000", "#f7b6d2", "#aec7e8", "#ffbb78", "#98df8a", \
+	"#843c39", "#7b4173", "#b5cf6b", "#e7969c"]
+all = "tree busy_list free_list segregated buddy vmem summary recorded maple maple_tree iova drm_mm gen_pool \
+	rbtrees bump bump_rb maple_rcu maple_two tree_rcu summary_rcu bump_rcu"
+do for [i=1:21] {
 	set linetype i linewidth 1.6 linecolor rgb colour[i]
 }
-type(name) = sum [i=1:13] (word(all, i) eq name ? i : 0)
+# A structure of two kernels has one colour.
+base(name) = name[1:strstrt(name."-", "-") - 1]
+type(name) = sum [i=1:21] (word(all, i) eq base(name) ? i : 0)
 set autoscale xfix
 file(name, kind) = dir."/".name.".".kind
 

@@ -17,18 +17,18 @@
  * "none", is taken off.
  *
  * A line says the median of the rounds, in ns, for an allocation, a free and the pair, and the 95 %
- * interval of the pair: the order statistics of the rounds between which the median lies with a
- * probability of 95 % or more, whatever the distribution.  (Of 5 rounds and less: all.)
+ * interval of the pair (interval.h).
  *
  * With --alone nothing but the structure named runs, for a program that counts what it takes.
  *
- * This is the index alone: no lock, no cache, no page table.
+ * This is the index alone: no lock but that of the maple tree, no cache, no page table.
  */
-#include <math.h>
 #include <time.h>
 
 #include "../lab/lab.h"
+#include "interval.h"
 #include "options.h"
+#include "peers/indexes.h"
 
 #define BATCH			64
 #define LARGEST_SIZE		16
@@ -44,12 +44,6 @@
 		"                       [--rounds N] [--one-size] [--index NAME [--alone]]\n"
 
 extern const struct lab_index plain_index;
-#ifdef PEER_6_12
-extern const struct lab_index maple_6_12, drm_mm_6_12;
-#endif
-#ifdef PEER_7_2
-extern const struct lab_index maple_7_2, drm_mm_7_2;
-#endif
 
 static int none_alloc(void *self, const struct lab_request *request, struct lab_area *area)
 {
@@ -207,65 +201,34 @@ static void bench_fini(struct bench *bench)
 	free(bench->rounds);
 }
 
-static int compare(const void *left, const void *right)
+/* Of the member at @offset of all rounds. */
+static struct interval of_rounds(const struct bench *bench, size_t offset, unsigned long rounds)
 {
-	double a = *(const double *)left, b = *(const double *)right;
-
-	return (a > b) - (a < b);
-}
-
-/* Fill @values with the member at @offset of all rounds, in order. */
-static void sort_rounds(const struct bench *bench, size_t offset, unsigned long rounds,
-			double *values)
-{
+	double values[MOST_ROUNDS];
 	unsigned long i;
 
 	for (i = 0; i < rounds; i++)
 		values[i] = *(const double *)((const char *)&bench->rounds[i] + offset);
-	qsort(values, rounds, sizeof(values[0]), compare);
+	return interval_of(values, rounds);
 }
 
 static double median(const struct bench *bench, size_t offset, unsigned long rounds)
 {
-	double values[MOST_ROUNDS];
-
-	sort_rounds(bench, offset, rounds, values);
-	return (values[(rounds - 1) / 2] + values[rounds / 2]) / 2;
-}
-
-/*
- * The rounds to leave out at each end, so that the median lies outside of the others with a
- * probability of 1 in 40 at most on each side.  How many of the rounds are below the median is
- * distributed binomially.
- */
-static unsigned long left_out(unsigned long rounds)
-{
-	double term = pow(0.5, rounds), sum = term;
-	unsigned long out = 0;
-
-	while (sum <= 1.0 / 40) {
-		term *= (double)(rounds - out) / (out + 1);
-		sum += term;
-		out++;
-	}
-	return out ? out - 1 : 0;
+	return of_rounds(bench, offset, rounds).median;
 }
 
 static void report(const struct bench *bench, const struct bench *none, unsigned long rounds)
 {
 	double taken_off = median(none, offsetof(struct round, pair), rounds);
-	unsigned long out = left_out(rounds);
-	double pairs[MOST_ROUNDS];
+	struct interval pair = of_rounds(bench, offsetof(struct round, pair), rounds);
 
-	sort_rounds(bench, offsetof(struct round, pair), rounds, pairs);
 	printf("%-6s %9lu %-12s %9.1f %9.1f %9.1f %9.1f %9.1f\n",
 	       bench->one_size ? "one" : "random", bench->nr_live, bench->contender->name,
 	       median(bench, offsetof(struct round, alloc), rounds) -
 	       median(none, offsetof(struct round, alloc), rounds),
 	       median(bench, offsetof(struct round, free), rounds) -
 	       median(none, offsetof(struct round, free), rounds),
-	       median(bench, offsetof(struct round, pair), rounds) - taken_off,
-	       pairs[out] - taken_off, pairs[rounds - 1 - out] - taken_off);
+	       pair.median - taken_off, pair.from - taken_off, pair.to - taken_off);
 	fflush(stdout);
 }
 

@@ -65,7 +65,7 @@ static void list(void)
 	const char *const *workload;
 
 	for (index = lab_indexes; *index; index++)
-		printf("%-11s %s\n", (*index)->name, (*index)->differs);
+		printf("%-16s %s\n", (*index)->name, (*index)->differs);
 	printf("\nworkloads:");
 	for (workload = lab_workloads; *workload; workload++)
 		printf(" %s", *workload);

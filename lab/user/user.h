@@ -16,6 +16,9 @@ struct lab_out {
 /* Prints a message and ends the program with status 2. */
 __printf(1, 2) __noreturn void die(const char *format, ...);
 
+/* world.c */
+extern void (*lab_held)(u64 ticks);
+
 enum line_what {
 	LINE_EVENT,	/* one of ours, with its numbers */
 	LINE_OTHER,	/* of an event of another kind */

@@ -7,6 +7,7 @@
  * that return at once cannot be seen from here, so the worst operation may be one that met such a
  * one.
  */
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,18 @@
 
 #define LINE		64UL
 #define HUGE_PAGE	(2UL << 20)
+
+/* Some microseconds: longer than any index holds its lock. */
+#define LONG_READS	1000U
+
+static inline void cpu_pause(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
 
 void *lab_zalloc(size_t bytes)
 {
@@ -59,6 +72,41 @@ unsigned long lab_disturbances(void)
 
 void lab_breathe(void)
 {
+}
+
+/* Called with the nanoseconds that a lock was held, if it is set. */
+void (*lab_held)(u64 ticks);
+
+void lab_lock_init(struct lab_lock *lock)
+{
+	lock->held = 0;
+}
+
+/*
+ * A spinlock, that a thread waits for by reading.  Unlike in a kernel, whoever holds it may have
+ * lost the CPU; so who waits for long gives up its own.
+ */
+void lab_lock(struct lab_lock *lock)
+{
+	unsigned int reads = 0;
+
+	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
+		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
+			if (++reads % LONG_READS)
+				cpu_pause();
+			else
+				sched_yield();
+	if (lab_held)
+		lock->since = lab_now();
+}
+
+void lab_unlock(struct lab_lock *lock)
+{
+	u64 held = lab_held ? lab_now() - lock->since : 0;
+
+	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+	if (lab_held)
+		lab_held(held);
 }
 
 void lab_print(struct lab_out *out, const char *format, ...)

@@ -14,7 +14,26 @@ mutant() {
 			says 1 '' timeout "$PATIENCE" "$MUTANT" --check 100 --index "$3"
 }
 
+# racing FILE SED-SCRIPT - two threads catch the fault that the script makes.
+racing() {
+	! build_mutant "$1" "$2" areas ||
+		expect_fail "two threads see a fault in $1: $2" timeout "$PATIENCE" \
+			"$CHECK_DIR/mutant/build/gcc/bench_areas" "${RACE[@]}" --rounds 100
+}
+
 check_mutants() {
+	local peers=("${peers[@]}")
+
+	mutant ../user/peers/maple.c 's/hi = start + request->size/hi = start/' all
+	((!DEEP)) || {
+		racing user/rcu.c 's/return false;/return true;/'
+		racing pair.c 's/if (!pair->busy_index->rcu)/if (0)/'
+		racing ../user/peers/maple.c 's/if (still_free(&mas, area->start, area->size))/if (still_free(\&mas, area->start, area->size) || 1)/'
+	}
+	peers=()
+	mutant bump.c 's/unused = cpu->chunk != chunk/unused = true/' bump
+	mutant pair.c 's/if (held)/if (!held)/' rbtrees
+	mutant busy_rb.c 's/address - area->start < area->size/address == area->start/' rbtrees
 	mutant free_list.c 's/joins_prev \&\& joins_next/joins_prev \&\& 0/' free_list
 	mutant tile.c 's/hi - \*start >= request->size/hi - *start + 1 >= request->size/' vmem
 	mutant buddy.c 's/other->order == block->order ? other : NULL/NULL/' buddy
@@ -26,8 +45,9 @@ check_mutants() {
 }
 
 check_sanitized() {
-	build_sanitized
+	build_sanitized areas
 	expect "all structures agree with the model, under ASan and UBSan" "$SANITIZED" --check 100
+	expect "so do look-ups and walks beside a writer" "${SANITIZED%/*}/bench_areas" "${RACE[@]}" --rounds 4
 	for trace in "$ROOT"/lab/traces/*.trace.gz; do
 		expect "$(basename "$trace") is replayed under ASan and UBSan" \
 			"$SANITIZED" --trace "$trace" --out "$CHECK_DIR/replayed"
@@ -60,10 +80,15 @@ check_guest() {
 	done
 }
 
+# Few areas, so that two threads meet often.
+RACE=(--check --live 256 --operations 1000)
+
 need_packages jq
 use_kernel "$1"
 build_lab
 expect "all structures agree with the model" "$LAB" --check 500 --seed "$RANDOM"
+expect "what stays is found, and walked past, while another thread allocates and frees" \
+	"$AREAS" "${RACE[@]}" --rounds 20
 check_sanitized
 ((QUICK)) || check_mutants
 check_guest

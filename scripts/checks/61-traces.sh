@@ -141,6 +141,36 @@ for plot in footprint fragmentation holes latency map-tree map-buddy map-recorde
 	expect "replay.sh draws $plot.svg" grep -q '</svg>' "$out/native/$plot.svg"
 done
 
+# changed FACTOR - the runs of that replay, all of whose times are so many times as long.
+changed() {
+	jq --argjson factor "$1" 'map(.results[] |= (.alloc.mean *= $factor | .free.mean *= $factor))' \
+		"$out/native/runs.json" >"$CHECK_DIR/baseline.json"
+}
+
+# compared STATUS SAID FACTOR - against a baseline that took so many times as long.
+compared() {
+	local said status=0
+
+	changed "$3"
+	said=$("${random[@]}" --out "$out-2" --baseline "$CHECK_DIR/baseline.json" 2>&1) || status=$?
+	echo "$said" | tail -n 4
+	[[ $status == "$1" && $said == *"$2"* ]]
+}
+
+random=("$ROOT/scripts/replay.sh" --native --index "tree,summary" --workload random --n 2000 --ops 20000 --runs 6)
+expect "replay.sh runs a load six times" "${random[@]}" --out "$out"
+expect "against a baseline that was 100 times as fast all is a regression" \
+	compared 1 "4 regressions, 0 improvements of 4 tests" 0.01
+expect "against one that was 100 times as slow all is an improvement" \
+	compared 0 "0 regressions, 4 improvements of 4 tests" 100
+jq 'map(.operations += 1)' "$out/native/runs.json" >"$CHECK_DIR/other.json"
+expect "refused: a baseline of another load" says 2 "is of another load" "${random[@]}" --out "$out-2" \
+	--baseline "$CHECK_DIR/other.json"
+expect "refused: a baseline that is none" says 2 "is no runs.json" "${random[@]}" --baseline "$ROOT/README"
+expect "refused: a baseline of two worlds" says 2 "say --native or --guest" \
+	"$ROOT/scripts/replay.sh" --workload lifo --baseline "$out/native/runs.json"
+
+# shellcheck disable=SC2119 # no words for make
 build_sanitized
 LAB=$SANITIZED expect "what tracers print is read under ASan and UBSan" read_all "$ROOT"/lab/tracers/options/*
 ((!QUICK)) || finish

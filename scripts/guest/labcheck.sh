@@ -26,7 +26,7 @@ for index in tree busy_list free_list segregated buddy vmem summary maple maple_
 	expect "$index was checked" sh -c "dmesg | grep -q 'vmap_lab: ok $index:'"
 done
 
-refuses '"heap" is not one of' index=heap
+refuses '"heap" is not one of tree, ' index=heap
 refuses '"" is not one of' index=tree,
 refuses '"busy" is not one of' workload=busy
 refuses '0 is out of range 1..' n=0

@@ -2,10 +2,11 @@
 /*
  * kernel.h - what the kernel's maple_tree.c and drm_mm.c need of the kernel, in a user program
  *
- * Both are compiled as they are, one thread uses them.  This header stands in the place of those of
- * the kernel that user/Makefile names (PEER_PLAYED); lists, red-black trees and the like come from
- * the kernel's own tools/include.  A lock is nothing, RCU frees at once, and a slab is a stack of
- * free objects: no peer of ours pays for more than its own work.
+ * Both are compiled as they are.  This header stands in the place of those of the kernel that
+ * user/Makefile names (PEER_PLAYED); lists, red-black trees and the like come from the kernel's own
+ * tools/include.  Their own lock is nothing, for whoever calls them from several threads has one
+ * around; a reader under RCU pays nothing, as in a kernel, and what is freed under RCU waits in
+ * lab/user/rcu.c; a slab is a stack of free objects.
  */
 #ifndef PEERS_KERNEL_H
 #define PEERS_KERNEL_H
@@ -26,6 +27,7 @@
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/types.h>
+#include "../../lab/user/rcu.h"
 
 #define __rcu
 #define __must_hold(lock)
@@ -68,15 +70,16 @@ struct lock_class_key {
 #define rcu_read_lock()			((void)0)
 #define rcu_read_unlock()		((void)0)
 #define rcu_read_lock_held()		1
-#define rcu_dereference(p)			(p)
-#define rcu_dereference_raw(p)			(p)
-#define rcu_dereference_check(p, condition)	(p)
+#define rcu_dereference(p)			__atomic_load_n(&(p), __ATOMIC_CONSUME)
+#define rcu_dereference_raw(p)			rcu_dereference(p)
+#define rcu_dereference_check(p, condition)	rcu_dereference(p)
 #define rcu_dereference_protected(p, condition)	(p)
-#define rcu_assign_pointer(p, value)		((p) = (value))
-#define RCU_INIT_POINTER(p, value)		((p) = (value))
+#define rcu_assign_pointer(p, value)		__atomic_store_n(&(p), value, __ATOMIC_RELEASE)
+#define RCU_INIT_POINTER(p, value)		WRITE_ONCE(p, value)
 #define rcu_head				callback_head
-#define call_rcu(head, function)		((function)(head))
-#define kfree_rcu(object, member)		kfree(object)
+#define call_rcu(head, function)		lab_defer(head, function)
+/* The member lies in the first cache line of the object. */
+#define kfree_rcu(object, member)		lab_defer(&(object)->member, peer_free_line)
 #define synchronize_rcu()			((void)0)
 
 /* Memory. */
@@ -117,6 +120,7 @@ void *kmem_cache_alloc_from_sheaf(struct kmem_cache *slab, gfp_t gfp, struct sla
 unsigned int kmem_cache_sheaf_size(struct slab_sheaf *sheaf);
 
 void kfree(const void *object);
+void peer_free_line(struct callback_head *head);
 
 /* A warning is a peer's mistake, or a stand-in's: no figure would be worth anything. */
 #undef WARN_ON

@@ -2,9 +2,9 @@
 /*
  * slab.c - the slab that the kernel's maple tree gets its nodes from, in a user program
  *
- * Free objects are on a stack, as those of a CPU are in the kernel's slab allocator when it does
- * not have to look further; each begins a cache line.  Chunks are never given back, and lie on huge
- * pages as the kernel's direct map does.
+ * Free objects are on a stack a thread, as those of a CPU are in the kernel's slab allocator when
+ * it does not have to look further; each begins a cache line.  Chunks are never given back, and
+ * lie on huge pages as the kernel's direct map does.
  */
 #include "../../lab/lab.h"
 #include "kernel.h"
@@ -12,9 +12,14 @@
 #define LINE	64UL
 #define CHUNK	(2UL << 20)
 
+/* The top of a stack, in a line of its own. */
+struct stack {
+	void *top;
+} __aligned(LINE);
+
 struct kmem_cache {
 	size_t size;
-	void *top;
+	struct stack stacks[LAB_CPUS];
 };
 
 struct slab_sheaf {
@@ -32,14 +37,22 @@ struct kmem_cache *peer_slab_create(size_t size)
 
 void peer_slab_free(struct kmem_cache *slab, void *object)
 {
-	*(void **)object = slab->top;
-	slab->top = object;
+	struct stack *stack = &slab->stacks[lab_cpu()];
+
+	*(void **)object = stack->top;
+	stack->top = object;
 }
 
 void kfree(const void *object)
 {
 	if (object)
 		peer_slab_free(&only, (void *)object);
+}
+
+/* Free the object in whose first line this is. */
+void peer_free_line(struct callback_head *head)
+{
+	peer_slab_free(&only, (void *)((unsigned long)head & -LINE));
 }
 
 static void grow(struct kmem_cache *slab)
@@ -55,12 +68,14 @@ static void grow(struct kmem_cache *slab)
 
 void *peer_slab_alloc(struct kmem_cache *slab, gfp_t gfp)
 {
+	struct stack *stack = &slab->stacks[lab_cpu()];
 	void *object;
 
-	if (!slab->top)
+	lab_nodes_got++;
+	if (!stack->top)
 		grow(slab);
-	object = slab->top;
-	slab->top = *(void **)object;
+	object = stack->top;
+	stack->top = *(void **)object;
 	if (gfp & __GFP_ZERO)
 		memset(object, 0, slab->size);
 	return object;
@@ -84,7 +99,7 @@ void kmem_cache_free_bulk(struct kmem_cache *slab, size_t count, void **objects)
 /* Objects set aside for one caller: there is always another one, so they are only counted. */
 struct slab_sheaf *kmem_cache_prefill_sheaf(struct kmem_cache *slab, gfp_t gfp, unsigned int size)
 {
-	static struct slab_sheaf sheaf;
+	static __thread struct slab_sheaf sheaf;
 
 	sheaf.left = size;
 	return &sheaf;
