@@ -18,17 +18,17 @@ CACHES=('--D1=32768,8,64' '--I1=32768,8,64' '--LL=8388608,16,64')
 
 # peer_sources SERIES - unpacks what is needed of linux-source-SERIES, once a version; never into the tree.
 peer_sources() (
-	local version dir=$PEER_SOURCES/$1 archive
+	local version unpacked=$PEER_SOURCES/$1 archive
 
 	version=$(source_version "$1") || return
-	[[ ! -e $dir/version || $(<"$dir/version") != "$version" ]] || return 0
-	rm -rf "$dir" "$dir.new"
-	mkdir -p "$dir.new"
+	[[ ! -e $unpacked/version || $(<"$unpacked/version") != "$version" ]] || return 0
+	rm -rf "$unpacked" "$unpacked.new"
+	mkdir -p "$unpacked.new"
 	source_archive "$1" "$PEER_SOURCES/package-$1" || return
-	tar -C "$dir.new" --strip-components=1 -I 'xz -T0' -xf "$archive" --wildcards "${PEER_FILES[@]/#/*/}" || return
+	tar -C "$unpacked.new" --strip-components=1 -I 'xz -T0' -xf "$archive" --wildcards "${PEER_FILES[@]/#/*/}" || return
 	rm -rf "$PEER_SOURCES/package-$1"
-	echo "$version" >"$dir.new/version"
-	mv "$dir.new" "$dir"
+	echo "$version" >"$unpacked.new/version"
+	mv "$unpacked.new" "$unpacked"
 )
 
 # find_peers SERIES... - unpacks what is needed of these kernels; sets peers to those that can be had.
