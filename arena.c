@@ -251,7 +251,7 @@ static unsigned long default_threshold(void)
 /* How many shards a memory arena has: one if its windows are huge, for a call takes long there. */
 static unsigned int shards_of(unsigned int flags, bool huge)
 {
-	unsigned long shards = flags & VMAP_ARENA_SHARDED ? 0 : varena_defaults.shards;
+	unsigned int shards = flags & VMAP_ARENA_SHARDED ? 0 : varena_defaults.shards;
 
 	return huge ? 1 : shards ?: min(num_online_cpus(), VSHARD_MOST);
 }

@@ -22,7 +22,7 @@ struct varena_defaults {
 	/* Lazy bytes above which purging has priority; 0: by the number of CPUs. */
 	unsigned long threshold;
 	/* Shards of a memory arena, VSHARD_MOST at most; 0: as many as CPUs. */
-	unsigned long shards;
+	unsigned int shards;
 };
 
 /* Lazy bytes that may be set as a threshold. */

@@ -94,6 +94,20 @@ static const struct kernel_param_ops flag_ops = {
 	.get = param_get_bool,
 };
 
+static int set_shards(const char *text, const struct kernel_param *kp)
+{
+	unsigned int number;
+
+	if (kstrtouint(text, 0, &number) || number > VSHARD_MOST) {
+		pr_err("%s=%s: must be a number from 0 to %u\n", kp->name, text, VSHARD_MOST);
+		return -EINVAL;
+	}
+	*(unsigned int *)kp->arg = number;
+	return 0;
+}
+
+static const struct kernel_param_ops shards_ops = { .set = set_shards, .get = param_get_uint };
+
 module_param_cb(span_size, &size_ops, &vspan_size, 0444);
 MODULE_PARM_DESC(span_size, "address space imported at a time, in bytes, K, M or G; "
 			    "a multiple of 2M from 2M to 64G (default 64M)");
@@ -115,7 +129,7 @@ module_param_cb(cache, &flag_ops, &varena_defaults.caching, 0444);
 MODULE_PARM_DESC(cache,
 		 "keep freed extents for reuse, in a memory arena with their pages (default y)");
 
-module_param_cb(shards, &size_ops, &varena_defaults.shards, 0444);
+module_param_cb(shards, &shards_ops, &varena_defaults.shards, 0444);
 MODULE_PARM_DESC(shards, "locks of a memory arena, each with a free tree and spans of its own; "
 			 "from 1 (default) to 64; 0: as many as CPUs, at most 64");
 
@@ -181,8 +195,7 @@ static int check_parameters(void)
 		       WINDOW_GRAIN, WINDOW_GRAIN, MAX_SPAN);
 		return -EINVAL;
 	}
-	return check_range("shards", varena_defaults.shards, 1, VSHARD_MOST) ?:
-	       check_range("arena_limit", varena_defaults.limit, vspan_size, ULONG_MAX) ?:
+	return check_range("arena_limit", varena_defaults.limit, vspan_size, ULONG_MAX) ?:
 	       check_range("lazy_threshold", varena_defaults.threshold, MIN_THRESHOLD,
 			   MAX_THRESHOLD) ?:
 	       check_range("cache_cpu", cache_cpu, MIN_CACHE, MAX_CPU_CACHE) ?:

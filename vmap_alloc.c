@@ -497,7 +497,7 @@ static __always_inline bool free_fast(const void *addr)
 		     !vcache_magazine_has_room(cache->cpu, extent, pages, &magazine) ||
 		     !vwin_alive(span->window) || !is_fresh(span, extent, pages)))
 		goto out;
-	/* magazine->count is read again: a register that keeps its value costs three instructions. */
+	/* magazine->count is read again: to keep the value in a register takes longer. */
 	barrier();
 	vcache_push(cache->cpu, magazine, extent);
 	/* No call can take the extent out of the magazine while interrupts are off here. */

@@ -22,8 +22,8 @@
  *
  * the module has an arena of its own, which is created before any code of the module runs and
  * destroyed when all has run: own.c.  The loading fails if NAME is no name for an arena, or that of
- * another arena.  No call may be a tail call, by which vmap_arena would not know which module calls:
- * gcc is told so here, clang by -fno-optimize-sibling-calls, which vmap-arena.mk adds.
+ * another arena.  No call may be a tail call, by which vmap_arena would not know which module
+ * calls: gcc is told so here, clang by -fno-optimize-sibling-calls, which vmap-arena.mk adds.
  *
  * What the calls free, they free by owner: memory of an arena, of vmalloc() or of kmalloc().  So
  * memory may be passed to and from code that does not include this file, as long as memory of an
