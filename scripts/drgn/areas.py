@@ -103,13 +103,27 @@ class Callers:
         return f"{symbol.name}+{address - symbol.address:#x}"
 
 
+def spaces(arena):
+    """The space of each shard of an arena."""
+    space = arena.cache.purge.space.address_of_()
+    while space:
+        yield space
+        space = space.next
+
+
+def spans(arena):
+    """The spans of all shards of an arena."""
+    for space in spaces(arena):
+        yield from list_for_each_entry("struct vmap_span", space.spans.address_of_(), "link")
+
+
 def show_arena(arena, names, callers, everything):
     """The areas of one arena, and their sum."""
     space = arena.cache.purge.space
     held = {"busy", "slot", "movable"}
     count = total = 0
     print(f"arena {space.name.string_().decode()}:")
-    for span in list_for_each_entry("struct vmap_span", space.spans.address_of_(), "link"):
+    for span in spans(arena):
         for extent in tiles(span):
             state, size = state_of(extent, names), extent.size.value_()
             if not everything and state not in held:
