@@ -17,6 +17,16 @@ vm() {
 	}
 }
 
+# dies_of_breakpoint BYTE - a script with which the kernel seems to die of a breakpoint, BYTE in its memory there.
+dies_of_breakpoint() {
+	cat <<-END
+		echo "<4>Oops: int3: 0000 [#1]" >/dev/kmsg
+		echo "<4>Code: e8 04 $1 <48> 89 e5" >/dev/kmsg
+		echo c >/proc/sysrq-trigger
+		sleep 60
+	END
+}
+
 find_kernel "$1"
 loud=(--append loglevel=7)
 expect "the status of the script is that of vm.sh" vm 7 1 "${loud[@]}" <<<'exit 7'
@@ -25,3 +35,7 @@ expect "a kernel that dies while the script runs is one" vm 125 1 "${loud[@]}" \
 	<<<'echo c >/proc/sysrq-trigger; sleep 60'
 expect "a guest that dies before its script is booted again, twice" vm 125 3 "${loud[@]}" \
 	--append "rdinit=/none root=none" <<<'exit 0'
+expect "one that dies of a breakpoint which is not there any more, too: QEMU is to blame" \
+	vm 125 3 "${loud[@]}" --accel tcg < <(dies_of_breakpoint 55)
+expect "one that dies of a breakpoint which is there is a failure" \
+	vm 125 1 "${loud[@]}" --accel tcg < <(dies_of_breakpoint cc)
