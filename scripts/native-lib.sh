@@ -31,19 +31,23 @@ peer_sources() (
 	mv "$unpacked.new" "$unpacked"
 )
 
-# find_peers SERIES... - unpacks what is needed of these kernels; sets peers to those that can be had.
+# find_peers SERIES... - unpacks what is needed of these kernels; sets peers to those that can be had.  Checks that
+# run side by side wait here for each other.
 find_peers() {
 	local series
 
 	mkdir -p "$PEER_SOURCES"
 	peers=()
-	for series in "$@"; do
-		if peer_sources "$series" >"$PEER_SOURCES/log-$series" 2>&1; then
-			peers+=("$series")
-		else
-			say "SKIP: linux-source-$series cannot be had, so no maple tree and drm_mm of $series: see $PEER_SOURCES/log-$series"
-		fi
-	done
+	{
+		flock 6
+		for series in "$@"; do
+			if peer_sources "$series" >"$PEER_SOURCES/log-$series" 2>&1 6>&-; then
+				peers+=("$series")
+			else
+				say "SKIP: linux-source-$series cannot be had, so no maple tree and drm_mm of $series: see $PEER_SOURCES/log-$series"
+			fi
+		done
+	} 6>"$PEER_SOURCES/lock"
 }
 
 # build_bench SERIES... - with the structures of these kernels.
