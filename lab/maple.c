@@ -27,6 +27,7 @@
 #include <linux/maple_tree.h>
 #include <linux/slab.h>
 
+#include "gap.h"
 #include "lab.h"
 
 #define NODE_BYTES	256UL
@@ -82,48 +83,13 @@ static void *maple_tree_create(const struct lab_space *space)
 
 #define tree_of(self)	(&((struct maple_index *)(self))->tree)
 
-/*
- * Point @mas at the lowest gap of @size in [lo, hi); false if there is none.  Linux 6.1 does not
- * look into a range of a single unit, so that is walked to.
- */
-static bool find_from(struct ma_state *mas, unsigned long lo, unsigned long hi, unsigned long size)
-{
-	bool found;
-
-	if (hi - lo > 1) {
-		mas_set(mas, 0);
-		return !mas_empty_area(mas, lo, hi - 1, size);
-	}
-	mas_set(mas, lo);
-	found = !mas_walk(mas);
-	mas_set(mas, lo);
-	return found;
-}
-
-/* Point @mas at the lowest fit; false if there is none. */
-static bool find_gap(struct ma_state *mas, const struct lab_request *request)
-{
-	unsigned long lo = request->lo, start;
-
-	for (;;) {
-		if (!find_from(mas, lo, request->hi, request->size))
-			return false;
-		start = ALIGN(mas->index, request->align);
-		if (start == mas->index)
-			return true;
-		if (start < lo || start >= request->hi || request->hi - start < request->size)
-			return false;
-		lo = start;
-	}
-}
-
 static int maple_alloc(void *self, const struct lab_request *request, struct lab_area *area)
 {
 	MA_STATE(mas, tree_of(self), 0, 0);
 	int err = -ENOSPC;
 
 	mas_lock(&mas);
-	if (find_gap(&mas, request)) {
+	if (lab_gap_lowest(&mas, request)) {
 		err = mas_store_gfp(&mas, self, GFP_KERNEL);
 		*area = (struct lab_area){ self, mas.index, request->size };
 	}

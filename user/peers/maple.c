@@ -54,6 +54,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+#include "../../lab/gap.h"
 #include "../../lab/pair.h"
 
 #define NODE_BYTES	256UL
@@ -109,41 +110,6 @@ static void *maple_rcu_create(const struct lab_space *space)
 	return create(space, GAPS | MT_FLAGS_USE_RCU);
 }
 
-/*
- * Point @mas at the lowest gap of @size in [lo, hi); false if there is none.  Linux 6.1 does not
- * look into a range of a single unit, so that is walked to.
- */
-static bool find_from(struct ma_state *mas, unsigned long lo, unsigned long hi, unsigned long size)
-{
-	bool found;
-
-	if (hi - lo > 1) {
-		mas_set(mas, 0);
-		return !mas_empty_area(mas, lo, hi - 1, size);
-	}
-	mas_set(mas, lo);
-	found = !mas_walk(mas);
-	mas_set(mas, lo);
-	return found;
-}
-
-/* Point @mas at the lowest fit; false if there is none. */
-static bool find_lowest(struct ma_state *mas, const struct lab_request *request)
-{
-	unsigned long lo = request->lo, start;
-
-	for (;;) {
-		if (!find_from(mas, lo, request->hi, request->size))
-			return false;
-		start = ALIGN(mas->index, request->align);
-		if (start == mas->index)
-			return true;
-		if (start < lo || start >= request->hi || request->hi - start < request->size)
-			return false;
-		lo = start;
-	}
-}
-
 /* Point @mas at the highest fit; false if there is none. */
 static bool find_highest(struct ma_state *mas, const struct lab_request *request)
 {
@@ -161,12 +127,12 @@ static bool find_highest(struct ma_state *mas, const struct lab_request *request
 		hi = start + request->size;
 	}
 	return hi - request->lo >= request->size && IS_ALIGNED(request->lo, request->align) &&
-	       find_from(mas, request->lo, hi, request->size);
+	       lab_gap_from(mas, request->lo, hi, request->size);
 }
 
 static bool find_gap(struct ma_state *mas, const struct lab_request *request)
 {
-	return request->top ? find_highest(mas, request) : find_lowest(mas, request);
+	return request->top ? find_highest(mas, request) : lab_gap_lowest(mas, request);
 }
 
 /* The caller holds the lock. */
