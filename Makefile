@@ -39,8 +39,8 @@ mutate: ## put known bugs into the code, and see whether the tests notice
 bench: ## count the instructions of an allocation and a free in 6.12, ours and the peers'
 	scripts/bench.sh $(ARGS)
 
-bench-native: ## time the free tree, a plain one and the kernel's own as user programs; count their cache misses
-	scripts/bench-native.sh $(ARGS)
+bench-native: ## time ours and the kernel's own as user programs; THREADS=N: on up to N CPUs; count cache misses
+	scripts/bench-native.sh $(THREADS:%=--threads %) $(ARGS)
 
 ##@ The lab: what would another index structure do?
 record: ## record what vmalloc does while a guest boots; ARGS="--out FILE -- COMMAND": here

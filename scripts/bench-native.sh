@@ -9,6 +9,7 @@
 #   --largest N    the most live areas of a time, 100 to 100000000 (1000000)
 #   --counted N    the most live areas of a count of misses and instructions; 0: count nothing (100000)
 #   --rounds N     rounds of each time, 6 to 1000 (15)
+#   --threads N    for a machine with many CPUs: threads that share an arena, 2 to 256 (2)
 #   --help         print this text
 #
 # Times are in nanoseconds, with huge pages behind all that is large; from and to are the 95 % interval of
@@ -16,8 +17,8 @@
 # Instructions, and data misses of a first level of 32 KiB and of a last one of 8 MiB, are counted by
 # cachegrind: the same build gives the same counts on any machine.  What the benchmark itself takes is off.
 #
-# Last, what two threads do to each other that share a range arena of one shard, and one of two
-# (user/bench_magazines.c).
+# Last, what two threads do to each other that share a range arena of one shard, and one of two; and with
+# --threads, what 1, 2, 4 and so on do, with one shard and with as many as threads (user/bench_magazines.c).
 #
 # The kernel's own structures are compiled as they are from the packages linux-source-6.12 and 7.2; where
 # one cannot be had the tables say SKIP.  All that was printed stands in build/bench/native/.
@@ -30,7 +31,7 @@
 . "$ROOT/scripts/native-lib.sh"
 
 OUT=$BUILD/bench/native
-largest=1000000 counted=100000 rounds=15
+largest=1000000 counted=100000 rounds=15 threads=2
 
 # indexes - the names of all structures that the benchmark has, but of none.
 indexes() {
@@ -57,9 +58,9 @@ counts() {
 	done
 }
 
-# threads - two of them, each on a CPU of its own.
-threads() {
-	make -s -C "$ROOT/user" BUILD="$BUILD/user" magazines && "$BUILD/user/gcc/bench_magazines"
+# several_threads - each on a CPU of its own.
+several_threads() {
+	make -s -C "$ROOT/user" BUILD="$BUILD/user" magazines && "$BUILD/user/gcc/bench_magazines" --threads "$threads"
 }
 
 parse_options "$@"
@@ -69,4 +70,4 @@ build_bench 6.12 7.2
 mkdir -p "$OUT"
 times | tee "$OUT/times" || die "the benchmark failed"
 ((counted == 0)) || counts | tee "$OUT/counts" || die "cachegrind failed: see $OUT"
-threads | tee "$OUT/threads" || die "the benchmark of two threads failed"
+several_threads | tee "$OUT/threads" || die "the benchmark of several threads failed"

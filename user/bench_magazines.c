@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench_magazines.c - what an extent of a range arena costs, to one thread and to two at a time
+ * bench_magazines.c - what an extent of a range arena costs, to one thread and to several at a time
  *
- * usage: bench_magazines [--operations N] [--shards N] [--check]
+ * usage: bench_magazines [--operations N] [--shards N] [--threads N] [--check]
  *
  * vmap_extent_alloc() and vmap_extent_free() as they are, with all that stands behind them in
  * cache.c, take.c and free_tree.c; kernel.h plays the kernel.  Two threads, each on a CPU of its
@@ -19,6 +19,10 @@
  * the rounds in which no thread lost its CPU: else the other would wait for that, not for its work.
  * The ratio is to one thread alone; from and to are its 95 % interval.  Two threads share an arena
  * of one shard, and then, unless --shards 1 says no, one of two: each allocates from its own.
+ *
+ * With --threads, for a machine with more CPUs, a second table has 1, 2, 4 and so on threads up to
+ * that number, each of which frees what it allocated: with one shard, and with as many shards as
+ * threads (VSHARD_MOST at most).
  *
  * In the first round, which does not count, and with --check in all, each unit is noted while it
  * is held, so that none can be handed out twice.  In the end all must come back, and the tree be
@@ -37,7 +41,7 @@
 #include "options.h"
 #include "playground.h"
 
-#define SPACE			(1UL << 18)
+#define SPACE_EACH		(1UL << 17)
 #define LIVE			1024U
 #define BATCH			32U
 #define SIZES			4096U
@@ -115,12 +119,14 @@ static struct vmap_arena arena;
 static struct player players[PLAYERS];
 static const struct load *load = loads;
 static unsigned long operations = DEFAULT_OPERATIONS;
-static unsigned long most_shards = PLAYERS;
+static unsigned long most_shards = 2;
+static unsigned long most_threads = 2;
+static unsigned long space;
 static unsigned int running;
 static unsigned int ready;
 static int cpus[PLAYERS];
 static bool checked;
-static bool held[SPACE];
+static bool *held;
 
 static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
 {
@@ -320,8 +326,8 @@ static void deal(unsigned int nr_threads, unsigned int shards)
 	struct player *player;
 	unsigned int i;
 
-	memset(held, 0, sizeof(held));
-	play_open_shards(&arena, SPACE, load->cached, shards);
+	memset(held, 0, space * sizeof(*held));
+	play_open_shards(&arena, space, load->cached, shards);
 	for (player = players; player < players + nr_threads; player++) {
 		*player = (struct player){ .cpu = player - players, .seed = player - players };
 		this_cpu.offset = load->freed_by == STRANGER ? 0 : player->cpu * PERCPU_SIZE;
@@ -346,7 +352,7 @@ static void collect(unsigned int nr_threads)
 	for (player = players; player < players + nr_threads; player++)
 		for (i = 0; i < LIVE; i++)
 			vmap_extent_free(&arena, player->live[i]);
-	wrong = play_close(&arena, SPACE);
+	wrong = play_close(&arena, space);
 	if (wrong)
 		fail("in the end: %s", wrong);
 }
@@ -392,7 +398,7 @@ static struct cost measure(unsigned int nr_threads, unsigned int shards, bool al
 		if (!cost.disturbed)
 			costs[good++] = cost;
 	}
-	memset(held, 0, sizeof(held));
+	memset(held, 0, space * sizeof(*held));
 	collect(nr_threads);
 	if (good)
 		return median(costs, good);
@@ -419,10 +425,11 @@ static void measure_load(bool two, bool all_checked)
 	fflush(stdout);
 }
 
-/* The CPUs that the threads stay on.  Return how many there are. */
-static int find_cpus(void)
+/* The CPUs that the threads stay on, shared if there are too few.  Return how many there are. */
+static unsigned int find_cpus(void)
 {
-	int cpu, found = 0;
+	unsigned int found = 0, i;
+	int cpu;
 	cpu_set_t set;
 
 	if (sched_getaffinity(0, sizeof(set), &set))
@@ -430,8 +437,8 @@ static int find_cpus(void)
 	for (cpu = 0; cpu < CPU_SETSIZE && found < PLAYERS; cpu++)
 		if (CPU_ISSET(cpu, &set))
 			cpus[found++] = cpu;
-	if (found == 1)
-		cpus[1] = cpus[0];
+	for (i = found; found && i < PLAYERS; i++)
+		cpus[i] = cpus[i % found];
 	return found;
 }
 
@@ -448,25 +455,80 @@ static void print_head(bool two)
 	printf("  load\n");
 }
 
+/* A line of the second table; @one is what one thread alone takes. */
+static struct cost measure_threads(unsigned int threads, unsigned int shards, bool all_checked,
+				   const struct cost *one)
+{
+	struct cost cost = measure(threads, shards, all_checked);
+
+	if (!one)
+		one = &cost;
+	printf("%8u %8u %8.1f %7.1f %7.1f %6.2f %5.2f %5.2f  %s%s\n", threads, shards,
+	       cost.nanoseconds, cost.locked * 1000, cost.waited * 1000,
+	       cost.nanoseconds / one->nanoseconds, cost.from / one->to, cost.to / one->from,
+	       load->name, cost.disturbed ? " (disturbed)" : "");
+	fflush(stdout);
+	return cost;
+}
+
+/* The threads after @threads: twice as many, but all in the end. */
+static unsigned int more_threads(unsigned int threads, unsigned int most)
+{
+	return threads < most ? min(2 * threads, most) : most + 1;
+}
+
+/* The second table: loads of which each thread frees what it allocated, on up to @most CPUs. */
+static void measure_curve(unsigned int most, bool all_checked)
+{
+	struct cost one;
+	unsigned int threads;
+
+	printf("\n%8s %8s %8s %7s %7s %6s %5s %5s  load\n", "threads", "shards", "ns", "locks",
+	       "waits", "ratio", "from", "to");
+	for (load = loads; load < loads + sizeof(loads) / sizeof(*loads); load++) {
+		if (load->freed_by != SELF)
+			continue;
+		one = measure_threads(1, 1, all_checked, NULL);
+		for (threads = 2; threads <= most; threads = more_threads(threads, most)) {
+			measure_threads(threads, 1, all_checked, &one);
+			measure_threads(threads, min(threads, VSHARD_MOST), all_checked, &one);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	bool all_checked = false, two;
 	const struct program_option options[] = {
 		{ .name = "--operations", .number = &operations, .min = 2 * BATCH, .max = MOST },
-		{ .name = "--shards", .number = &most_shards, .min = 1, .max = PLAYERS },
+		{ .name = "--shards", .number = &most_shards, .min = 1, .max = 2 },
+		{ .name = "--threads", .number = &most_threads, .min = 2, .max = PLAYERS },
 		{ .name = "--check", .flag = &all_checked },
 		{ }
 	};
+	unsigned int nr_cpus, most;
 
-	read_options(argc, argv, "usage: bench_magazines [--operations N] [--shards N] [--check]\n",
+	read_options(argc, argv,
+		     "usage: bench_magazines [--operations N] [--shards N] [--threads N] [--check]\n",
 		     options);
 	operations = ALIGN(operations, 2 * BATCH);
-	/* What two threads do wrong shows on one CPU, too; what it costs does not. */
-	two = find_cpus() == PLAYERS || all_checked;
+	space = SPACE_EACH * most_threads;
+	held = calloc(space, sizeof(*held));
+	expect(held, "no memory");
+	/* What several threads do wrong shows on one CPU, too; what it costs does not. */
+	nr_cpus = find_cpus();
+	two = nr_cpus >= 2 || all_checked;
 	print_head(two);
 	for (; load < loads + sizeof(loads) / sizeof(*loads); load++)
 		measure_load(two, all_checked);
 	if (!two)
 		printf("SKIP two threads: this program may run on one CPU only\n");
+	if (most_threads == 2)
+		return 0;
+	most = all_checked ? most_threads : min_t(unsigned int, most_threads, nr_cpus);
+	play_cpus = max(most, 2U);
+	measure_curve(most, all_checked);
+	if (most < most_threads)
+		printf("SKIP more than %u threads: this program may run on no more CPUs\n", most);
 	return 0;
 }

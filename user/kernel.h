@@ -91,8 +91,9 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 	racy;							\
 })
 
-/* CPUs, and what is theirs. */
-#define PLAYERS		2
+/* CPUs, PLAYERS at most, and what is theirs.  While threads run, play_cpus stays as it is. */
+#define PLAYERS		256
+extern unsigned int play_cpus;
 #define PERCPU_SIZE	8192UL
 #define __percpu
 #define ____cacheline_aligned_in_smp	__attribute__((aligned(64)))
@@ -121,9 +122,9 @@ void *play_percpu(size_t size);
 #define this_cpu_inc(slot)		__this_cpu_inc(slot)
 #define this_cpu_add(slot, count)	(*this_cpu_ptr(&(slot)) += (count))
 #define this_cpu_sub(slot, count)	(*this_cpu_ptr(&(slot)) -= (count))
-#define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < PLAYERS; (cpu)++)
-#define num_online_cpus()		PLAYERS
-#define cpu_online(cpu)			((cpu) < PLAYERS)
+#define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < play_cpus; (cpu)++)
+#define num_online_cpus()		play_cpus
+#define cpu_online(cpu)			((cpu) < play_cpus)
 void on_each_cpu_cond(bool (*asked)(int cpu, void *argument), void (*function)(void *argument),
 		      void *argument, bool wait);
 static inline void cpus_read_lock(void) {}

@@ -12,6 +12,7 @@
 #include "playground.h"
 
 __thread struct this_cpu this_cpu;
+unsigned int play_cpus = 2;
 struct workqueue_struct *vspace_wq;
 struct kmem_cache *vspace_extent_slab;
 
@@ -109,7 +110,7 @@ void play_begin(struct vmap_arena *arena, unsigned long quantum, bool memory)
 
 	vcache_set_limits(PLAY_CACHE_LIMIT, PLAY_CACHE_LIMIT);
 	memset(arena, 0, sizeof(*arena));
-	memset(percpu, 0, sizeof(percpu));
+	memset(percpu, 0, play_cpus * sizeof(percpu[0]));
 	percpu_used = 0;
 	space->first = space;
 	space->memory = memory;

@@ -50,9 +50,10 @@ all_taken() {
 	grep -E "^$1: lines ([0-9]+) of \1, branches (none|([0-9]+) of \3)$" "$CHECK_DIR/coverage"
 }
 
-# threads VARIANT - two of them allocate and free, through the magazines and past them.
+# threads VARIANT - two of them allocate and free, through the magazines and past them; then up to six.
 threads() {
-	timeout "$PATIENCE" "$USER_BUILD/$1/bench_magazines" --check --operations "$operations"
+	timeout "$PATIENCE" "$USER_BUILD/$1/bench_magazines" --check --operations "$operations" &&
+		timeout "$PATIENCE" "$USER_BUILD/$1/bench_magazines" --check --operations 640 --threads 6
 }
 
 # compactions VARIANT - in arenas of many kinds; each move is checked.
@@ -95,12 +96,12 @@ results sanitize test_free_tree_low --steps $((steps / 10))
 results sanitize test_exhaustive --length 3
 results sanitize test_raw
 results sanitize test_lookup
-expect "sanitize: two threads share magazines" threads sanitize
+expect "sanitize: two threads share magazines, up to six an arena" threads sanitize
 expect "sanitize: extents move" compactions sanitize
 expect "sanitize: the corpus" "$USER_BUILD/sanitize/replay" "$ROOT"/user/corpus/*
 
 build thread magazines
-expect "thread: two threads share magazines, and ThreadSanitizer finds no race" threads thread
+expect "thread: two threads share magazines, up to six an arena, and ThreadSanitizer finds no race" threads thread
 
 build coverage build replay
 expect "coverage is measured" coverage
