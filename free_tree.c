@@ -72,10 +72,10 @@
 
 /*
  * Misses until free_tree_find() returns FREE_AGAIN.  A miss costs at most one walk from the root,
- * so one hold of the caller's lock is bounded by 32 walks.  A smaller batch would make a long
- * search drop and take the lock more often.
+ * so one hold of the caller's lock, in which interrupts are off, is bounded by 16 walks.  To drop
+ * the lock and take it again costs as much as a walk does: a long search takes a sixteenth longer.
  */
-#define SEARCH_BATCH	32
+#define SEARCH_BATCH	16
 
 /*
  * Misses from which on a search is remembered.  There is room for one hint.  A search with fewer

@@ -41,9 +41,9 @@
  *
  * Locking: vmap_space.lock covers the fields listed below it in struct vmap_space, the rings of all
  * spans, and each free extent.  One hold takes O(log n) steps or one fixed batch.
- * Steps, a hold of space->lock: at most 300 + 220 * log2(extents)
- * Steps, interrupts off: at most 1600 + 220 * log2(extents)
- * (a batch of 32 misses in a search, or of 16 merges; vmap_alloc.h has the words.)
+ * Steps, a hold of space->lock: at most 200 + 120 * log2(extents)
+ * Steps, interrupts off: at most 1600 + 120 * log2(extents)
+ * (a batch of 16 misses in a search, or of 8 merges; vmap_alloc.h has the words.)
  * vmap_space.lock is a raw spinlock taken with interrupts off, because frees come from any context,
  * also with PREEMPT_RT.  Order: walk_lock or import_lock (never both), then vmap_space.lock.  No
  * call holds the locks of two spaces.

@@ -259,11 +259,11 @@ static void test_few_misses(void)
 	struct cost first = { 0 }, again = { 0 };
 	struct bed bed;
 
-	make_sieve(&bed, 30);
+	make_sieve(&bed, 14);
 	free_tree_put(&bed.tree, bed.busy[bed.nr_busy - 4], &bed.spares);
 	search_twice(&bed, 1, 4, &first, &again);
 	report(first.calls == 1 && 3 * again.total < first.total,
-	       "30 misses and a fit: the misses are remembered", &first, &again);
+	       "14 misses and a fit: the misses are remembered", &first, &again);
 	bed_fini(&bed);
 }
 
