@@ -24,8 +24,8 @@
  * (pool.c), so that no structure of ours pays for the memory allocator in a timed operation and
  * another does not.
  *
- * All but module.c, maple.c and peers.c compile in user space as well, drm_mm.c beside the kernel's
- * own source (user/peers/).  Only there are those with locks and look-ups: pair.c, busy_rb.c,
+ * All but module.c, kernel.c, maple.c and peers.c compile in user space as well, drm_mm.c beside
+ * the kernel's own source (user/peers/).  Only there are those with locks and look-ups: pair.c, busy_rb.c,
  * bump.c and user/peers/maple.c.  What differs is in the few calls under "The world around".
  */
 #ifndef LAB_H
@@ -285,6 +285,10 @@ struct lab_trace *lab_trace_open(struct lab_load *load);
 const char *lab_trace_line(struct lab_trace *trace, char *line);
 const char *lab_trace_close(struct lab_trace *trace);
 
+/* kernel.c */
+int lab_check_number(const char *name, unsigned long value, unsigned long min, unsigned long max);
+int lab_load_make(struct lab_load *load, const char *trace, const struct lab_shape *shape);
+
 #define LAB_ORDERS	11	/* 1 page to 4 MiB */
 #define LAB_SAMPLES	240
 #define LAB_ROWS	120
@@ -409,7 +413,7 @@ void lab_report_samples(struct lab_out *out, const struct lab_result *result);
 void lab_report_latency(struct lab_out *out, const struct lab_result *result);
 void lab_report_map(struct lab_out *out, const struct lab_result *result);
 
-/* The world around: module.c in the kernel, user/world.c in user space. */
+/* The world around: kernel.c in the kernel, user/world.c in user space; lab_print(): module.c. */
 void *lab_zalloc(size_t bytes);
 void lab_release(void *memory);
 u64 lab_now(void);

@@ -16,19 +16,12 @@
  * With check= the structures are checked against a model instead (check.c), and loading fails if
  * one is wrong.
  *
- * A trace is read line by line; it is plain text here, since a kernel does not unpack gzip files
- * for modules.
- *
  * Locking: none.  All is done by the thread that loads the module, before debugfs shows it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/debugfs.h>
-#include <linux/fcntl.h>
-#include <linux/fs.h>
-#include <linux/jiffies.h>
 #include <linux/kernel.h>
-#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -78,32 +71,6 @@ static unsigned int nr_chosen;
 static struct lab_load load;
 static struct dentry *folder;
 
-void *lab_zalloc(size_t bytes)
-{
-	return kvzalloc(bytes, GFP_KERNEL);
-}
-
-void lab_release(void *memory)
-{
-	kvfree(memory);
-}
-
-u64 lab_now(void)
-{
-	return ktime_get_ns();
-}
-
-/* Changes with each timer interrupt. */
-unsigned long lab_disturbances(void)
-{
-	return jiffies;
-}
-
-void lab_breathe(void)
-{
-	cond_resched();
-}
-
 static void log_lines(struct lab_out *out)
 {
 	char *end;
@@ -131,21 +98,12 @@ void lab_print(struct lab_out *out, const char *format, ...)
 	va_end(args);
 }
 
-static int check_number(const char *name, unsigned long value, unsigned long min,
-			unsigned long max)
-{
-	if (value >= min && value <= max)
-		return 0;
-	pr_err("%s: %lu is out of range %lu..%lu\n", name, value, min, max);
-	return -EINVAL;
-}
-
 static int check_numbers(void)
 {
-	return check_number("n", n, 1, LAB_MAX_LIVE) ?:
-	       check_number("ops", ops, 1, LAB_MAX_OPS / 4) ?:
-	       check_number("space", space, 4096, LAB_MAX_SPACE) ?:
-	       check_number("check", check, 0, 100000);
+	return lab_check_number("n", n, 1, LAB_MAX_LIVE) ?:
+	       lab_check_number("ops", ops, 1, LAB_MAX_OPS / 4) ?:
+	       lab_check_number("space", space, 4096, LAB_MAX_SPACE) ?:
+	       lab_check_number("check", check, 0, 100000);
 }
 
 static int choose(void)
@@ -162,129 +120,6 @@ static int choose(void)
 		length += scnprintf(all + length, sizeof(all) - length, "%s, ", (*index)->name);
 	pr_err("index: \"%.*s\" is not one of %sall\n", (int)strcspn(names, ","), names, all);
 	return -EINVAL;
-}
-
-/**
- * struct source - a file read line by line
- * @file: it
- * @pos: how far it was read
- * @at: where the next line begins in @text
- * @fill: how much of @text is filled
- * @text: a piece of the file
- */
-struct source {
-	struct file *file;
-	loff_t pos;
-	size_t at;
-	size_t fill;
-	char text[4096];
-};
-
-/* Moves what is left to the front and reads more behind it: 0 at the end of the file. */
-static ssize_t read_more(struct source *source)
-{
-	ssize_t bytes;
-
-	source->fill -= source->at;
-	memmove(source->text, source->text + source->at, source->fill);
-	source->at = 0;
-	bytes = kernel_read(source->file, source->text + source->fill,
-			    sizeof(source->text) - source->fill, &source->pos);
-	if (bytes > 0)
-		source->fill += bytes;
-	return bytes;
-}
-
-/* Sets @line to the next line, or NULL at the end.  Returns NULL, or what was expected. */
-static const char *next_line(struct source *source, char **line)
-{
-	ssize_t bytes;
-	char *end;
-
-	*line = NULL;
-	for (;;) {
-		end = memchr(source->text + source->at, '\n', source->fill - source->at);
-		if (end)
-			break;
-		bytes = read_more(source);
-		if (bytes < 0)
-			return "expected a file that can be read";
-		if (!bytes)
-			return source->fill ? "expected the end of the line" : NULL;
-	}
-	*end = '\0';
-	*line = source->text + source->at;
-	source->at = end + 1 - source->text;
-	return *line + strlen(*line) == end ? NULL : "expected the end of the line";
-}
-
-static int read_lines(struct source *source, struct lab_trace *reader)
-{
-	unsigned long number = 1;
-	const char *wrong, *missing;
-	char *line;
-
-	for (; !(wrong = next_line(source, &line)) && line; number++) {
-		wrong = lab_trace_line(reader, line);
-		if (wrong)
-			break;
-		if (number % 1024 == 0)
-			cond_resched();
-	}
-	missing = lab_trace_close(reader);
-	wrong = wrong ?: missing;
-	if (wrong)
-		pr_err("%s:%lu: %s\n", trace, number, wrong);
-	return wrong ? -EINVAL : 0;
-}
-
-static int read_trace(void)
-{
-	struct source *source = lab_zalloc(sizeof(*source));
-	struct lab_trace *reader = lab_trace_open(&load);
-	int err = -ENOMEM;
-
-	if (!source || !reader) {
-		if (reader)
-			lab_trace_close(reader);
-		goto out;
-	}
-	source->file = filp_open(trace, O_RDONLY | O_LARGEFILE, 0);
-	if (IS_ERR(source->file)) {
-		err = PTR_ERR(source->file);
-		pr_err("trace: \"%s\" cannot be read: error %d\n", trace, err);
-		lab_trace_close(reader);
-		goto out;
-	}
-	err = read_lines(source, reader);
-	filp_close(source->file, NULL);
-	snprintf(load.name, sizeof(load.name), "%s", kbasename(trace));
-out:
-	lab_release(source);
-	return err;
-}
-
-static int make_load(void)
-{
-	const struct lab_shape shape = {
-		.workload = workload,
-		.n = n,
-		.ops = ops,
-		.space = space,
-		.seed = seed,
-	};
-	int err;
-
-	if (*trace)
-		return read_trace();
-	err = lab_workload_make(&load, &shape);
-	if (err == -EINVAL)
-		pr_err("workload: \"%s\" is not one of le_fit, b_fit, ne_fit, long_busy_list, random, random_align, lifo, heavy\n",
-		       workload);
-	else if (err)
-		pr_err("n=%lu and ops=%lu are together more than %lu operations, or too little memory\n",
-		       n, ops, LAB_MAX_OPS);
-	return err;
 }
 
 static int check_all(struct lab_out *out)
@@ -386,6 +221,13 @@ static void show(void)
 
 static int __init lab_init(void)
 {
+	const struct lab_shape shape = {
+		.workload = workload,
+		.n = n,
+		.ops = ops,
+		.space = space,
+		.seed = seed,
+	};
 	static struct lab_out log;
 	int err = check_numbers() ?: choose();
 
@@ -393,7 +235,7 @@ static int __init lab_init(void)
 		return err;
 	if (check)
 		return check_all(&log);
-	err = make_load();
+	err = lab_load_make(&load, trace, &shape);
 	if (err) {
 		lab_load_free(&load);
 		return err;
