@@ -18,15 +18,16 @@
  *   footprint  from the lowest address in use to the highest
  *   hole       a free range inside the footprint
  *
- * All operations of a load are done by one thread.  An index takes no lock, unless it says that it
- * does (LAB_LOCKS): such an index is all that a kernel needs, with look-ups and readers, and
- * threads may call it at once (user/bench_areas.c).  The node of an area comes from a pool
- * (pool.c), so that no structure of ours pays for the memory allocator in a timed operation and
- * another does not.
+ * All operations of a load are done by one thread, or, in user space, by several, each those of
+ * some CPUs (user/threads.c).  An index takes no lock, unless it says that it does (LAB_LOCKS): an
+ * index of that kind is all that a kernel needs, with look-ups and readers, and threads may call it
+ * at once.  The node of an area comes from a pool (pool.c), so that no structure of ours pays for
+ * the memory allocator in a timed operation and another does not.
  *
- * All but module.c, kernel.c, maple.c and peers.c compile in user space as well, drm_mm.c beside
- * the kernel's own source (user/peers/).  Only there are those with locks and look-ups: pair.c, busy_rb.c,
- * bump.c and user/peers/maple.c.  What differs is in the few calls under "The world around".
+ * All but module.c, kernel.c, maple.c and peers.c compile in user space as well, drm_mm.c
+ * beside the kernel's own source (user/peers/).  Only there are those with locks and look-ups:
+ * pair.c, busy_rb.c, bump.c and user/peers/maple.c.  What differs is in the few calls under "The
+ * world around".
  */
 #ifndef LAB_H
 #define LAB_H
@@ -200,6 +201,7 @@ enum lab_kind {
  * struct lab_op - one operation
  * @kind: which
  * @setup: it makes the scene and is not measured
+ * @cpu: on which it was done
  * @slot: the area: unique among those live
  * @span: where
  * @time: when it was recorded, in nanoseconds
@@ -208,7 +210,8 @@ enum lab_kind {
 struct lab_op {
 	u8 kind;
 	bool setup;
-	u16 span;
+	u8 cpu;
+	u8 span;
 	u32 slot;
 	u64 time;
 	struct lab_request request;
@@ -377,6 +380,8 @@ int lab_replay(const struct lab_index *index, const struct lab_load *load,
 	       struct lab_result *result);
 void lab_result_free(struct lab_result *result);
 u64 lab_bucket_floor(unsigned int bucket);
+void lab_meter_add(struct lab_meter *meter, u64 ticks, bool disturbed);
+u64 lab_clock_overhead(void);
 
 /* measure.c */
 struct lab_live;

@@ -72,7 +72,7 @@ u64 lab_bucket_floor(unsigned int bucket)
 	return (u64)((bucket & ((1 << SUB_BITS) - 1)) + (1 << SUB_BITS)) << (shift - 1);
 }
 
-static void meter_add(struct lab_meter *meter, u64 ticks, bool disturbed)
+void lab_meter_add(struct lab_meter *meter, u64 ticks, bool disturbed)
 {
 	if (disturbed) {
 		meter->disturbed++;
@@ -86,7 +86,7 @@ static void meter_add(struct lab_meter *meter, u64 ticks, bool disturbed)
 }
 
 /* The least that two readings of the clock are apart. */
-static u64 clock_overhead(void)
+u64 lab_clock_overhead(void)
 {
 	u64 least = ~0ULL, start;
 	unsigned int i;
@@ -147,7 +147,7 @@ static void run_alloc(struct run *run, const struct lab_op *op)
 		return;
 	}
 	if (run->timed && !op->setup)
-		meter_add(&run->result->alloc, ticks, before != lab_disturbances());
+		lab_meter_add(&run->result->alloc, ticks, before != lab_disturbances());
 	take(run, op, &area);
 }
 
@@ -163,7 +163,7 @@ static void run_free(struct run *run, const struct lab_op *op)
 	run->index->free(run->selves[op->span], &live->area);
 	ticks = lab_now() - start;
 	if (run->timed && !op->setup)
-		meter_add(&run->result->free, ticks, before != lab_disturbances());
+		lab_meter_add(&run->result->free, ticks, before != lab_disturbances());
 	run->used -= live->area.size;
 	live->busy = false;
 	live->lazy = false;
@@ -250,7 +250,7 @@ static int run_both(struct run *run)
 	if (err)
 		return err;
 	lay_out_map(run);
-	run->result->overhead = clock_overhead();
+	run->result->overhead = lab_clock_overhead();
 	return run_pass(run, true);
 }
 

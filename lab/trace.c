@@ -47,6 +47,7 @@ struct lab_trace {
 	struct lab_pool pool;
 	bool named;
 	bool paged;
+	u8 cpu;
 	u64 time;
 };
 
@@ -177,6 +178,7 @@ static struct lab_op *add(struct lab_trace *trace, enum lab_kind kind, const str
 	op->slot = known->slot;
 	op->span = known->span;
 	op->time = trace->time;
+	op->cpu = trace->cpu;
 	return op;
 }
 
@@ -327,11 +329,31 @@ static const struct operation {
 	{ 'x', 4, read_failed, "expected TIME x SIZE ALIGN LO HI" },
 };
 
+/* The CPU stands last, behind an @, if it is known; the words before it are left. */
+static const char *read_cpu(struct lab_trace *trace, char **words, unsigned int *count)
+{
+	u64 cpu;
+
+	trace->cpu = 0;
+	if (words[*count - 1][0] != '@')
+		return NULL;
+	if (!read_number(words[*count - 1] + 1, &cpu) || cpu > 255)
+		return "expected a CPU, @0 to @255";
+	trace->cpu = cpu;
+	--*count;
+	return NULL;
+}
+
 static const char *read_operation(struct lab_trace *trace, char **words, unsigned int count)
 {
+	const char *wrong = read_cpu(trace, words, &count);
 	const struct operation *operation;
 	u64 time;
 
+	if (wrong)
+		return wrong;
+	if (!count)
+		return "expected a time in nanoseconds, then an operation: a, f, p or x";
 	if (!read_number(words[0], &time))
 		return "expected a time in nanoseconds, then an operation: a, f, p or x";
 	if (time < trace->time)

@@ -18,9 +18,14 @@ says() {
 	}
 }
 
+# without_cpus FILE - the operations of a trace; not all that tracers print tells CPUs.
+without_cpus() {
+	sed -n 's/ @[0-9]*$//; /^[0-9]/p' "$1"
+}
+
 # operations FILE - those of a trace, without their times.
 operations() {
-	grep '^[0-9]' "$1" | cut -d ' ' -f 2-
+	without_cpus "$1" | cut -d ' ' -f 2-
 }
 
 # events FILE - how many of ours a tracer printed, without purges of nothing.
@@ -31,7 +36,7 @@ events() {
 
 # at_the_same_time FILE PLAIN - the traces have the same times, but for those that were rounded and added up.
 at_the_same_time() {
-	paste -d ' ' <(grep '^[0-9]' "$1") <(grep '^[0-9]' "$2") | awk -v more=60000 '
+	paste -d ' ' <(without_cpus "$1") <(without_cpus "$2") | awk -v more=60000 '
 		{ apart = $1 - $(NF / 2 + 1) }
 		apart > more || apart < -more { print; bad = 1 }
 		END { exit bad || !NR }'

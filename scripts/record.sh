@@ -11,6 +11,7 @@
 #   --fork-storm    waves of processes: kernel stacks come and go
 #   --modules       kernel modules unloaded and loaded again
 #   --mount         file systems mounted, read and unmounted
+#   --mixed         all of these at once, beside disks in compressed memory that come and go
 #
 # A COMMAND is run on the running machine, as root, or with --guest in the guest.
 #
@@ -36,7 +37,7 @@ STORM_MODULES=(drm xfs btrfs ext4 nf_tables sctp f2fs cifs)
 EVENTS=vmalloc:alloc_vmap_area,vmalloc:free_vmap_area_noflush,vmalloc:purge_vmap_area_lazy
 
 # shellcheck disable=SC2034 # set_workload looks at them by name
-boot=0 fork_storm=0 modules=0 mount=0
+boot=0 fork_storm=0 modules=0 mount=0 mixed=0
 out='' guest=0 kernel=6.12 cpus=2 convert='' timeout=600 arguments=()
 
 # set_workload - to the one asked for.
@@ -44,7 +45,7 @@ set_workload() {
 	local name
 
 	workload=''
-	for name in boot fork-storm modules mount command; do
+	for name in boot fork-storm modules mount mixed command; do
 		case $name in
 		command) ((${#arguments[@]})) || continue ;;
 		*) ((${name/-/_})) || continue ;;
@@ -83,9 +84,10 @@ guest_options() {
 		[[ $workload != boot ]] ||
 			options+=(--append "trace_event=$EVENTS trace_buf_size=16M")
 		;;
-	mount)
+	mount | mixed)
 		make_images
 		options=(--kernel-module={loop,ext4,squashfs} --file="$work"/{ext4,squashfs}.img)
+		[[ $workload != mixed ]] || options+=("${STORM_MODULES[@]/#/--kernel-module=}" --kernel-module=zram)
 		;;
 	esac
 }

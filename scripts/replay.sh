@@ -16,6 +16,9 @@
 #   --native         only as a user program: no guest, and of the kernel's own structures only those
 #                    with a series behind their name, such as maple-6.12
 #   --guest          only in the guest
+#   --threads N      native, with so many threads, 1 to 8: each does the operations of some of the trace's CPUs;
+#                    what is live at the end must be what one thread leaves; no guest; the address space is
+#                    measured at the end only
 #   --runs N         native runs, 1 to 1000 (1); all of them are kept in DIR/native/runs.json
 #   --baseline FILE  print how the runs differ from the runs.json of an earlier replay of the same load, a line
 #                    a test, (R) behind a regression and (I) behind an improvement: scripts/baseline.jq; with
@@ -37,7 +40,7 @@
 . "$ROOT/scripts/lab-lib.sh"
 
 index=all workload='' n=10000 ops=20000 seed=1 native=0 guest=0 kernel=6.12 out='' timeout=1200 words=()
-runs=1 baseline='' least=5
+runs=1 threads='' baseline='' least=5
 
 # In the guest there are these, in the program what it lists: of the kernel's own structures some, with a series.
 # Only the program has those with locks and look-ups.
@@ -48,6 +51,7 @@ USER_ONLY='rbtrees|bump|bump_rb|(maple|maple_rcu|maple_two|maple_tree|tree_rcu|s
 check_options() {
 	local name names
 
+	[[ ! $threads ]] || ((!guest)) || die "--threads: there are none in the guest"
 	((!native || !guest)) || die "--native and --guest exclude each other"
 	((${#words[@]} <= 1)) || die "one trace at a time: '${words[0]}' or '${words[1]}'?"
 	[[ $trace || $workload ]] || die "a trace is missing: see --help"
@@ -91,6 +95,7 @@ run_native() {
 	mine=$(user_indexes)
 	[[ $mine ]] || return 0
 	[[ ! $trace ]] || load=(--trace "$trace")
+	[[ ! $threads ]] || load+=(--threads "$threads")
 	mkdir -p "$out/native"
 	"$LAB" --index "$mine" "${load[@]}" --out "$out/native" >"$out/native/results.txt" || exit
 	for ((i = 1; i <= runs; i++)); do
@@ -150,6 +155,7 @@ plot_all() {
 }
 
 parse_options "$@"
+[[ ! $threads ]] || native=1
 trace=${words[0]-}
 check_options
 need_packages gnuplot-nox jq

@@ -30,6 +30,7 @@ struct event {
 	u64 sum;
 	unsigned long line;
 	char kind;
+	int cpu;
 	u64 words[5];
 };
 
@@ -120,7 +121,7 @@ static bool keep_event(struct events *events, struct tracer_line *read)
 		return false;
 	event = add_event(events);
 	*event = (struct event){ .time = events->time, .sum = events->sum, .line = events->lines,
-				 .kind = read->kind };
+				 .kind = read->kind, .cpu = read->cpu };
 	if (read->kind == 'a' && read->words[5])
 		event->kind = 'x';
 	memcpy(event->words, read->words, sizeof(event->words));
@@ -242,6 +243,8 @@ static void write_event(const struct event *event, u64 first, FILE *to)
 			(unsigned long long)words[1]);
 	else
 		fprintf(to, " %#llx", (unsigned long long)words[0]);
+	if (event->cpu >= 0)
+		fprintf(to, " @%d", event->cpu);
 	fputc('\n', to);
 }
 

@@ -6,7 +6,8 @@
  *
  * Reads its options, makes or reads one load, replays it on each structure asked for, prints the
  * table, and with --out leaves what the plots are made from.  The structures that are calls into
- * the kernel are in vmap_lab.ko only.  Exit status: 0; 1 if a check failed; 2 for bad input.
+ * the kernel are in vmap_lab.ko only.  Exit status: 0; 1 if a check failed, or threads
+ * left other areas live than they should; 2 for bad input.
  */
 #include <errno.h>
 #include <limits.h>
@@ -26,6 +27,7 @@ struct options {
 	const char *convert;
 	const char *out;
 	unsigned long check;
+	unsigned long threads;
 	bool json;
 	bool list;
 };
@@ -40,6 +42,8 @@ static const char usage_text[] =
 	"  --space N        pages to allocate from, 4096 to 2^40 (2^24)\n"
 	"  --seed N         of every random choice (1)\n"
 	"  --trace FILE     replay this trace instead, plain or gzip\n"
+	"  --threads N      with so many threads, each the operations of some CPUs, 1 to 8; measures the\n"
+	"                   address space once, at the end\n"
 	"  --out DIR        leave the samples, the latencies and the maps there\n"
 	"  --json           print JSON instead of the table\n"
 	"  --check N        check each structure against a model, N rounds, 1 to 100000\n"
@@ -88,6 +92,7 @@ static void parse(struct options *options, int argc, char **argv)
 		{ .name = "--out", .text = &options->out },
 		{ .name = "--json", .flag = &options->json },
 		{ .name = "--check", .number = &options->check, .min = 1, .max = 100000 },
+		{ .name = "--threads", .number = &options->threads, .min = 1, .max = LAB_CPUS },
 		{ .name = "--convert", .text = &options->convert },
 		{ .name = "--list", .flag = &options->list },
 		{ }
@@ -148,6 +153,21 @@ static void leave(const char *dir, const struct lab_result *result)
 	}
 }
 
+/* Replays the load on one structure; ends the program if that handled areas wrongly. */
+static void replay_one(const struct options *options, const struct lab_index *index,
+		       const struct lab_load *load, struct lab_result *result)
+{
+	if (!options->threads) {
+		lab_replay(index, load, result);
+		return;
+	}
+	if (replay_threads(index, load, options->threads, result) != -EUCLEAN)
+		return;
+	fprintf(stderr, "vmap_lab: %s: what is live at the end of %s is not what should be\n",
+		index->name, load->name);
+	exit(1);
+}
+
 static void replay(const struct options *options, const struct lab_index **chosen,
 		   unsigned int count)
 {
@@ -159,10 +179,12 @@ static void replay(const struct options *options, const struct lab_index **chose
 	make_load(options, &load);
 	if (!options->json) {
 		lab_report_load(&out, &load);
+		if (options->threads)
+			report_threads(&out, &load, options->threads);
 		lab_report_heading(&out);
 	}
 	for (i = 0; i < count; i++) {
-		lab_replay(chosen[i], &load, &results[i]);
+		replay_one(options, chosen[i], &load, &results[i]);
 		if (!options->json)
 			lab_report_row(&out, &results[i]);
 		fflush(stdout);
@@ -211,7 +233,7 @@ int main(int argc, char **argv)
 		convert(options.convert, stdout);
 		return 0;
 	}
-	count = lab_indexes_choose(&options.indexes, options.trace, chosen);
+	count = lab_indexes_choose(&options.indexes, options.trace && !options.threads, chosen);
 	if (!count)
 		die("--index: '%.*s' is not one of those that --list names, or one too many",
 		    (int)strcspn(options.indexes, ","), options.indexes);

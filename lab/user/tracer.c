@@ -19,6 +19,9 @@
  * or "a [001]" as well.  A word with a colon that is no time says that the name stands in some
  * other event's text.
  *
+ * The CPU is in brackets before that; where a tracer was told to show it in another way, or not
+ * at all, it is not known.
+ *
  * A number is found by the word before it, wherever it stands: options add others, and put what
  * they know of an address behind it.
  *
@@ -35,6 +38,9 @@
 
 #define WORDS_MAX	6
 #define SPELLINGS	3
+
+/* The CPU, flags, the time and what may stand behind it. */
+#define CPU_WORDS	5U
 
 /**
  * struct form - what an event prints
@@ -242,6 +248,22 @@ static const char *with_subsystem(const char *start, const char *name)
 										    : name;
 }
 
+/* The CPU in [@start, @end), as tracers show it unless told not to: [001]; -1: there is none. */
+static int cpu_before(const char *start, const char *end)
+{
+	struct part word = last_word(start, end);
+	unsigned int words, cpu;
+	int length;
+
+	for (words = 0; words < CPU_WORDS && word.start < word.end; words++) {
+		length = 0;
+		if (sscanf(word.start, "[%3u]%n", &cpu, &length) == 1 && length && cpu < 256)
+			return cpu;
+		word = last_word(start, word.start);
+	}
+	return -1;
+}
+
 /*
  * Is the name at @name in @line that of an event, and not in another one's text?  Without a time
  * it is if nothing stands before, or the name of the subsystem does.
@@ -261,6 +283,7 @@ static bool is_event(const char *line, const char *name, struct tracer_line *rea
 		return true;
 	}
 	read->timed = time_before(line, begin, &read->time);
+	read->cpu = cpu_before(line, begin);
 	return read->timed || before.start == before.end ||
 	       (begin < name && !ends_in_colon(before));
 }
@@ -403,7 +426,7 @@ void read_tracer_line(const char *line, struct tracer_line *read)
 {
 	bool in_text = read->text, in_stack = read->what == LINE_STACK;
 
-	*read = (struct tracer_line){ .lost = says_lost(line), .what = LINE_FRAME };
+	*read = (struct tracer_line){ .lost = says_lost(line), .what = LINE_FRAME, .cpu = -1 };
 	if (is_frame(line) || read_ours(line, read))
 		return;
 	read->what = read_other(line, read);

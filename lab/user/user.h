@@ -34,6 +34,7 @@ enum line_what {
  * @timed: it has a time
  * @text: it may go on in the next line, with anything
  * @kind: of an event of ours, its letter in a trace
+ * @cpu: on which it came about, or -1
  * @time: nanoseconds, or what the tracer's clock counts
  * @words: of an event of ours, its numbers in the order in which it prints them
  */
@@ -41,6 +42,7 @@ struct tracer_line {
 	enum line_what what;
 	bool lost, timed, text;
 	char kind;
+	int cpu;
 	u64 time;
 	u64 words[6];
 };
@@ -50,5 +52,10 @@ void read_lines(const char *path, const char *(*line)(void *context, char *text)
 		const char *(*end)(void *context), void *context);
 void read_trace(struct lab_load *load, const char *path);
 void convert(const char *path, FILE *to);
+
+/* threads.c */
+void report_threads(struct lab_out *out, const struct lab_load *load, unsigned int threads);
+int replay_threads(const struct lab_index *index, const struct lab_load *load, unsigned int threads,
+		   struct lab_result *result);
 
 #endif

@@ -51,6 +51,10 @@ bad_line "bounds out of the span" "bounds inside" "5 a 0x1000 4096 4096 0x1000 0
 bad_line "bounds too narrow" "two addresses" "5 a 0x1000 8192 4096 0x1000 0x2000"
 bad_line "a number too large" "an address" "5 f 0x10000000000000000"
 bad_line "a purge upside down" "two addresses" "5 p 0x3000 0x1000"
+bad_line "a CPU that is no number" "a CPU" "5 f 0x1000 @x"
+bad_line "a CPU too large" "a CPU" "5 f 0x1000 @256"
+bad_line "a CPU that does not stand last" "TIME f ADDRESS" "5 f @1 0x1000"
+bad_line "nothing but a CPU" "a time in nanoseconds" "@1"
 bad_line "a span inside another" "spans that do not overlap" "span 0x2000 0x3000"
 heading='vmap-trace 1\npage 4096\nspan 0x1000 0x9000\n'
 bad "time runs backwards" ":5: expected a time" printf "${heading}6 f 0x1000\n5 f 0x1000\n"

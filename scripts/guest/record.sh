@@ -8,6 +8,7 @@
 #   fork-storm  waves of 60 processes, some of which live for a while: kernel stacks come and go
 #   modules     the kernel modules in /kernel-modules, unloaded and loaded again
 #   mount       the images /ext4.img and /squashfs.img, mounted, read and unmounted in turn
+#   mixed       the three before at once, beside disks in compressed memory that are made, filled and given up
 #   command     the COMMAND
 
 OUT=${OUT:-/out}
@@ -96,6 +97,30 @@ mounts() {
 	done
 }
 
+zram_disks() {
+	disk=/sys/block/zram$(cat /sys/class/zram-control/hot_add)
+	for round in $(seq 60); do
+		echo "$((round % 8 * 16 + 16))M" >"$disk/disksize" || fail "cannot make a disk in memory"
+		dd if=/dev/urandom of="/dev/${disk##*/}" bs=64k count=32 2>/dev/null
+		echo 1 >"$disk/reset"
+	done
+}
+
+# What the mounts and the disks need is in use all the time, so it is not unloaded.
+mixed() {
+	mkdir /hold-ext4 /hold-squashfs
+	for type in ext4 squashfs; do
+		cp "/$type.img" "/held-$type.img"
+		mount -t "$type" -o loop "/held-$type.img" "/hold-$type" || fail "cannot mount $type"
+	done
+	exec 8</dev/zram0
+	fork_storm &
+	modules &
+	mounts &
+	zram_disks &
+	wait
+}
+
 workload=$1
 shift
 buffer=$TRACING mounted=
@@ -110,8 +135,9 @@ boot) ;;
 fork-storm) fork_storm ;;
 modules) modules ;;
 mount) mounts ;;
+mixed) mixed ;;
 command) "$@" || status=$? ;;
-*) fail "'$workload' is not one of boot, fork-storm, modules, mount, command" ;;
+*) fail "'$workload' is not one of boot, fork-storm, modules, mount, mixed, command" ;;
 esac
 switch_events 0
 cat "$buffer/trace" >"$OUT/raw"
