@@ -209,7 +209,8 @@ bool vbad_may_remap(const void *addr, unsigned long page)
 
 	rcu_read_lock();
 	span = vspan_of_live((unsigned long)addr);
-	extent = live_at(span, (unsigned long)addr, false);
+	extent = live_at(span, (unsigned long)addr, false) ?:
+		 live_at(span, (unsigned long)addr, true);
 	may = extent && READ_ONCE(extent->flags) & VMAP_EXTENT_USER &&
 	      page <= PAGE_ALIGN(asked_of(span, extent)) >> PAGE_SHIFT;
 	rcu_read_unlock();

@@ -3,9 +3,10 @@
  * remap.c - memory that may be mapped to user space
  *
  * Such an area is zeroed up to its last page, since user space sees whole pages, and has
- * VMAP_EXTENT_USER.  vm_insert_pages() takes a reference to each page that it maps, so a page that
- * user space still maps when the area is freed is not fresh (fresh.h): the area is not kept for
- * reuse, and the page is freed when its last mapping goes.
+ * VMAP_EXTENT_USER; so has what vmap() is told to map with VM_USERMAP (vmap_vmalloc.c), whose pages
+ * the caller answers for.  vm_insert_pages() takes a reference to each page that it maps, so a page
+ * that user space still maps when the area is freed is not fresh (fresh.h): the area is not kept
+ * for reuse, and the page is freed when its last mapping goes.
  *
  * Locking: none.  The caller holds the area, and the mmap lock of the mm.
  */
@@ -18,7 +19,7 @@
 
 #include "calls.h"
 
-/* Let a live area, which is zeroed up to its last page and which the caller holds, be mapped. */
+/* Let a live area, in whose pages user space may see all and which the caller holds, be mapped. */
 void valloc_allow_user(const void *addr)
 {
 	struct vmap_span *span = vspan_of((unsigned long)addr);

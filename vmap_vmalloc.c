@@ -288,7 +288,7 @@ void vmap_vmalloc_vfree(const void *addr)
  * @pages: the pages
  * @count: how many
  * @flags: of vmap(): with VM_MAP_PUT_PAGES vfree() frees the pages, and @pages, the array, is freed
- *	   at once, since no area has an array
+ *	   at once, since no area has an array; with VM_USERMAP remap_vmalloc_range() maps the pages
  * @prot: how to map them
  *
  * Context: process, may sleep.
@@ -302,6 +302,8 @@ void *vmap_vmalloc_vmap(struct page **pages, unsigned int count, unsigned long f
 	};
 	void *addr = valloc_map_for(vown_arena(CALLER), &mapping, CALLER);
 
+	if (addr && flags & VM_USERMAP)
+		valloc_allow_user(addr);
 	if (addr && flags & VM_MAP_PUT_PAGES)
 		kvfree(pages);
 	return addr;
@@ -390,8 +392,8 @@ void vmap_vmalloc_vm_unmap_aliases(void)
  * @pgoff: page of the area that the vma starts with
  *
  * Context: process, may sleep, with the mmap lock of the vma's mm held for writing.
- * Return: 0; -EINVAL, without a report, for what is not of vmalloc_user(); or the error of
- * vm_insert_pages().
+ * Return: 0; -EINVAL, without a report, for what is neither of vmalloc_user() nor mapped with
+ * VM_USERMAP; or the error of vm_insert_pages().
  */
 int vmap_vmalloc_remap_vmalloc_range(struct vm_area_struct *vma, void *addr, unsigned long pgoff)
 {

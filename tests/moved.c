@@ -337,6 +337,29 @@ static bool is_mapped_to_user(void)
 	       is_kept_by_user();
 }
 
+/* Pages that vmap() mapped are mapped to user space if VM_USERMAP said so. */
+static bool maps_to_user(void)
+{
+	unsigned long flags[] = { VM_MAP, VM_MAP | VM_USERMAP }, at;
+	bool is = true;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		area = vmap(pages, COUNT, flags[i], PAGE_KERNEL);
+		if (!good(area, COUNT * PAGE_SIZE, false))
+			return false;
+		at = map_to_user(0, COUNT);
+		if (flags[i] & VM_USERMAP)
+			is = is && at && user_sees(at, 0x5a);
+		else
+			is = is && !at && mapped == -EINVAL;
+		if (at)
+			vm_munmap(at, COUNT * PAGE_SIZE);
+		vunmap(area);
+	}
+	return is;
+}
+
 static bool calls_members(void)
 {
 	return ops.vmap(pages) == pages && !ops.vfree && ops.vmalloc == SIZE;
@@ -362,6 +385,7 @@ static const struct {
 	{ "vmap with VM_MAP_PUT_PAGES", maps_and_puts },
 	{ "vmap_pfn", maps_page_frames },
 	{ "remap_vmalloc_range", is_mapped_to_user },
+	{ "vmap with VM_USERMAP", maps_to_user },
 	{ "members of the same names", calls_members },
 };
 
