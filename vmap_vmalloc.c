@@ -14,6 +14,7 @@
  *
  * Locking: none.
  */
+#include <linux/devcoredump.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -54,6 +55,7 @@ STAND_IN(vm_map_ram, vm_map_ram);
 STAND_IN(vm_unmap_ram, vm_unmap_ram);
 STAND_IN(vm_unmap_aliases, vm_unmap_aliases);
 STAND_IN(remap_vmalloc_range, remap_vmalloc_range);
+STAND_IN(dev_coredumpv, dev_coredumpv);
 STAND_IN(kvmalloc_node, KVMALLOC_NODE);
 STAND_IN(kvfree, kvfree);
 STAND_IN(kvfree_sensitive, kvfree_sensitive);
@@ -403,6 +405,72 @@ int vmap_vmalloc_remap_vmalloc_range(struct vm_area_struct *vma, void *addr, uns
 	if (!vbad_may_remap(addr, size_add(pgoff, vma_pages(vma))))
 		return -EINVAL;
 	return valloc_remap_user(vma, addr, pgoff, CALLER);
+}
+
+/* Put @count of @pages. */
+static void put_all(struct page **pages, unsigned int count)
+{
+	while (count--)
+		put_page(pages[count]);
+}
+
+/* The pages of an area, each with one more reference; NULL without memory. */
+static struct page **get_pages_of(const void *addr, unsigned int count, gfp_t gfp)
+{
+	struct page **pages = kvmalloc_array(count, sizeof(*pages), gfp);
+	unsigned int i;
+
+	for (i = 0; pages && i < count; i++) {
+		pages[i] = vmalloc_to_page(addr + i * PAGE_SIZE);
+		get_page(pages[i]);
+	}
+	return pages;
+}
+
+/*
+ * An area of the kernel's own that has the pages of the area at @addr, also when that is freed, for
+ * the kernel to free by vfree(); NULL without memory.  Context: process, may sleep.
+ */
+static void *kernels_own(const void *addr, gfp_t gfp)
+{
+	unsigned int count = PAGE_ALIGN(vbad_size(addr)) >> PAGE_SHIFT;
+	struct page **pages = get_pages_of(addr, count, gfp);
+	void *own = NULL;
+
+	if (pages)
+		own = vmap(pages, count, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (pages && !own) {
+		put_all(pages, count);
+		kvfree(pages);
+	}
+	return own;
+}
+
+/**
+ * vmap_vmalloc_dev_coredumpv() - dev_coredumpv() of memory of an arena or of vmalloc()
+ * @dev: the device that the dump is of
+ * @data: the dump, which the kernel frees when somebody has read it, or after five minutes
+ * @size: bytes of the dump
+ * @gfp: how to get what that takes
+ *
+ * The pages of an area become those of an area of the kernel's own, and the arena has the addresses
+ * back at once.  Without memory for that, as without memory for the device, there is no dump.
+ *
+ * Context: process, may sleep.
+ */
+void vmap_vmalloc_dev_coredumpv(struct device *dev, void *data, size_t size, gfp_t gfp)
+{
+	void *own;
+
+	if (!vbad_is_ours(data)) {
+		dev_coredumpv(dev, data, size, gfp);
+		return;
+	}
+	/* What vmap_pfn() mapped has no struct page that could be handed on. */
+	own = vbad_size(data) && pfn_valid(vmalloc_to_pfn(data)) ? kernels_own(data, gfp) : NULL;
+	valloc_free_any(data, CALLER);
+	if (own)
+		dev_coredumpv(dev, own, size, gfp);
 }
 
 /* The most bytes that kvmalloc() gives: sizes above are errors, of arithmetic for example. */

@@ -27,7 +27,8 @@
  *
  * What the calls free, they free by owner: memory of an arena, of vmalloc() or of kmalloc().  So
  * memory may be passed to and from code that does not include this file, as long as memory of an
- * arena is freed by a call that goes to vmap_arena.
+ * arena is freed by a call that goes to vmap_arena.  dev_coredumpv() is here because the kernel frees
+ * by vfree() what it was given; no other exported call is known that does so.
  */
 #ifndef VMAP_VMALLOC_H
 #define VMAP_VMALLOC_H
@@ -74,6 +75,7 @@
 #pragma redefine_extname vm_unmap_ram vmap_vmalloc_vm_unmap_ram
 #pragma redefine_extname vm_unmap_aliases vmap_vmalloc_vm_unmap_aliases
 #pragma redefine_extname remap_vmalloc_range vmap_vmalloc_remap_vmalloc_range
+#pragma redefine_extname dev_coredumpv vmap_vmalloc_dev_coredumpv
 
 #pragma redefine_extname kvmalloc_node vmap_vmalloc_kvmalloc_node
 #pragma redefine_extname kvmalloc_node_noprof vmap_vmalloc_kvmalloc_node

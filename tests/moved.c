@@ -10,8 +10,11 @@
  */
 #define pr_fmt(fmt) "the driver's own: " fmt
 
+#include <linux/delay.h>
+#include <linux/devcoredump.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kernel_read_file.h>
 #include <linux/kstrtox.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -360,6 +363,71 @@ static bool maps_to_user(void)
 	return is;
 }
 
+#if IS_ENABLED(CONFIG_DEV_COREDUMP)
+#define DUMP	"/sys/class/misc/" KBUILD_MODNAME "/devcoredump/data"
+
+/* Does what is read from @file begin with @size bytes of 0x5a, and then end? */
+static bool is_dump(struct file *file, char *text, size_t size)
+{
+	loff_t at = 0;
+	ssize_t some;
+
+	do {
+		some = kernel_read(file, text, PAGE_SIZE, &at);
+		if (some < 0 || memchr_inv(text, 0x5a, some))
+			return false;
+	} while (some);
+	return at == size;
+}
+
+/* Read the dump, have the kernel free it, as a write does, and wait until it has. */
+static bool reads_dump(size_t size)
+{
+	char *text = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	struct file *file = filp_open(DUMP, O_RDWR, 0);
+	unsigned int turns = 200;
+	loff_t at = 0;
+	bool is = false;
+
+	while (!IS_ERR(file) && turns--) {
+		if (!is && text && is_dump(file, text, size))
+			is = kernel_write(file, "", 1, &at) == 1;
+		filp_close(file, NULL);
+		msleep(50);
+		file = filp_open(DUMP, O_RDWR, 0);
+	}
+	kfree(text);
+	return is && IS_ERR(file);
+}
+
+/* An area of the kernel's own, of SIZE bytes at least: all of this module's file. */
+static void *kernels_area(void)
+{
+	void *addr = NULL;
+
+	kernel_read_file_from_path("/modules/" KBUILD_MODNAME ".ko", 0, &addr, INT_MAX, NULL,
+				   READING_FIRMWARE);
+	return addr;
+}
+
+/* A dump of a device is freed by the kernel, whosever memory it is in. */
+static bool is_dumped(void)
+{
+	void *dumps[] = { vmalloc(SIZE), kernels_area() };
+	unsigned int i;
+	bool is = good(dumps[0], SIZE, false) && dumps[1] && !vmap_owns(dumps[1]);
+
+	if (!is)
+		return false;
+	memset(dumps[1], 0x5a, SIZE);
+	for (i = 0; i < ARRAY_SIZE(dumps); i++) {
+		dev_coredumpv(device.this_device, dumps[i], SIZE, GFP_KERNEL);
+		is = is && !vmap_owns(dumps[i]) && reads_dump(SIZE);
+	}
+	return is;
+}
+#endif
+
 static bool calls_members(void)
 {
 	return ops.vmap(pages) == pages && !ops.vfree && ops.vmalloc == SIZE;
@@ -386,6 +454,9 @@ static const struct {
 	{ "vmap_pfn", maps_page_frames },
 	{ "remap_vmalloc_range", is_mapped_to_user },
 	{ "vmap with VM_USERMAP", maps_to_user },
+#if IS_ENABLED(CONFIG_DEV_COREDUMP)
+	{ "dev_coredumpv", is_dumped },
+#endif
 	{ "members of the same names", calls_members },
 };
 
