@@ -3,6 +3,7 @@
  * bench_compact.c - what compaction of a range arena wins, and what it moves for that
  *
  * usage: bench_compact [--seed N] [--operations N] [--check]
+ *        bench_compact --trace FILE | --workload NAME [--n N] [option]...
  *
  * vmap_extent_alloc(), vmap_extent_set_movable() and vmap_arena_compact() as they are, with all
  * that stands behind them; kernel.h plays the kernel.  Small extents come and go at random in a
@@ -19,6 +20,11 @@
  * look at each unit finds.  A scan for eviction, as graphics drivers do, looks for such a window.
  * Compaction does not, but it makes room for the next requests, too.
  *
+ * With --trace or --workload the extents are those of a load of the lab, in a space that is as full
+ * as the table says at the moment when most is live.  Each request of the load that finds no room
+ * is one to compact for; the table says how many requests were refused, and units, and how many
+ * were served after a compaction.
+ *
  * With --check each move is checked: the place is the lowest with room, nobody has it, and all
  * units are where their holders say; and the free tree is whole after each compaction.  Figures
  * depend on the seed and the operations alone.
@@ -30,9 +36,10 @@
 
 #include "options.h"
 #include "playground.h"
-#include "../lab/lab.h"
+#include "../lab/user/user.h"
 
 #define SPACE			(1UL << 16)
+#define MOST_SPACE		(1UL << 20)
 #define LARGE			512UL
 #define LARGEST_SMALL		32UL
 #define MOST_LIVE		SPACE
@@ -56,6 +63,7 @@ struct holder {
 	struct vmap_extent *extent;
 	unsigned long at;
 	unsigned long size;
+	unsigned long align;
 	bool movable;
 	struct lab_area area;
 	bool in_buddy;
@@ -65,16 +73,20 @@ static struct vmap_arena arena;
 static struct holder small[MOST_LIVE];
 static struct holder large[MOST_LARGE];
 static unsigned long live, used, in_large;
-/* Whose each unit is; whether a mover is there. */
-static struct holder *owner[SPACE];
+/* Units of the arena; whose each is. */
+static unsigned long space = SPACE;
+static struct holder *owner[MOST_SPACE];
 static void *buddy;
 static unsigned long seed = 1, operations = DEFAULT_OPERATIONS, state;
+static struct lab_load replayed;
 static bool checked, compacts;
 
 /* What a load comes to. */
 static struct {
 	unsigned long asked, buddy, fit, compacted;
 	unsigned long won, cheapest;
+	/* Units refused by the arena, and by the buddy system. */
+	unsigned long lacked, buddy_lacked;
 } sums;
 
 static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
@@ -122,17 +134,18 @@ static void own(unsigned long at, unsigned long size, struct holder *holder)
 	}
 }
 
-/* The lowest place for @size units below @end that the owners leave; SPACE if there is none. */
-static unsigned long lowest_place(unsigned long size, unsigned long end)
+/* The lowest place for the units of @holder below @end that owners leave; or the space's end. */
+static unsigned long lowest_place(const struct holder *holder, unsigned long end)
 {
-	unsigned long i, run = 0;
+	unsigned long i, run = 0, start;
 
 	for (i = 0; i < end; i++) {
 		run = owner[i] ? 0 : run + 1;
-		if (run == size)
-			return i + 1 - size;
+		start = i + 1 - holder->size;
+		if (run >= holder->size && start % holder->align == 0)
+			return start;
 	}
-	return SPACE;
+	return space;
 }
 
 static int move(struct vmap_extent *extent, unsigned long to, void *data)
@@ -140,7 +153,7 @@ static int move(struct vmap_extent *extent, unsigned long to, void *data)
 	struct holder *holder = data;
 
 	if (checked && (vmap_extent_start(extent) != holder->at || holder->extent != extent ||
-			to != lowest_place(holder->size, holder->at)))
+			to != lowest_place(holder, holder->at)))
 		fail("%lu units at %lu are to go to %lu", holder->size, holder->at, to);
 	own(holder->at, holder->size, NULL);
 	own(to, holder->size, holder);
@@ -152,31 +165,29 @@ static unsigned long longest_free(void)
 {
 	unsigned long i, run = 0, longest = 0;
 
-	for (i = 0; i < SPACE; i++) {
+	for (i = 0; i < space; i++) {
 		run = owner[i] ? 0 : run + 1;
 		longest = max(longest, run);
 	}
 	return longest;
 }
 
-/*
- * The fewest busy units in a window of the size of a large request without a pin; 0: there is none.
- */
-static unsigned long cheapest_window(void)
+/* The fewest busy units in a window of @size units without a pin; 0: there is none. */
+static unsigned long cheapest_window(unsigned long size)
 {
-	unsigned long i, busy = 0, pins = 0, least = SPACE;
+	unsigned long i, busy = 0, pins = 0, least = space;
 
-	for (i = 0; i < SPACE; i++) {
+	for (i = 0; i < space; i++) {
 		busy += !!owner[i];
 		pins += owner[i] && !owner[i]->movable;
-		if (i >= LARGE) {
-			busy -= !!owner[i - LARGE];
-			pins -= owner[i - LARGE] && !owner[i - LARGE]->movable;
+		if (i >= size) {
+			busy -= !!owner[i - size];
+			pins -= owner[i - size] && !owner[i - size]->movable;
 		}
-		if (i + 1 >= LARGE && !pins)
+		if (i + 1 >= size && !pins)
 			least = min(least, busy);
 	}
-	return least < SPACE ? least : 0;
+	return least < space ? least : 0;
 }
 
 /* Is each unit where its holder says, and the free tree whole? */
@@ -187,24 +198,25 @@ static void check(void)
 
 	if (wrong)
 		fail("%s", wrong);
-	for (i = 0; i < live; i++)
-		if (vmap_extent_start(small[i].extent) != small[i].at)
+	for (i = 0; i < MOST_LIVE; i++)
+		if (small[i].extent && vmap_extent_start(small[i].extent) != small[i].at)
 			fail("an extent at %lu says %lu", small[i].at,
 			     vmap_extent_start(small[i].extent));
-	for (i = 0; i < SPACE; i++)
+	for (i = 0; i < space; i++)
 		busy += !!owner[i];
-	if (busy + arena.cache.purge.space.tree.units != SPACE)
+	if (busy + arena.cache.purge.space.tree.units != space)
 		fail("%lu units are busy, %lu free, of %lu", busy,
-		     arena.cache.purge.space.tree.units, SPACE);
+		     arena.cache.purge.space.tree.units, space);
 }
 
 /*
  * Let @holder have @size units, here and in the buddy system.  Return whether there is room here.
  */
-static bool allocate(struct holder *holder, unsigned long size, unsigned int movable)
+static bool allocate(struct holder *holder, unsigned long size, unsigned long align,
+		     unsigned int movable)
 {
-	struct lab_request request = { .size = size, .align = 1, .hi = SPACE };
-	struct vmap_extent *extent = vmap_extent_alloc(&arena, size, 1, GFP_KERNEL);
+	struct lab_request request = { .size = size, .align = align, .hi = space };
+	struct vmap_extent *extent = vmap_extent_alloc(&arena, size, align, GFP_KERNEL);
 
 	holder->extent = NULL;
 	holder->in_buddy = !lab_buddy.alloc(buddy, &request, &holder->area);
@@ -213,6 +225,7 @@ static bool allocate(struct holder *holder, unsigned long size, unsigned int mov
 	holder->extent = extent;
 	holder->at = vmap_extent_start(extent);
 	holder->size = size;
+	holder->align = align;
 	holder->movable = draw(100) < movable;
 	own(holder->at, size, holder);
 	used += size;
@@ -243,21 +256,25 @@ static void release_small(unsigned long index)
 	if (holder == last)
 		return;
 	*holder = *last;
+	*last = (struct holder){};
 	own(holder->at, holder->size, NULL);
 	own(holder->at, holder->size, holder);
 	if (holder->movable && vmap_extent_set_movable(&arena, holder->extent, move, holder))
 		fail("a mover cannot be replaced");
 }
 
-/* Compact for a large request.  Return whether the arena says that it fits now. */
-static bool compact(void)
+/*
+ * Compact for a request of @size units.  Return whether the arena says that it fits now; a request
+ * that needs an alignment may need more.
+ */
+static bool compact(unsigned long size)
 {
-	unsigned long before = longest_free(), cheapest = cheapest_window();
-	int err = vmap_arena_compact(&arena, LARGE);
+	unsigned long before = longest_free(), cheapest = cheapest_window(size);
+	int err = vmap_arena_compact(&arena, size);
 
 	if (checked)
 		check();
-	if (checked && !err != (longest_free() >= LARGE))
+	if (checked && !err != (longest_free() >= size))
 		fail("compaction says %d, and %lu units are free in one piece", err,
 		     longest_free());
 	if (err)
@@ -273,15 +290,15 @@ static void ask_for_large(void)
 	struct holder *holder = &large[in_large++ % MOST_LARGE];
 	bool fit;
 
-	fit = allocate(holder, LARGE, 0);
+	fit = allocate(holder, LARGE, 1, 0);
 	sums.asked++;
 	sums.buddy += holder->in_buddy;
 	sums.fit += fit;
 	if (fit || !compacts)
 		return;
 	release(holder);
-	if (compact()) {
-		if (!allocate(holder, LARGE, 0))
+	if (compact(LARGE)) {
+		if (!allocate(holder, LARGE, 1, 0))
 			fail("what fits is refused");
 		sums.compacted++;
 	}
@@ -296,7 +313,7 @@ static void play(const struct load *load)
 
 		while (live && used + size > most)
 			release_small(draw(live));
-		if (allocate(&small[live], size, load->movable))
+		if (allocate(&small[live], size, 1, load->movable))
 			live++;
 		else
 			release(&small[live]);
@@ -310,28 +327,86 @@ static void play(const struct load *load)
 	}
 }
 
+/* Ask for what an operation of the lab's load asks for; if it does not fit, compact for it. */
+static void ask_as_recorded(const struct lab_request *request, struct holder *holder,
+			    unsigned int movable)
+{
+	bool fit = allocate(holder, request->size, request->align, movable);
+
+	sums.asked++;
+	sums.buddy += holder->in_buddy;
+	sums.buddy_lacked += holder->in_buddy ? 0 : request->size;
+	sums.fit += fit;
+	if (!fit && compacts) {
+		release(holder);
+		if (compact(request->size + request->align - 1))
+			fit = allocate(holder, request->size, request->align, movable);
+		sums.compacted += fit;
+	}
+	sums.lacked += fit ? 0 : request->size;
+}
+
+/* A recorded area is free as soon as it is lazy: range arenas have no TLB to wait for. */
+static void replay(const struct load *load)
+{
+	unsigned long i;
+
+	for (i = 0; i < replayed.nr_ops; i++) {
+		const struct lab_op *op = &replayed.ops[i];
+
+		if (op->kind == LAB_ALLOC)
+			ask_as_recorded(&op->request, &small[op->slot], load->movable);
+		else
+			release(&small[op->slot]);
+	}
+	for (i = 0; i < replayed.slots; i++)
+		release(&small[i]);
+}
+
+/* The most units that are live at once in the lab's load. */
+static unsigned long most_live(void)
+{
+	unsigned long *sizes = lab_zalloc(replayed.slots * sizeof(*sizes)), units = 0, most = 0, i;
+	const struct lab_op *op;
+
+	if (!sizes)
+		fail("no memory for a load");
+	for (i = 0; i < replayed.nr_ops; i++) {
+		op = &replayed.ops[i];
+		units -= sizes[op->slot];
+		sizes[op->slot] = op->kind == LAB_ALLOC ? op->request.size : 0;
+		units += sizes[op->slot];
+		most = max(most, units);
+	}
+	lab_release(sizes);
+	return most;
+}
+
 /* Play @load in a new arena, with compaction or without. */
 static void run(const struct load *load, bool with_compaction, struct vmap_arena_stats *stats)
 {
-	struct lab_space space = { .end = SPACE, .areas = MOST_LIVE };
+	const struct lab_space units = { .end = space, .areas = MOST_LIVE };
 	const char *wrong;
 	unsigned int i;
 
 	memset(&sums, 0, sizeof(sums));
 	state = seed * 2654435761UL + 1;
 	compacts = with_compaction;
-	play_open(&arena, SPACE, false);
-	buddy = lab_buddy.create(&space);
+	play_open(&arena, space, false);
+	buddy = lab_buddy.create(&units);
 	if (IS_ERR(buddy))
 		fail("no memory for a buddy system");
-	play(load);
+	if (replayed.nr_ops)
+		replay(load);
+	else
+		play(load);
 	vcompact_stats(&arena, stats);
 	while (live)
 		release_small(live - 1);
 	for (i = 0; i < MOST_LARGE; i++)
 		release(&large[i]);
 	lab_buddy.destroy(buddy);
-	wrong = play_close(&arena, SPACE);
+	wrong = play_close(&arena, space);
 	if (wrong)
 		fail("in the end: %s", wrong);
 }
@@ -356,18 +431,93 @@ static void measure(const struct load *load)
 	fflush(stdout);
 }
 
+static void measure_replay(const struct load *load)
+{
+	struct vmap_arena_stats stats = {};
+	unsigned long most = most_live();
+
+	space = DIV_ROUND_UP(100 * most, load->full);
+	if (space > MOST_SPACE || replayed.slots > MOST_LIVE)
+		refuse("bench_compact: expected at most %lu areas, in %lu units", MOST_LIVE,
+		       MOST_SPACE);
+	run(load, false, &stats);
+	printf("%4u %8u %8lu %7lu %7lu %7lu %7lu", load->full, load->movable, sums.asked,
+	       sums.asked - sums.buddy, sums.buddy_lacked, sums.asked - sums.fit, sums.lacked);
+	run(load, true, &stats);
+	printf(" %7lu %7lu %7lu %7lu %8.2f %9.2f\n", sums.asked - sums.fit - sums.compacted,
+	       sums.lacked, sums.compacted, stats.moved,
+	       sums.won ? (double)stats.moved_units / sums.won : 0,
+	       sums.won ? (double)sums.cheapest / sums.won : 0);
+	fflush(stdout);
+}
+
+static void replay_all(void)
+{
+	static const struct load replays[] = {
+		{ 80, 100 }, { 90, 100 }, { 95, 100 }, { 99, 100 }, { 80, 50 }, { 90, 50 },
+		{ 95, 50 },
+	};
+	unsigned int i;
+
+	printf("%s, in %lu units where most are live:\n\n", replayed.name, most_live());
+	printf("%13s %8s %15s %15s %31s %8s %9s\n", "", "", "refused: buddy", "nothing moved",
+	       "with compaction", "moved", "cheapest");
+	printf("%4s %8s %8s %7s %7s %7s %7s %7s %7s %7s %7s %8s %9s\n", "full", "movable",
+	       "requests", "", "units", "", "units", "", "units", "served", "moved", "per won",
+	       "per won");
+	for (i = 0; i < sizeof(replays) / sizeof(*replays); i++)
+		measure_replay(&replays[i]);
+	lab_load_free(&replayed);
+}
+
+void die(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("bench_compact: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+static void make_load(const char *trace, struct lab_shape *shape)
+{
+	if (trace) {
+		read_trace(&replayed, trace);
+		return;
+	}
+	shape->seed = seed;
+	shape->ops = operations;
+	if (lab_workload_make(&replayed, shape))
+		die("--workload: '%s' cannot be made", shape->workload);
+}
+
 int main(int argc, char **argv)
 {
+	struct lab_shape shape = { .n = 1000, .space = MOST_SPACE };
+	const char *trace = NULL;
 	const struct program_option options[] = {
 		{ .name = "--seed", .number = &seed, .min = 1, .max = MOST },
 		{ .name = "--operations", .number = &operations, .min = 4 * EVERY, .max = MOST },
 		{ .name = "--check", .flag = &checked },
+		{ .name = "--trace", .text = &trace },
+		{ .name = "--workload", .text = &shape.workload },
+		{ .name = "--n", .number = &shape.n, .min = 1, .max = MOST_LIVE },
 		{ }
 	};
 	unsigned int i;
 
-	read_options(argc, argv, "usage: bench_compact [--seed N] [--operations N] [--check]\n",
+	read_options(argc, argv,
+		     "usage: bench_compact [--seed N] [--operations N] [--check]\n"
+		     "       bench_compact --trace FILE | --workload NAME [--n N] [option]...\n",
 		     options);
+	if (trace || shape.workload) {
+		make_load(trace, &shape);
+		replay_all();
+		return 0;
+	}
 	printf("Of 100 requests for %lu units, where small extents have up to %lu, fit:\n\n", LARGE,
 	       LARGEST_SMALL);
 	printf("full movable   buddy  nothing       with    no own  extents   moved  cheapest\n"

@@ -58,7 +58,8 @@ threads() {
 
 # compactions VARIANT - in arenas of many kinds; each move is checked.
 compactions() {
-	timeout "$PATIENCE" "$USER_BUILD/$1/bench_compact" --check --operations "$operations"
+	timeout "$PATIENCE" "$USER_BUILD/$1/bench_compact" --check --operations "$operations" &&
+		timeout "$PATIENCE" "$USER_BUILD/$1/bench_compact" --check --trace "$ROOT/lab/traces/mixed.trace.gz"
 }
 
 # fuzz SECONDS ENGINE... - nothing may be found, and each must have tried something.
@@ -74,7 +75,7 @@ fuzz() {
 	done
 }
 
-need_packages gcc libc6-dev make xz-utils linux-source-6.12 clang libclang-rt-14-dev afl++ jq
+need_packages gcc libc6-dev zlib1g-dev make xz-utils linux-source-6.12 clang libclang-rt-14-dev afl++ jq
 steps=20000 length=5 limit=8 operations=10000
 ((QUICK == 0)) || steps=5000 length=4 limit=4 operations=2000
 
