@@ -13,10 +13,12 @@
 #   arm64-debug  6.12 for arm64, by the cross compiler: KASAN, kmemleak
 #   cfi          6.12 by clang, which checks that whoever is called by a pointer has the pointer's type
 #   drivers      6.12: KASAN, kmemleak, and what scripts/drivers.sh --faults takes
+#   tracers      6.12 without any checker: debug information, tracers of interrupts and preemption off
+#   rt-tracers   likewise with PREEMPT_RT
 #
 #   --force  build from nothing, even if the cached kernel is up to date
 #
-# All have KUnit, lockdep, UBSAN, the list, page, slab and object checks, and fault injection: see
+# All but the last two have KUnit, lockdep, UBSAN, the list, page, slab and object checks, and fault injection: see
 # scripts/testkernel/*.config.  Prints, for each kernel, its name, its image, and the directory to
 # build modules against.  Afterwards the name of one with an image can be given to vm.sh --kernel.
 # The first build takes about six minutes on two cores; a kernel is built anew only when its
@@ -41,7 +43,9 @@ clang 6.12 x86 base clang
 rt-debug 6.12 x86 base rt
 arm64-debug 6.12 arm64 base debug arm64
 cfi 6.12 x86 base cfi
-drivers 6.12 x86 base debug drivers'
+drivers 6.12 x86 base debug drivers
+tracers 6.12 x86 base tracers
+rt-tracers 6.12 x86 base rt tracers'
 force=0 words=()
 
 # unpack_source SERIES VERSION - unpacked into $source at most once a version.
