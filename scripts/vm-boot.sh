@@ -37,7 +37,8 @@ qemu_command() {
 		-chardev "stdio,id=console,signal=off" -serial chardev:console
 		-chardev "file,id=results,path=$1.tar"
 		-kernel "$KERNEL_IMAGE" -initrd "$1.cpio" -append "$words ${append[*]}")
-	[[ ! $monitor ]] || command+=(-chardev "pipe,id=monitor,path=$monitor" -mon chardev=monitor)
+	# A dump that the monitor is asked for has what the kernel tells the device of itself.
+	[[ ! $monitor ]] || command+=(-chardev "pipe,id=monitor,path=$monitor" -mon chardev=monitor -device vmcoreinfo)
 	[[ ! $trace ]] || command+=(-D "$trace")
 	[[ ! $share ]] || command+=(-virtfs
 		"local,path=$share,mount_tag=share,security_model=none,readonly=on,multidevs=remap")

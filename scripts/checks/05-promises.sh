@@ -80,7 +80,7 @@ cases_in_bugs() {
 # checks_in_bugs - the checks that bugs name and that are none; fails if there is any.
 checks_in_bugs() {
 	! sed -n 's/^suite: check //p' "$ROOT"/mutations/*.patch | sort -u |
-		grep -vxFf <("$ROOT/scripts/check.sh" --list | awk '{ print $1 }')
+		grep -vxFf <("$ROOT/scripts/check.sh" --deep --list | awk '{ print $1 }')
 }
 
 # The names in the table's last column are alone in their backquotes.

@@ -11,7 +11,8 @@ the guard page; debugfs lists the same areas without it.  Below each arena: area
 
   --module FILE  the module that runs, with its debug information, as it was built: all that it takes for
                  the kernel that runs, as root.  For a core drgn needs the kernel's own, too, to find the
-                 modules: VMLINUX with DWARF, as Debian's package linux-image-VERSION-dbg has it.
+                 modules: VMLINUX with DWARF, as Debian's package linux-image-VERSION-dbg has it.  Where the
+                 callers are in other modules, their names take those modules, too (-s).
   --all          list all that an arena has instead, with its state: free, lazy, cached, ...
 
 It reads memory without any lock.  If the kernel runs, areas come and go meanwhile: an arena that changes

@@ -29,7 +29,7 @@ same_areas() {
 tree=/machine$1 module=$2 program=$3
 expect "the guest has the host's programs" enter_tree
 expect "vmap_arena.ko loads" insmod vmap_arena.ko shards=2
-expect "memory is held" insmod vmap_holder.ko areas=7 pages=3
+expect "memory is held, in the second shard" taskset 2 insmod vmap_holder.ko areas=7 pages=3
 expect "test_vmalloc.ko loads" insmod test_vmalloc.ko target=arena run_test_mask=1 test_loop_count=10
 stress_wait true
 expect "drgn lists an arena" list held held
