@@ -135,21 +135,35 @@ struct bench_meter {
 };
 
 /**
+ * struct bench_delays - delays of a real-time thread that are worth a stack
+ * @count: how many there were
+ * @longest: the longest one
+ * @stack: whom the timer interrupted during that delay, innermost first
+ * @depth: entries of @stack
+ */
+struct bench_delays {
+	unsigned long count;
+	u32 longest;
+	unsigned long stack[BENCH_STACK];
+	unsigned int depth;
+};
+
+/**
  * struct bench_wakes - how late a real-time thread woke up
  * @meter: the delays, in ns
  * @replaced: frees, and allocations, that the peer did meanwhile
  * @purges: calls of the peer's purge()
  * @worst: the longest delay
- * @stack: whom the timer interrupted during that delay, innermost first
- * @depth: entries of @stack; 0 if that delay was none worth a stack
+ * @ours: delays whose stack has a function of vmap_arena.ko
+ * @others: the others that are worth a stack
  */
 struct bench_wakes {
 	struct bench_meter meter;
 	unsigned long replaced;
 	unsigned long purges;
 	u32 worst;
-	unsigned long stack[BENCH_STACK];
-	unsigned int depth;
+	struct bench_delays ours;
+	struct bench_delays others;
 };
 
 enum bench_state {

@@ -57,20 +57,29 @@ static void report_meter(struct seq_file *m, const char *name, const struct benc
 	seq_puts(m, "]}");
 }
 
+static void report_delays(struct seq_file *m, const char *name, const struct bench_delays *delays)
+{
+	unsigned int i;
+
+	seq_printf(m, ", \"%s\": {\"count\": %lu, \"longest\": %u, \"stack\": [", name,
+		   delays->count, delays->longest);
+	for (i = 0; i < delays->depth; i++)
+		seq_printf(m, "%s\"%ps\"", i ? ", " : "", (void *)delays->stack[i]);
+	seq_puts(m, "]}");
+}
+
 static void report_wakes(struct seq_file *m, const struct bench_wakes *wakes)
 {
 	const struct bench_meter *meter = &wakes->meter;
-	unsigned int i;
 
 	seq_printf(m, ", \"wake\": {\"count\": %lu, \"replaced\": %lu, \"purges\": %lu, ",
 		   meter->count, wakes->replaced, wakes->purges);
-	seq_printf(m, "\"p50\": %u, \"p99\": %u, \"p999\": %u, \"p9999\": %u, \"max\": %u, ",
+	seq_printf(m, "\"p50\": %u, \"p99\": %u, \"p999\": %u, \"p9999\": %u, \"max\": %u",
 		   quantile(meter, 50000), quantile(meter, 99000), quantile(meter, 99900),
 		   quantile(meter, 99990), wakes->worst);
-	seq_puts(m, "\"stack\": [");
-	for (i = 0; i < wakes->depth; i++)
-		seq_printf(m, "%s\"%ps\"", i ? ", " : "", (void *)wakes->stack[i]);
-	seq_puts(m, "]}");
+	report_delays(m, "ours", &wakes->ours);
+	report_delays(m, "others", &wakes->others);
+	seq_puts(m, "}");
 }
 
 /**

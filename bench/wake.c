@@ -12,7 +12,8 @@
  *
  * Who it was: the timer expires once more WAKE_LATE after it woke the waker.  If the waker does not
  * run by then, or if the timer itself comes so late, its handler notes the stack, which has whom
- * the timer interrupted.  The stack of the worst delay is kept.
+ * the timer interrupted.  The stacks of two delays are kept: of the longest one that has a function
+ * of vmap_arena.ko, and of the longest one that has none.
  *
  * Locking: the waker and the timer are bound to one CPU.  The waker arms the timer, and reads what
  * the handler has noted only when the handler is done.  wake->done is written by the waker, and
@@ -22,12 +23,14 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/hrtimer.h>
+#include <linux/kallsyms.h>
 #include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/stacktrace.h>
+#include <linux/string.h>
 
 #include "../compat.h"
 #include "bench.h"
@@ -80,17 +83,41 @@ static enum hrtimer_restart on_time(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
+/* Has the stack that was noted a function of vmap_arena.ko? */
+static bool is_ours(const struct bench_wake *wake)
+{
+	char name[KSYM_SYMBOL_LEN];
+	unsigned int i;
+
+	for (i = 0; i < wake->depth; i++) {
+		sprint_symbol(name, wake->stack[i]);
+		if (strstr(name, "[vmap_arena]"))
+			return true;
+	}
+	return false;
+}
+
+static void note_stack(struct bench_wake *wake, u32 delay)
+{
+	struct bench_delays *delays = is_ours(wake) ? &wake->wakes->ours : &wake->wakes->others;
+
+	delays->count++;
+	if (delay <= delays->longest)
+		return;
+	delays->longest = delay;
+	delays->depth = wake->depth;
+	memcpy(delays->stack, wake->stack, sizeof(delays->stack));
+}
+
 static void note_delay(struct bench_wake *wake, u64 delay)
 {
 	struct bench_wakes *wakes = wake->wakes;
 	struct bench_meter *meter = &wakes->meter;
 	u32 sample = min_t(u64, delay, U32_MAX);
 
-	if (sample > wakes->worst) {
-		wakes->worst = sample;
-		wakes->depth = wake->depth;
-		memcpy(wakes->stack, wake->stack, sizeof(wakes->stack));
-	}
+	wakes->worst = max(wakes->worst, sample);
+	if (wake->depth)
+		note_stack(wake, sample);
 	meter->samples[meter->count++] = sample;
 	meter->sum += sample;
 }

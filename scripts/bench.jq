@@ -55,13 +55,15 @@ def latency_table($none):
 	  end;
 
 def wake_table:
-	def wide: (.[0] | left(32)) + (.[1:] | map(right(10)) | join(""));
+	def wide: (.[0] | left(16)) + (.[1:] | map(right(10)) | join(""));
+	def stack($whose): .peer as $peer | .wake[$whose] | select(.count > 0)
+		| "\($peer), \($whose), the longest of \(.count), \(.longest): \(.stack | join(" < "))";
 	.results | map(select(done and .wake and (.holds | not))) | group_by([.part, .live])[]
 	| "", "instructions that a real-time thread, which sleeps for 200 us, runs late: \(.[0].wake.count) times, \(.[0].live) live (\(.[0].part))",
 	  (["", "p50", "p99", "p99.9", "p99.99", "worst", "replaced", "purges"] | wide),
 	  (.[] | [.peer, (.wake | .p50, .p99, .p999, .p9999, .max, .replaced, .purges | whole)] | wide),
-	  (.[] | .wake.stack as $stack | select($stack != [])
-	   | "whom the worst interrupted, \(.peer): \($stack | join(" < "))");
+	  "whom the timer interrupted when the thread was late by 10000 or more: with functions of an arena; others",
+	  (.[] | stack("ours"), stack("others"));
 
 def holds_table:
 	.results | map(select(done and .holds)) | if . == [] then empty else

@@ -15,7 +15,7 @@ complete() {
 awake() {
 	jq -e 'first(.results[] | select(.wake)) | .state == "done" and (.wake | .count == 200 and .p50 > 0 and
 		.p50 <= .p99 and .p99 <= .p999 and .p999 <= .p9999 and .p9999 <= .max and
-		.replaced > 0 and .purges > 0 and .stack)' "$1"
+		.replaced > 0 and .purges > 0 and .ours.stack and .others.stack)' "$1"
 }
 
 # counted FILE - does each line of a run that counts locks have a count, and some more than none?
