@@ -5,7 +5,8 @@
  * Theory
  *
  * Nodes embedded by the caller, holes in trees by size and by address; asked for the lowest
- * address.  Takes alignment and range.  Its nodes come from a pool here.
+ * address.  Takes alignment and range.  Its nodes come from a pool here.  Its scan tells which
+ * nodes a driver has to evict, the longest unused first, until there is a hole for a request.
  *
  * This file also compiles in a user program, beside the kernel's drm_mm.c as it is: user/peers/.
  */
@@ -76,6 +77,24 @@ static void drm_free(void *self, const struct lab_area *area)
 	lab_pool_put(&index->pool, area->handle);
 }
 
+static bool drm_evict(void *self, const struct lab_request *request, unsigned long count,
+		      const struct lab_area *const *areas, bool *goes)
+{
+	struct drm_index *index = self;
+	struct drm_mm_scan scan;
+	unsigned long added = 0;
+	bool found = false;
+
+	drm_mm_scan_init_with_range(&scan, &index->mm, request->size, request->align, 0,
+				    request->lo, request->hi, DRM_MM_INSERT_LOW);
+	while (!found && added < count)
+		found = drm_mm_scan_add_block(&scan, areas[added++]->handle);
+	/* In the opposite order, and all of them, says drm_mm. */
+	while (added--)
+		goes[added] = drm_mm_scan_remove_block(&scan, areas[added]->handle) && found;
+	return found;
+}
+
 static void drm_walk(void *self, lab_visit visit, void *data)
 {
 	struct drm_index *index = self;
@@ -100,6 +119,7 @@ const struct lab_index lab_drm_mm = {
 	.destroy = drm_destroy,
 	.alloc = drm_alloc,
 	.free = drm_free,
+	.evict = drm_evict,
 	.walk = drm_walk,
 	.bytes = drm_bytes,
 };

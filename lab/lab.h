@@ -126,6 +126,8 @@ typedef void (*lab_visit)(void *data, unsigned long start, unsigned long end);
  * @free: give an area back
  * @find: look up the area that has this address; false: none.  NULL: it knows no addresses
  * @next: likewise, or the first area behind the address; false: none
+ * @evict: of areas, in the order in which they may go, mark the few that must go for the request to
+ *	fit; false: not even all of them would do.  NULL: it cannot tell
  * @walk: all free ranges, as they could be handed out, in any order
  * @bytes: bookkeeping in use now
  */
@@ -139,6 +141,8 @@ struct lab_index {
 	void (*free)(void *self, const struct lab_area *area);
 	bool (*find)(void *self, unsigned long address, struct lab_area *area);
 	bool (*next)(void *self, unsigned long address, struct lab_area *area);
+	bool (*evict)(void *self, const struct lab_request *request, unsigned long count,
+		      const struct lab_area *const *areas, bool *goes);
 	void (*walk)(void *self, lab_visit visit, void *data);
 	unsigned long (*bytes)(void *self);
 };

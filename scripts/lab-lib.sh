@@ -34,6 +34,18 @@ build_lab() {
 	} 9>"$BUILD/lab/lock"
 }
 
+# build_moves - sets MOVES to the program that replays with moves, beside drm_mm.
+build_moves() {
+	build_lab
+	# shellcheck disable=SC2034 # for the scripts that source this file
+	MOVES=$BUILD/lab/gcc/bench_compact
+	{
+		flock 9
+		make_lab "$ROOT/user" "$BUILD/lab" compact >"$BUILD/lab/moves.log" 2>&1 ||
+			die "cannot build bench_compact: see $BUILD/lab/moves.log"
+	} 9>"$BUILD/lab/lock"
+}
+
 # lab_in_guest OUT [FILE]... - replay the loads on standard input, a line of parameters each, in the kernel in
 # use, on one CPU whose clock counts instructions; OUT/1/, OUT/2/, ... get what the module has in debugfs.  The
 # files are put into the guest's /.

@@ -19,6 +19,8 @@
 #   --threads N      native, with so many threads, 1 to 8: each does the operations of some of the trace's CPUs;
 #                    what is live at the end must be what one thread leaves; no guest; the address space is
 #                    measured at the end only
+#   --moves          in a range arena whose extents can be moved, and in drm_mm, whose can be evicted; prints a
+#                    table of what that wins and moves (user/bench_compact.c), and nothing else
 #   --runs N         native runs, 1 to 1000 (1); all of them are kept in DIR/native/runs.json
 #   --baseline FILE  print how the runs differ from the runs.json of an earlier replay of the same load, a line
 #                    a test, (R) behind a regression and (I) behind an improvement: scripts/baseline.jq; with
@@ -40,7 +42,7 @@
 . "$ROOT/scripts/lab-lib.sh"
 
 index=all workload='' n=10000 ops=20000 seed=1 native=0 guest=0 kernel=6.12 out='' timeout=1200 words=()
-runs=1 threads='' baseline='' least=5
+runs=1 threads='' moves=0 baseline='' least=5
 
 # In the guest there are these, in the program what it lists: of the kernel's own structures some, with a series.
 # Only the program has those with locks and look-ups.
@@ -160,6 +162,12 @@ trace=${words[0]-}
 check_options
 need_packages gnuplot-nox jq
 build_lab
+if ((moves)); then
+	build_moves
+	load=(--workload "$workload" --n "$n" --operations "$ops" --seed "$seed")
+	[[ ! $trace ]] || load=(--trace "$trace")
+	exec "$MOVES" "${load[@]}"
+fi
 label=$(basename "${trace:-$workload-$n}" .gz)
 label=${label%.trace}
 # It goes through gnuplot's command line and insmod's.

@@ -22,8 +22,11 @@
  *
  * With --trace or --workload the extents are those of a load of the lab, in a space that is as full
  * as the table says at the moment when most is live.  Each request of the load that finds no room
- * is one to compact for; the table says how many requests were refused, and units, and how many
- * were served after a compaction.
+ * is one to compact for; the table says how many units were refused, how many were served after a
+ * compaction, and how many units that moved.  Beside that the same with the kernel's drm_mm, if it
+ * was compiled in, and its scan for eviction, for which the oldest extents are offered first.  What
+ * is evicted moves to where there is room; if there is none it is put out, and counts as refused,
+ * as it has no place in this space any more.
  *
  * With --check each move is checked: the place is the lowest with room, nobody has it, and all
  * units are where their holders say; and the free tree is whole after each compaction.  Figures
@@ -37,6 +40,7 @@
 #include "options.h"
 #include "playground.h"
 #include "../lab/user/user.h"
+#include "peers/indexes.h"
 
 #define SPACE			(1UL << 16)
 #define MOST_SPACE		(1UL << 20)
@@ -67,6 +71,10 @@ struct holder {
 	bool movable;
 	struct lab_area area;
 	bool in_buddy;
+	/* In drm_mm: the area there, and the operation that allocated it. */
+	struct lab_area scanned;
+	bool in_scanned;
+	unsigned long since;
 };
 
 static struct vmap_arena arena;
@@ -85,8 +93,8 @@ static bool checked, compacts;
 static struct {
 	unsigned long asked, buddy, fit, compacted;
 	unsigned long won, cheapest;
-	/* Units refused by the arena, and by the buddy system. */
-	unsigned long lacked, buddy_lacked;
+	/* Units refused by the arena, and by the buddy system; served after compaction. */
+	unsigned long lacked, buddy_lacked, served;
 } sums;
 
 static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
@@ -333,15 +341,12 @@ static void ask_as_recorded(const struct lab_request *request, struct holder *ho
 {
 	bool fit = allocate(holder, request->size, request->align, movable);
 
-	sums.asked++;
-	sums.buddy += holder->in_buddy;
 	sums.buddy_lacked += holder->in_buddy ? 0 : request->size;
-	sums.fit += fit;
 	if (!fit && compacts) {
 		release(holder);
 		if (compact(request->size + request->align - 1))
 			fit = allocate(holder, request->size, request->align, movable);
-		sums.compacted += fit;
+		sums.served += fit ? request->size : 0;
 	}
 	sums.lacked += fit ? 0 : request->size;
 }
@@ -431,6 +436,132 @@ static void measure(const struct load *load)
 	fflush(stdout);
 }
 
+#ifdef PEER_6_12
+/* What the replay with evictions comes to, in units. */
+static struct {
+	unsigned long refused, served, moved, put_out;
+} evicted;
+
+static void *scanner;
+
+static bool insert(struct holder *holder, unsigned long now)
+{
+	const struct lab_request request = {
+		.size = holder->size,
+		.align = holder->align,
+		.hi = space,
+	};
+
+	holder->in_scanned = !drm_mm_6_12.alloc(scanner, &request, &holder->scanned);
+	holder->since = now;
+	return holder->in_scanned;
+}
+
+static void take_out(struct holder *holder)
+{
+	if (holder->in_scanned)
+		drm_mm_6_12.free(scanner, &holder->scanned);
+	holder->in_scanned = false;
+}
+
+static int by_age(const void *left, const void *right)
+{
+	const struct holder *a = *(const struct holder *const *)left;
+	const struct holder *b = *(const struct holder *const *)right;
+
+	return a->since < b->since ? -1 : a->since > b->since;
+}
+
+/* All that may be moved, the oldest first; how many. */
+static unsigned long candidates(struct holder **all, const struct lab_area **areas)
+{
+	unsigned long count = 0, i;
+
+	for (i = 0; i < replayed.slots; i++)
+		if (small[i].in_scanned && small[i].movable)
+			all[count++] = &small[i];
+	qsort(all, count, sizeof(*all), by_age);
+	for (i = 0; i < count; i++)
+		areas[i] = &all[i]->scanned;
+	return count;
+}
+
+/* Evict what the scan says; then let @holder have its units, and what was evicted what is left. */
+static bool evict_for(struct holder *holder, unsigned long now)
+{
+	static struct holder *all[MOST_LIVE];
+	static const struct lab_area *areas[MOST_LIVE];
+	static bool goes[MOST_LIVE];
+	const struct lab_request request = {
+		.size = holder->size,
+		.align = holder->align,
+		.hi = space,
+	};
+	unsigned long count = candidates(all, areas), i;
+
+	memset(goes, 0, sizeof(goes));
+	if (!drm_mm_6_12.evict(scanner, &request, count, areas, goes))
+		return false;
+	for (i = 0; i < count; i++)
+		if (goes[i])
+			take_out(all[i]);
+	if (!insert(holder, now))
+		fail("what was evicted is too little");
+	for (i = 0; i < count; i++) {
+		if (!goes[i])
+			continue;
+		if (insert(all[i], all[i]->since))
+			evicted.moved += all[i]->size;
+		else
+			evicted.put_out += all[i]->size;
+	}
+	return true;
+}
+
+static void ask_scanner(const struct lab_op *op, unsigned int movable, unsigned long now)
+{
+	struct holder *holder = &small[op->slot];
+
+	holder->size = op->request.size;
+	holder->align = op->request.align;
+	holder->movable = draw(100) < movable;
+	if (insert(holder, now))
+		return;
+	if (evict_for(holder, now))
+		evicted.served += holder->size;
+	else
+		evicted.refused += holder->size;
+}
+
+/* The same load in drm_mm, with its scan for eviction where compaction would be. */
+static void replay_with_evictions(const struct load *load)
+{
+	const struct lab_space units = { .end = space, .areas = MOST_LIVE };
+	unsigned long i;
+
+	memset(&evicted, 0, sizeof(evicted));
+	state = seed * 2654435761UL + 1;
+	scanner = drm_mm_6_12.create(&units);
+	if (IS_ERR(scanner))
+		fail("no memory for drm_mm");
+	for (i = 0; i < replayed.nr_ops; i++)
+		if (replayed.ops[i].kind == LAB_ALLOC)
+			ask_scanner(&replayed.ops[i], load->movable, i);
+		else
+			take_out(&small[replayed.ops[i].slot]);
+	for (i = 0; i < replayed.slots; i++)
+		take_out(&small[i]);
+	drm_mm_6_12.destroy(scanner);
+	printf(" %8lu %7lu %7lu %7lu", evicted.refused + evicted.put_out, evicted.put_out,
+	       evicted.served, evicted.moved);
+}
+#else
+static void replay_with_evictions(const struct load *load)
+{
+	printf(" %8s %7s %7s %7s", "-", "-", "-", "-");
+}
+#endif
+
 static void measure_replay(const struct load *load)
 {
 	struct vmap_arena_stats stats = {};
@@ -441,13 +572,11 @@ static void measure_replay(const struct load *load)
 		refuse("bench_compact: expected at most %lu areas, in %lu units", MOST_LIVE,
 		       MOST_SPACE);
 	run(load, false, &stats);
-	printf("%4u %8u %8lu %7lu %7lu %7lu %7lu", load->full, load->movable, sums.asked,
-	       sums.asked - sums.buddy, sums.buddy_lacked, sums.asked - sums.fit, sums.lacked);
+	printf("%4u %8u %8lu %8lu", load->full, load->movable, sums.buddy_lacked, sums.lacked);
 	run(load, true, &stats);
-	printf(" %7lu %7lu %7lu %7lu %8.2f %9.2f\n", sums.asked - sums.fit - sums.compacted,
-	       sums.lacked, sums.compacted, stats.moved,
-	       sums.won ? (double)stats.moved_units / sums.won : 0,
-	       sums.won ? (double)sums.cheapest / sums.won : 0);
+	printf(" %8lu %7lu %7lu", sums.lacked, sums.served, stats.moved_units);
+	replay_with_evictions(load);
+	putchar('\n');
 	fflush(stdout);
 }
 
@@ -460,11 +589,9 @@ static void replay_all(void)
 	unsigned int i;
 
 	printf("%s, in %lu units where most are live:\n\n", replayed.name, most_live());
-	printf("%13s %8s %15s %15s %31s %8s %9s\n", "", "", "refused: buddy", "nothing moved",
-	       "with compaction", "moved", "cheapest");
-	printf("%4s %8s %8s %7s %7s %7s %7s %7s %7s %7s %7s %8s %9s\n", "full", "movable",
-	       "requests", "", "units", "", "units", "", "units", "served", "moved", "per won",
-	       "per won");
+	printf("%31s %24s %32s\n", "nothing", "compaction", "drm_mm, evictions");
+	printf("%4s %8s %8s %8s %8s %7s %7s %8s %7s %7s %7s\n", "full", "movable", "buddy",
+	       "moved", "refused", "served", "moved", "refused", "put out", "served", "moved");
 	for (i = 0; i < sizeof(replays) / sizeof(*replays); i++)
 		measure_replay(&replays[i]);
 	lab_load_free(&replayed);
@@ -499,7 +626,7 @@ int main(int argc, char **argv)
 	struct lab_shape shape = { .n = 1000, .space = MOST_SPACE };
 	const char *trace = NULL;
 	const struct program_option options[] = {
-		{ .name = "--seed", .number = &seed, .min = 1, .max = MOST },
+		{ .name = "--seed", .number = &seed, .max = MOST },
 		{ .name = "--operations", .number = &operations, .min = 4 * EVERY, .max = MOST },
 		{ .name = "--check", .flag = &checked },
 		{ .name = "--trace", .text = &trace },
