@@ -133,7 +133,9 @@ static __always_inline void pass_growth(struct rb_node *rb, unsigned long size)
 		long side = side_of(rb, start);
 
 		*vext_record(rb, side) = new;
-		if (*vext_record(rb, ~side) >= new || to_extent(rb)->size >= new)
+		side = -side;
+		OPTIMIZER_HIDE_VAR(side);
+		if (*vext_other_record(rb, side) >= new || to_extent(rb)->size >= new)
 			return;
 	}
 }
@@ -157,11 +159,11 @@ static __always_inline void pass_loss(struct rb_node *rb, unsigned long size, un
 		long side = side_of(rb, start);
 
 		*vext_record(rb, side) = new;
-		side = ~side;
+		side = -side;
 		OPTIMIZER_HIDE_VAR(side);
-		if (unlikely(*vext_record(rb, side) > (u32)new)) {
-			OPTIMIZER_HIDE_VAR(side);
-			new = *vext_record(rb, side);
+		if (unlikely(*vext_other_record(rb, side) > (u32)new)) {
+			OPTIMIZER_HIDE_VAR(rb);
+			new = *vext_other_record(rb, side);
 			if (new >= old)
 				return;
 		}
@@ -385,16 +387,15 @@ enum free_found free_tree_find(struct free_tree *tree, struct free_search *searc
 
 /*
  * Link @extent into the tree as a child of @parent, at @link; the records above allow for it.
- * Return false if two red nodes follow each other now: rebalance() is to be called.
+ * Unless @parent is black, rebalance() is to be called next.
  */
-static __always_inline bool link_at(struct free_tree *tree, struct vmap_extent *extent,
+static __always_inline void link_at(struct free_tree *tree, struct vmap_extent *extent,
 				    struct rb_node *parent, struct rb_node **link)
 {
 	extent->below[VEXT_RIGHT] = 0;
 	extent->below[VEXT_LEFT] = 0;
 	rb_link_node(&extent->node, parent, link);
 	tree->count++;
-	return parent && rb_is_black(parent);
 }
 
 static noinline struct vmap_extent *rebalance(struct free_tree *tree, struct vmap_extent *extent)
@@ -418,36 +419,59 @@ static void insert_after(struct free_tree *tree, struct vmap_extent *extent,
 		parent = *link;
 		link = &parent->rb_left;
 	}
-	if (!link_at(tree, extent, parent, link))
+	link_at(tree, extent, parent, link);
+	if (!rb_is_black(parent))
 		rebalance(tree, extent);
 }
 
 /*
- * Link @extent into the tree; see link_at().  Once a record on the way down is too low, all those
+ * On the way down from @rb to @start, the first node that records less than @size, not 0, at the
+ * side of @start.  No link needs a test for NULL, since 0 is recorded of an empty subtree.
+ */
+static __always_inline struct rb_node *first_below(struct rb_node *rb, unsigned long start,
+						   u32 size)
+{
+	for (;;) {
+		long side = side_of(rb, start);
+
+		if (*vext_record(rb, side) < size)
+			break;
+		rb = *vext_link(rb, side);
+	}
+	/* Else the compiler keeps what it has loaded, for the caller, in one more register. */
+	OPTIMIZER_HIDE_VAR(rb);
+	return rb;
+}
+
+/*
+ * Link @extent into the tree.  Return false if two red nodes follow each other now, or if @extent
+ * is the root: rebalance() is to be called.  Once a record on the way down is too low, all those
  * below are, too.
  */
 static __always_inline bool link_by_start(struct free_tree *tree, struct vmap_extent *extent)
 {
-	struct rb_node *rb = tree->root.rb_node, *parent = NULL;
+	struct rb_node *rb = tree->root.rb_node, **link;
 	unsigned long start = extent->start;
 	u32 size = vext_recorded(extent->size);
-	long side = 0;
+	long side;
 
-	while (rb) {
-		side = side_of(rb, start);
-		if (*vext_record(rb, side) < size)
-			break;
-		parent = rb;
-		rb = *vext_link(rb, side);
+	if (unlikely(!rb)) {
+		link_at(tree, extent, NULL, &tree->root.rb_node);
+		return false;
 	}
-	while (rb) {
+	rb = first_below(rb, start, size);
+	do {
 		side = side_of(rb, start);
 		*vext_record(rb, side) = size;
-		parent = rb;
-		rb = *vext_link(rb, side);
-	}
-	return link_at(tree, extent, parent,
-		       parent ? vext_link(parent, side) : &tree->root.rb_node);
+		link = vext_link(rb, side);
+		rb = *link;
+	} while (rb);
+	/* Else the compiler keeps in each round what it takes to have the parent now. */
+	OPTIMIZER_HIDE_VAR(link);
+	OPTIMIZER_HIDE_VAR(side);
+	rb = vext_of_link(link, side);
+	link_at(tree, extent, rb, link);
+	return rb_is_black(rb);
 }
 
 static void insert(struct free_tree *tree, struct vmap_extent *extent)

@@ -74,21 +74,31 @@ struct vmap_extent {
 				/* Freed after a grace period; overlays all members above. */
 				struct callback_head rcu;
 			};
-			/* An enum vmap_state; the holder of the extent writes it without a lock. */
-			u8 state;
 			union {
-				/* Memory arena: VMAP_EXTENT_*: space.h. */
-				u8 flags;
-				/*
-				 * Busy, range arena: the start is a multiple of the quantum
-				 * shifted by this, as the allocation asked, or more.
-				 */
-				u8 align_shift;
+				struct {
+					/* An enum vmap_state; its holder writes without lock. */
+					u8 state;
+					union {
+						/* Memory arena: VMAP_EXTENT_*: space.h. */
+						u8 flags;
+						/*
+						 * Busy, range arena: the start is a
+						 * multiple of the quantum shifted by
+						 * this, as was asked, or more.
+						 */
+						u8 align_shift;
+					};
+					/* Busy or cached, recyclable: the node of all pages. */
+					u16 node_id;
+					/*
+					 * Busy: bytes between those asked for and the
+					 * guard; range arena: 0.
+					 */
+					u32 slack;
+				};
+				/* All of these, from state to slack, to be written at once. */
+				u64 particulars;
 			};
-			/* Busy or cached, recyclable: the NUMA node of all pages. */
-			u16 node_id;
-			/* Busy: bytes between those asked for and the guard; range arena: 0. */
-			u32 slack;
 		};
 	};
 };
@@ -233,11 +243,28 @@ static __always_inline struct rb_node **vext_link(struct rb_node *rb, long side)
 				   side * (long)sizeof(rb));
 }
 
+/* The node that @link to the child at @side is part of. */
+static __always_inline struct rb_node *vext_of_link(struct rb_node **link, long side)
+{
+	return (struct rb_node *)((char *)link - offsetof(struct rb_node, rb_left) -
+				  side * (long)sizeof(*link));
+}
+
 /* The record in vmap_extent.below of the child at @side; no index, for which UBSAN would ask. */
 static __always_inline u32 *vext_record(struct rb_node *rb, long side)
 {
 	return (u32 *)((char *)&rb_entry(rb, struct vmap_extent, node)->below[VEXT_LEFT] +
 		       side * (long)sizeof(u32));
+}
+
+/*
+ * The record of the child at the other side than @side, given -@side.  Counted from the right
+ * record, as vext_record() from the left one: one address for both would take an instruction more.
+ */
+static __always_inline u32 *vext_other_record(struct rb_node *rb, long minus_side)
+{
+	return (u32 *)((char *)&rb_entry(rb, struct vmap_extent, node)->below[VEXT_RIGHT] +
+		       minus_side * (long)sizeof(u32));
 }
 
 /* Are @lo and @hi no bounds to a search, since no span of @tree exceeds them? */
@@ -247,8 +274,11 @@ static inline bool free_tree_within(const struct free_tree *tree, unsigned long 
 	return lo <= tree->lowest && hi >= tree->highest;
 }
 
-/* May the subtree at @rb have an extent of @size?  Certain up to VEXT_MOST_RECORDED. */
-static __always_inline bool free_tree_may_fit(const struct rb_node *rb, unsigned long size)
+/*
+ * Do the records tell that the subtree at @rb has an extent of @size?  A record is at most
+ * VEXT_MOST_RECORDED, so true also says that @size is.
+ */
+static __always_inline bool free_tree_has(const struct rb_node *rb, unsigned long size)
 {
 	const struct vmap_extent *extent;
 
@@ -256,7 +286,7 @@ static __always_inline bool free_tree_may_fit(const struct rb_node *rb, unsigned
 		return false;
 	extent = rb_entry(rb, struct vmap_extent, node);
 	return extent->below[VEXT_RIGHT] >= size || extent->below[VEXT_LEFT] >= size ||
-	       extent->size >= size;
+	       vext_recorded(extent->size) >= size;
 }
 
 /*
@@ -286,9 +316,7 @@ static __always_inline struct vmap_extent *free_tree_lowest(const struct free_tr
 {
 	struct rb_node *top = tree->root.rb_node;
 
-	if (unlikely(size > VEXT_MOST_RECORDED) || !free_tree_may_fit(top, size))
-		return NULL;
-	return free_tree_lowest_at(top, size);
+	return free_tree_has(top, size) ? free_tree_lowest_at(top, size) : NULL;
 }
 
 void free_tree_init(struct free_tree *tree, unsigned long grain);

@@ -110,14 +110,16 @@ static __always_inline struct vmap_extent *alloc_extent_lowest(struct vmap_cache
 	struct vmap_space *space = &cache->purge.space;
 	unsigned long rounded = ALIGN(size, space->quantum);
 	struct vmap_extent *extent;
+	struct vmap_purge *shard;
 
 	if (likely(!space->memory && rounded && align - 1 < space->quantum &&
 		   !(align & (align - 1)))) {
-		extent = vtake_fast_range(cache, rounded, caller);
+		shard = vcache_shard_here(cache);
+		extent = vtake_fast_range(shard, rounded, caller);
 		if (likely(extent)) {
 			vspace_count(space, allocs);
 			vwatch_alloc(extent, size, VWATCH_TREE, began);
-			vtake_ahead(cache, gfp);
+			vtake_spares_ahead(shard);
 			return extent;
 		}
 	}
@@ -283,6 +285,8 @@ static enum vwatch_path free_extent_uncached(struct vmap_cache *cache, struct vm
 	struct vmap_space *space = &vcache_home(cache, extent)->space;
 	unsigned long flags;
 
+	/* Else the compiler keeps the shard, too, which has the address of its space. */
+	OPTIMIZER_HIDE_VAR(space);
 	if (vbad_refuse_nmi(caller))
 		return VWATCH_NOWHERE;
 	if (data_race(cache->range_align) && is_busy_in(extent, cache) &&

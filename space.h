@@ -547,11 +547,11 @@ static __always_inline void vspace_hand_out(struct vmap_extent *extent, const vo
 static __always_inline void vspace_hand_out_new(struct vmap_space *space,
 						struct vmap_extent *extent, const void *caller)
 {
-	extent->flags = 0;
-	extent->node_id = 0;
-	WRITE_ONCE(extent->slack, 0);
+	const struct vmap_extent busy = { .state = VMAP_BUSY };
+
 	WRITE_ONCE(extent->space, space->first);
-	vspace_hand_out(extent, caller);
+	WRITE_ONCE(extent->caller, caller);
+	WRITE_ONCE(extent->particulars, busy.particulars);
 }
 
 /*
@@ -562,11 +562,13 @@ static __always_inline void vspace_hand_out_new(struct vmap_space *space,
 static __always_inline struct vmap_extent *vspace_cut_lowest(struct vmap_space *space,
 							     unsigned long size, const void *caller)
 {
-	struct vmap_extent *extent = free_tree_lowest(&space->tree, size);
+	struct rb_node *top = space->tree.root.rb_node;
+	struct vmap_extent *extent;
 
 	lockdep_assert_held(&space->lock);
-	if (unlikely(!extent || space->spares.count < FREE_TREE_SPARES))
+	if (unlikely(!free_tree_has(top, size) || space->spares.count < FREE_TREE_SPARES))
 		return NULL;
+	extent = free_tree_lowest_at(top, size);
 	if (unlikely(vspan_is_idle(extent)))
 		vspan_note_used(space, extent);
 	extent = free_tree_cut_left(&space->tree, extent, size, &space->spares);

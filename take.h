@@ -29,13 +29,12 @@ static inline void vtake_merge(struct vmap_purge *shard)
 }
 
 /*
- * Take the lowest extent of @size that this CPU's shard of a range arena has; no extent is ever
- * lazy there.  NULL if none is large enough or if spares are missing; vtake_slow() makes room.
+ * Take the lowest extent of @size that a shard of a range arena has; no extent is ever lazy there.
+ * NULL if none is large enough or if spares are missing; vtake_slow() makes room.
  */
-static __always_inline struct vmap_extent *vtake_fast_range(struct vmap_cache *cache,
+static __always_inline struct vmap_extent *vtake_fast_range(struct vmap_purge *shard,
 							    unsigned long size, const void *caller)
 {
-	struct vmap_purge *shard = vcache_shard_here(cache);
 	struct vmap_extent *extent;
 	unsigned long flags;
 
@@ -71,6 +70,13 @@ static __always_inline struct vmap_extent *vtake_fast(struct vmap_cache *cache, 
 	return extent;
 }
 
+/* Make sure that the next calls find spares: wake the worker.  As vtake_ahead(), the last step. */
+static __always_inline void vtake_spares_ahead(struct vmap_purge *shard)
+{
+	if (unlikely(data_race(shard->space.spares.count) < VSPACE_SPARES_LOW))
+		queue_work(vspace_wq, &shard->space.stock_work);
+}
+
 /*
  * Make sure that the next calls find spares and free space: wake the workers, or do some deferred
  * frees here if @gfp allows.  The last step of an allocation, because a worker that is woken may
@@ -80,8 +86,7 @@ static __always_inline void vtake_ahead(struct vmap_cache *cache, gfp_t gfp)
 {
 	struct vmap_purge *shard = vcache_shard_here(cache);
 
-	if (unlikely(data_race(shard->space.spares.count) < VSPACE_SPARES_LOW))
-		queue_work(vspace_wq, &shard->space.stock_work);
+	vtake_spares_ahead(shard);
 	if (!shard->space.memory)
 		return;
 	vtake_keep_reserve(cache, gfp);
