@@ -22,6 +22,24 @@ static inline void tap(bool ok, const char *name, const char *detail)
 	fflush(stdout);
 }
 
+/* A test: run() returns NULL, or what is wrong. */
+struct tap_test {
+	const char *name;
+	const char *(*run)(void);
+};
+
+/* Run tests, and report the result of each. */
+static inline void tap_run(const struct tap_test *tests, unsigned int count)
+{
+	const char *wrong;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		wrong = tests[i].run();
+		tap(!wrong, tests[i].name, wrong);
+	}
+}
+
 /* The plan, and the exit status that the results deserve. */
 static inline int tap_end(void)
 {

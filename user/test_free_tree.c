@@ -692,10 +692,7 @@ static const char *test_checks(void)
 	return verdict(&twin, !wrong, wrong);
 }
 
-static const struct {
-	const char *name;
-	const char *(*run)(void);
-} tests[] = {
+static const struct tap_test tests[] = {
 	{ "each fit, of each free extent", test_fits },
 	{ "each merge", test_merges },
 	{ "the ends of a span do not merge round its ring", test_ring_ends },
@@ -748,17 +745,13 @@ int main(int argc, char **argv)
 		{ .name = "--steps", .number = &steps, .max = TOP },
 		{ }
 	};
-	const char *wrong;
 
 	read_options(argc, argv, "usage: test_free_tree [--seed N] [--steps N]\n", options);
 	if (seed != TOP)
 		streams = 1;
 	else
 		seed = time(NULL);
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		wrong = tests[i].run();
-		tap(!wrong, tests[i].name, wrong);
-	}
+	tap_run(tests, ARRAY_SIZE(tests));
 	for (i = 0; i < streams; i++)
 		test_random(seed + i, steps);
 	return tap_end();

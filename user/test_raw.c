@@ -304,10 +304,7 @@ static const char *test_memory(void)
 	return what_is_wrong(SPACE, wrong);
 }
 
-static const struct {
-	const char *name;
-	const char *(*run)(void);
-} tests[] = {
+static const struct tap_test tests[] = {
 	{ "demand makes no magazine where the slab may not be asked", test_demand },
 	{ "an extent is cut with the spares that are there, or not at all", test_spares },
 	{ "what is cached is given up without the slab", test_drain },
@@ -318,12 +315,6 @@ static const struct {
 
 int main(void)
 {
-	const char *wrong;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		wrong = tests[i].run();
-		tap(!wrong, tests[i].name, wrong);
-	}
+	tap_run(tests, ARRAY_SIZE(tests));
 	return tap_end();
 }

@@ -129,10 +129,7 @@ static const char *test_frees_win(void)
 	return NULL;
 }
 
-static const struct {
-	const char *name;
-	const char *(*run)(void);
-} tests[] = {
+static const struct tap_test tests[] = {
 	{ "both questions, at every corner", test_corners },
 	{ "a free that must wait has asked for a purge", test_waits_end },
 	{ "the limit is reached and held to one free a CPU", test_limit },
@@ -141,12 +138,6 @@ static const struct {
 
 int main(void)
 {
-	const char *wrong;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		wrong = tests[i].run();
-		tap(!wrong, tests[i].name, wrong);
-	}
+	tap_run(tests, ARRAY_SIZE(tests));
 	return tap_end();
 }
