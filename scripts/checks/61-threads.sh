@@ -63,6 +63,12 @@ expect "replay.sh replays with threads" "$ROOT/scripts/replay.sh" --threads 2 --
 build_sanitized
 expect "several threads leave what one does, under ASan and UBSan" same_left "$SANITIZED" "${shape[@]}" random
 ((!QUICK)) || finish
+# The kernel's structures take most of the time to compile.
+peers=()
+expect "the program is compiled with TSan" make_lab "$ROOT/user" "$CHECK_DIR" VARIANT=thread
+expect "threads race for nothing" same_left "$CHECK_DIR/thread/vmap_lab" "${shape[@]}" random
+((!DEEP)) || ! build_mutant user/threads.c 's/if (!(crowd->index->flags & LAB_LOCKS))/if (0)/' VARIANT=thread ||
+	expect_fail "a lock that is not taken is noticed" same_left "${MUTANT%/gcc/*}/thread/vmap_lab" "${shape[@]}" random
 ! build_mutant user/threads.c 's/!= crowd->turns\[i\]/== ~0U/' ||
 	expect_fail "areas that are not handed over in order are noticed" same_left "$MUTANT" "${shape[@]}" random
 ! build_mutant trace.c 's/op->cpu = trace->cpu/op->cpu = 0/' ||
