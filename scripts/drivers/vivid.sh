@@ -25,12 +25,20 @@ stream() {
 	}
 }
 
+# frames OPTION... - 6 of them.  v4l2-ctl succeeds without any; it prints < or > for each.
+frames() {
+	stream "$@" --stream-count=6 || return
+	[ "$(tr -cd '<>' </tmp/said | wc -c)" -ge 6 ] || {
+		cat /tmp/said
+		return 1
+	}
+}
+
 work() {
 	capture=$(node 'Video Capture$') && screen=$(node 'Video Output$') || return
 	stream -d "$capture" --set-ctrl=osd_text_mode=2 --set-fmt-video=width=640,height=360,pixelformat=YUYV || return
-	stream -d "$capture" --stream-mmap=4 --stream-count=6 --stream-to="$OUT/mapped" &&
-		stream -d "$capture" --stream-user=4 --stream-count=6 --stream-to="$OUT/user" &&
-		stream -d "$screen" --stream-out-mmap=4 --stream-count=6
+	frames -d "$capture" --stream-mmap=4 --stream-to="$OUT/mapped" &&
+		frames -d "$capture" --stream-user=4 --stream-to="$OUT/user" && frames -d "$screen" --stream-out-mmap=4
 }
 
 # Frames of 1280 by 720: 1.8 MB each.
