@@ -130,6 +130,20 @@ plan_holds() {
 	done
 }
 
+# plan_sections - a shell that looks on takes its turns, so less is replaced meanwhile.
+plan_sections() {
+	live=10000 wakes none vmalloc arena arena-nocache arena-map |
+		sed 's/wakeups=10000/wakeups=5000/'
+}
+
+# plan_timerlat - the thread that is woken is that of the tracer: ours sleeps for a second.
+plan_timerlat() {
+	{
+		live=10000 wakes none vmalloc vmap arena arena-nocache arena-map arena-reserved
+		live=100000 wakes vmalloc arena
+	} | sed 's/wakeups=10000 period=200/wakeups=5 period=1000000/'
+}
+
 # plan_locks - each load twice, so that what comes before and after the calls can be taken off; and
 # many live areas, for the memory that they take.
 plan_locks() {

@@ -58,7 +58,7 @@ def wake_table:
 	def wide: (.[0] | left(16)) + (.[1:] | map(right(10)) | join(""));
 	def stack($whose): .peer as $peer | .wake[$whose] | select(.count > 0)
 		| "\($peer), \($whose), the longest of \(.count), \(.longest): \(.stack | join(" < "))";
-	.results | map(select(done and .wake and (.holds | not))) | group_by([.part, .live])[]
+	.results | map(select(done and .wake and (.holds or .sections or .timerlat | not))) | group_by([.part, .live])[]
 	| "", "instructions that a real-time thread, which sleeps for 200 us, runs late: \(.[0].wake.count) times, \(.[0].live) live (\(.[0].part))",
 	  (["", "p50", "p99", "p99.9", "p99.99", "worst", "replaced", "purges"] | wide),
 	  (.[] | [.peer, (.wake | .p50, .p99, .p999, .p9999, .max, .replaced, .purges | whole)] | wide),
@@ -70,6 +70,26 @@ def holds_table:
 		"", "the longest hold of a lock of an arena, in instructions, by the number of live areas",
 		(["", (map(.live) | unique[] | whole)] | row),
 		(group_by(.peer)[] | [.[0].peer, (sort_by(.live)[] | .holds | whole)] | row)
+	  end;
+
+def sections_table:
+	def wide: (.[0] | left(16)) + (.[1] | right(8)) + (.[2:4] | map(right(10)) | join("")) + "  \(.[4])" |
+		. + " " * ([64 - length, 0] | max);
+	.results | map(select(done and .sections)) | if . == [] then empty else
+		"", "the longest section with interrupts or preemption off, in instructions, by a tracer, in thousands:",
+		"of all; of those with a function of an arena, or of vmalloc, on the stack; of their own",
+		(["", "live", "all", "within", ""] | wide) + ("own" | right(8)),
+		(.[] | .sections as $of
+		 | ([.peer, (.live | whole), ($of.any | whole), ($of.within | whole), $of.within_in] | wide) +
+		   ($of.own | whole | right(8)) + "  \($of.own_in)")
+	  end;
+
+def timerlat_table:
+	def wide: (.[0] | left(16)) + (.[1:] | map(right(8)) | join(""));
+	.results | map(select(done and .timerlat)) | if . == [] then empty else
+		"", "instructions that an interrupt, and a real-time thread, are late, by timerlat: p50, p99, p99.9, worst",
+		(["", "live", "irq", "", "", "", "thread", "", "", ""] | wide),
+		(.[] | [.peer, (.live | whole), (.timerlat | .irq[], .thread[] | whole)] | wide)
 	  end;
 
 def locks_table:
@@ -114,4 +134,4 @@ def differences:
 		"taken off: \($none.alloc.median) an allocation, \($none.free.median) a free",
 	  cost_tables($none), latency_table($none)
  else empty end),
-wake_table, holds_table, locks_table, bytes_table, lists_table, stress_table, "", differences
+wake_table, holds_table, sections_table, timerlat_table, locks_table, bytes_table, lists_table, stress_table, "", differences

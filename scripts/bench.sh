@@ -20,6 +20,11 @@
 #                  lazy      likewise with the preemption that the kernel has by default, spans of 64 MiB
 #                  lazy-2m   likewise, spans of 2 MiB
 #                  holds     how long a lock of an arena is held at most, under the same loads
+#                  sections  the longest section with interrupts or preemption off, of all, of those in which an
+#                            arena or vmalloc is at work, and of their own, under like loads: only in the
+#                            kernels tracers and rt-tracers (scripts/testkernel.sh), whose tracer tells it
+#                  timerlat  how late the kernel's tracer timerlat finds an interrupt, and a real-time
+#                            thread, under like loads: only in real-time kernels from 6.12 on
 #                  locks     how often an allocation or a free takes a lock
 #                  native    our free tree, and two threads that share a range arena, as user
 #                            programs, in nanoseconds (make -C user bench)
@@ -53,6 +58,7 @@
 . "$ROOT/scripts/bench-measure.sh"
 
 STRESS_KERNELS=(7.2 6.12 6.1)
+TRACED=(sections timerlat)
 PARTS=(ranges memory huge cleared caught latency wake lazy lazy-2m holds locks native lists stress)
 OUT=$BUILD/bench
 kernel=() part=() load=() append=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
@@ -61,7 +67,7 @@ check_options() {
 	local each
 
 	for each in "${part[@]}"; do
-		need_one_of --part "$each" "${PARTS[@]}"
+		need_one_of --part "$each" "${PARTS[@]}" "${TRACED[@]}"
 	done
 	((quick + report + (${#load[@]} > 0) + (${#part[@]} > 0) <= 1)) ||
 		die "--quick, --part, --report and --load exclude each other"
@@ -84,7 +90,7 @@ suite() {
 merge() {
 	local part files=()
 
-	for part in ranges memory huge cleared caught latency wake lazy{,-2m} holds locks quick loads; do
+	for part in ranges memory huge cleared caught latency wake lazy{,-2m} holds sections timerlat locks quick loads; do
 		[[ ! -e $dir/$part.json ]] || files+=("$dir/$part.json")
 	done
 	[[ -e $dir/lists.json ]] || echo '[]' >"$dir/lists.json"
@@ -124,6 +130,7 @@ report() {
 run() {
 	local each
 
+	[[ $1 != *tracers ]] || "$ROOT/scripts/testkernel.sh" "$1" >/dev/null
 	kernel_use "$1"
 	dir=$OUT/$KERNEL_NAME
 	[[ $mode == all ]] || dir+=-$mode

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [locks | holds | PARAMETER=VALUE] - one measurement of the benchmark module for each line of
+# bench.sh [locks | holds | sections | timerlat | PARAMETER=VALUE] - one measurement of the benchmark module for each line of
 # /loads; leaves the lines of JSON in /out/results and what a million instructions take in /out/clock.  A
 # PARAMETER is one of vmap_arena.ko.
 #
@@ -9,7 +9,7 @@
 # its end, and its bytes are right.  Locks are counted by probes, and no CPU may hoard free pages,
 # which would count as used; so the ticks of such a run mean nothing.  With "holds" each line also says
 # how long a lock of an arena was held at most, in ns: the most since the modules were loaded, so they are
-# loaded anew for each.
+# loaded anew for each.  With "sections" and "timerlat" each line says what a tracer found: tracers-lib.sh.
 
 BENCH=/sys/kernel/debug/vmap_bench
 TRACING=/sys/kernel/debug/tracing
@@ -52,6 +52,7 @@ noted() {
 	case $note in
 	locks) echo "$(($(locks_taken) - before))" ;;
 	holds) held_longest ;;
+	sections | timerlat) "end_$note" ;;
 	esac
 }
 
@@ -60,6 +61,7 @@ measure() {
 	sleep 5 # what the last one left to be done is done, and its memory is given back
 	[ "$note" != holds ] || { unload_both && load "$parameter"; } || return
 	[ "$note" != locks ] || before=$(locks_taken)
+	[ ! "$tracer" ] || "begin_$tracer" "$1"
 	echo "$1" >"$BENCH/run" || return
 	if [ "$note" ]; then
 		sed "s/}\$/, \"$note\": $(noted)}/" "$BENCH/result" >>/out/results
@@ -68,16 +70,18 @@ measure() {
 	fi
 }
 
-note='' parameter=catch_vfree=0
+note='' tracer='' parameter=catch_vfree=0
 case ${1:-} in
 locks) note=locks ;;
 holds) note=holds parameter=time_lock=1 ;;
+sections | timerlat) note=$1 tracer=$1 ;;
 *=*) parameter=$1 ;;
 esac
 load "$parameter" || exit
 cat "$BENCH/clock" >/out/clock
 sleep 10 # likewise for the boot; where the clock counts instructions, sleep takes no time
 [ "$note" != locks ] || watch_locks || exit
+[ ! "$tracer" ] || start_tracer "$tracer" || exit
 status=0
 while read -r load; do
 	echo "$load"
