@@ -410,10 +410,10 @@ static void *kernels_area(void)
 	return addr;
 }
 
-/* A dump of a device is freed by the kernel, whosever memory it is in. */
+/* A dump of a device is freed by the kernel, whosever memory it is in, and has its pages alone. */
 static bool is_dumped(void)
 {
-	void *dumps[] = { vmalloc(SIZE), kernels_area() };
+	void *dumps[] = { vmalloc(SIZE), kernels_area() }, *next;
 	unsigned int i;
 	bool is = good(dumps[0], SIZE, false) && dumps[1] && !vmap_owns(dumps[1]);
 
@@ -422,7 +422,12 @@ static bool is_dumped(void)
 	memset(dumps[1], 0x5a, SIZE);
 	for (i = 0; i < ARRAY_SIZE(dumps); i++) {
 		dev_coredumpv(device.this_device, dumps[i], SIZE, GFP_KERNEL);
-		is = is && !vmap_owns(dumps[i]) && reads_dump(SIZE);
+		is = is && !vmap_owns(dumps[i]);
+		next = vmalloc(SIZE);
+		if (next)
+			memset(next, 0xa5, SIZE);
+		is = is && next && reads_dump(SIZE);
+		vfree(next);
 	}
 	return is;
 }
