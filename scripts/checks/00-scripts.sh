@@ -79,3 +79,38 @@ expect "a word that is none of some is refused" told "--kind: 'none' is not one 
 expect "an option at the end needs its argument" told '--name needs an argument' --name
 expect "a switch takes none" told '--some-switch takes no argument' --some-switch=1
 expect "half an option is refused" told "unknown option '--cou': see --help" --cou 3
+
+# model NETWORK CPUS [OPTION]... - rounds for a unit of time, of each number of CPUs; the lines of the network are divided
+# by slashes.
+model() {
+	tr '/ ' '\n\t' <<<"$1" | awk -v cpus="$2" "${@:3}" -f scripts/mva.awk | cut -f 2 | paste -s -d ' '
+}
+
+# modelled NETWORK CPUS ROUNDS [OPTION]... - the model says so.
+modelled() {
+	local said
+
+	said=$(model "$1" "$2" "${@:4}")
+	[[ $said == "$3" ]] || {
+		echo "it says $said"
+		return 1
+	}
+}
+
+# What is known of such networks without the analysis.  For one lock: with p the chance that all CPUs think, which is
+# 1 / (sum of n! / (n - i)! * (S / Z)^i), they do (1 - p) / S rounds.
+expect "model: one CPU takes what it works and what it holds locks" \
+	modelled 'think 10/lock 5 1 one/lock 3 1 each/lock 2 1 own' 1 0.05
+expect "model: of one lock and nothing else, one hold after the other" modelled 'lock 5 1 one' '1 2 256' '0.2 0.2 0.2'
+expect "model: three locks alike, and nothing else: n / (n + 2) of each" \
+	modelled 'lock 5 1 one/lock 5 1 one/lock 5 1 one' '1 2 6' '0.0666667 0.1 0.15'
+expect "model: work, and one lock, as the repairman's machines" modelled 'think 20/lock 5 1 one' '2 4' \
+	'0.0769231 0.137864'
+expect "model: more CPUs than a lock lets through: 1 / hold" modelled 'think 20/lock 5 4 one' 256 0.2
+expect "model: a hold is longer where more than one CPU uses the lock" modelled 'think 20/lock 5 4 one' '1 256' \
+	'0.04 0.1' -v handover=1.25
+expect "model: shards are so many arenas" modelled 'think 20/lock 5 1 own' '4 8 16' '0.16 0.307692 0.551456' -v shards=4
+expect "model: a shard for each CPU: nobody waits, nothing is handed over" modelled 'think 20/lock 5 1 own' '1 64' \
+	'0.04 2.56' -v shards=64 -v handover=100
+expect "model: as many locks as CPUs are so many locks" \
+	modelled 'think 20/lock 4 1 each' 4 "$(model 'think 20/lock 1 1 one/lock 1 1 one/lock 1 1 one/lock 1 1 one' 4)"
