@@ -2,7 +2,7 @@
 #
 # breakdown.awk - how many instructions of an allocation, and of a free, go into which part of the call.
 #
-# usage: awk -v unnamed=FILE -f breakdown.awk ROWS SYMBOLS TRACE
+# usage: awk -v unnamed=FILE -f trace.awk -f breakdown.awk ROWS SYMBOLS TRACE
 #
 # ROWS: breakdown.rows.  SYMBOLS: lines of /proc/kallsyms, sorted.  TRACE: what QEMU logs of each
 # instruction.  Prints PART, instructions an allocation, instructions a free; and as "calls" how many of each there
@@ -21,20 +21,6 @@ function add_row(line,   tab) {
 	pattern[rows] = "^(" substr(line, tab + 1) ")$"
 }
 
-# Addresses are hexadecimal and equally long, so strings compare as they do.
-function symbol_at(address,   low, high, middle) {
-	low = 1
-	high = symbols
-	while (low < high) {
-		middle = int((low + high + 1) / 2)
-		if (start[middle] "" <= address "")
-			low = middle
-		else
-			high = middle - 1
-	}
-	return low
-}
-
 # What an instruction of a symbol means: "time" of which kind, "begin" of a call, "disturbed", a part, or "same".
 function meaning_of(symbol,   name, i) {
 	name = name_of[symbol]
@@ -43,10 +29,9 @@ function meaning_of(symbol,   name, i) {
 			return substr(name, 6, 5) ~ /^alloc/ ? "time alloc" : "time free"
 		return name ~ /_(alloc|free)(_pages)?$/ ? "begin" : "same"
 	}
-	if (name ~ /^(asm_|__)?(sysvec|common_interrupt|exc_)/ || name ~ /^(__)?schedule$/)
+	if (disturbs(name))
 		return "disturbed"
-	sub(/\.(part|constprop|isra|cold).*$/, "", name)
-	sub(/_noprof$/, "", name)
+	name = source_name(name)
 	for (i = 1; i <= rows; i++)
 		if (name ~ pattern[i])
 			return part[i]
@@ -64,15 +49,9 @@ function end_call(   each) {
 }
 
 FILENAME == ARGV[1] { add_row($0); next }
-FILENAME == ARGV[2] {
-	symbols++
-	start[symbols] = $1
-	name_of[symbols] = $3
-	module_of[symbols] = $4
-	next
-}
+FILENAME == ARGV[2] { add_symbol(); next }
 /^Trace/ {
-	address = substr($4, index($4, "/") + 1, 16)
+	address = executed()
 	if (!(address in meaning)) {
 		symbol = symbol_at(address)
 		if (!(symbol in known))

@@ -24,56 +24,16 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/kernels.sh
 . "$ROOT/scripts/kernels.sh"
+# shellcheck source=scripts/trace-lib.sh
+. "$ROOT/scripts/trace-lib.sh"
 
-# The guest runs on while it is traced: long enough for a trace, short enough to wait for.
-BUDGET=4000000000
 PARTS='call address pages entries checks flush objects accounts clearing later'
 kernel=() peer=() load='sizes=one order=random live=1000' size=200 timeout=1200
 
-# tell DIR COMMAND... - to QEMU's monitor.
-tell() {
-	printf '%s\n' "${@:2}" >"$1/monitor.in"
-}
-
-# trace DIR - once the guest in DIR measures, have the instructions that follow logged, up to the size.
-trace() {
-	until grep -q '^# measuring' "$1/vm.log"; do
-		sleep 0.2
-	done
-	sleep 1 # until all areas are live
-	# QEMU 8.1 calls "singlestep" by another name; a command that QEMU does not know does nothing.
-	tell "$1" "singlestep on" "one-insn-per-tb on" "log exec,nochain"
-	until (($(stat -c %s "$1/trace" 2>/dev/null || echo 0) >= size << 20)); do
-		sleep 0.2
-	done
-	tell "$1" "log none" "singlestep off" "one-insn-per-tb off"
-}
-
 # measure DIR PEER - leaves the table in DIR/parts.
 measure() {
-	local dir=$1 guest tracer
-
-	rm -rf "$dir"
-	mkdir -p "$dir"
-	mkfifo "$dir/monitor.in" "$dir/monitor.out"
-	: >"$dir/vm.log"
-	echo "peer=$2 $load warm=20000 ops=4000000 budget=$BUDGET" >"$dir/load"
-	"$ROOT/scripts/vm.sh" --kernel "$KERNEL" --icount --mem 1024 --timeout "$timeout" --monitor "$dir/monitor" \
-		--trace "$dir/trace" --append init_on_alloc=0 --kernel-module drm --file "$dir/load" \
-		--module "$MODULES/vmap_arena.ko" --module "$MODULES/bench/vmap_bench.ko" \
-		--script "$ROOT/scripts/guest/breakdown.sh" --out "$dir" >"$dir/vm.log" 2>&1 &
-	guest=$!
-	trace "$dir" &
-	tracer=$!
-	wait "$guest" || {
-		kill "$tracer" 2>/dev/null || true
-		return 1
-	}
-	kill "$tracer" 2>/dev/null && say "$2: the guest was done before the trace was full"
-	gzip -dc "$dir/symbols.gz" | LC_ALL=C sort >"$dir/symbols"
-	LC_ALL=C awk -v unnamed="$dir/unnamed" -f "$ROOT/scripts/breakdown.awk" "$ROOT/scripts/breakdown.rows" \
-		"$dir/symbols" "$dir/trace" >"$dir/parts" 2>>"$dir/vm.log" || return
-	rm -f "$dir/trace" "$dir/monitor.in" "$dir/monitor.out"
+	traced "$1" "$2" "$load" 0 && parts "$1" || return
+	rm -f "$1/trace"
 }
 
 # table DIR PEER... - a column for an allocation and one for a free of each peer.

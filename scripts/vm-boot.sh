@@ -32,7 +32,8 @@ qemu_command() {
 		accelerator=(-accel tcg -icount "shift=0,sleep=off")
 		words+=" nokaslr"
 	fi
-	command=("${machine[@]}" "${accelerator[@]}" -cpu "${cpu:-$model}" -smp "$cpus" -m "$mem"
+	[[ ! $possible_cpus ]] || words+=" maxcpus=$cpus"
+	command=("${machine[@]}" "${accelerator[@]}" -cpu "${cpu:-$model}" -smp "${possible_cpus:-$cpus}" -m "$mem"
 		-pidfile "$1.pid" -nodefaults -display none -no-reboot
 		-chardev "stdio,id=console,signal=off" -serial chardev:console
 		-chardev "file,id=results,path=$1.tar"

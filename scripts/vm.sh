@@ -19,6 +19,8 @@
 #   --monitor PIPE  QEMU's monitor reads the named pipe PIPE.in, and answers in PIPE.out
 #   --trace FILE    where QEMU puts what the monitor has it log
 #   --cpus N        virtual CPUs, 1 to 64 (2)
+#   --possible-cpus N
+#                   CPUs that the kernel may have, of which it starts --cpus only, 1 to 64 (as many)
 #   --mem MB        memory, 128 to 65536 (1024)
 #   --low-mem MB    of it, how much lies below 4 GiB at most, 128 to 3072; amd64 only
 #   --cpu MODEL     QEMU's CPU model (qemu64; with KVM: host; arm64: max)
@@ -46,7 +48,7 @@
 # any of these words.
 SPLAT="$COMPLAINTS|Call [Tt]race|unreferenced object|kmemleak: .*new suspected|Out of memory|nobody cared"
 
-kernel=6.12 script='' share='' out='' log='' monitor='' trace='' cpus=2 mem=1024 low_mem='' cpu='' icount=0 accel=auto timeout=600
+kernel=6.12 script='' share='' out='' log='' monitor='' trace='' cpus=2 possible_cpus='' mem=1024 low_mem='' cpu='' icount=0 accel=auto timeout=600
 module=() kernel_module=() file=() append=() arguments=()
 
 check_options() {
@@ -60,6 +62,7 @@ check_options() {
 	if ((icount)); then
 		cpus=1 accel=tcg
 	fi
+	((${possible_cpus:-64} >= cpus)) || die "--possible-cpus: fewer than --cpus"
 }
 
 # verdict DIR - say what became of the guest, and return this script's exit status.

@@ -57,8 +57,45 @@ divided() {
 		symbol 9 put_page.part.0 ''
 	} >"$CHECK_DIR/symbols"
 	executes 5 1 3 6 7 7 5 7 3 1 2 4 9 9 2 1 3 8 6 5 1 6 2 4 9 2 >"$CHECK_DIR/trace"
-	awk -v unnamed="$CHECK_DIR/unnamed" -f "$ROOT/scripts/breakdown.awk" "$CHECK_DIR/rows" "$CHECK_DIR/symbols" \
-		"$CHECK_DIR/trace" | tr '\t\n' ' ,' | grep -x 'calls 1 2,pages 2 2,address 3 0,later 0 1,'
+	awk -v unnamed="$CHECK_DIR/unnamed" -f "$ROOT/scripts/trace.awk" -f "$ROOT/scripts/breakdown.awk" \
+		"$CHECK_DIR/rows" "$CHECK_DIR/symbols" "$CHECK_DIR/trace" | tr '\t\n' ' ,' | grep -x 'calls 1 2,pages 2 2,address 3 0,later 0 1,'
+}
+
+# registers ADDRESS - what the trace tells of them, the first argument as given.
+registers() {
+	printf 'RAX=1 RBX=2 RCX=3 RDX=4\nRSI=5 RDI=%s RBP=6 RSP=7\n' "$1"
+}
+
+# held - in two pairs: a lock that a variable names, held for 3 instructions and, from the same place, for 1; one that
+# the function names, of a module, held for 4, with another one in it, and once while an interrupt came.  A
+# worker executes 3.
+held() {
+	printf 'one\tglobal\tthe_lock\nown\tours\t.* \\[vmap_arena\\]\ncpu\tlists\tlist_.*\n' >"$CHECK_DIR/rows"
+	{
+		symbol 1 time_free '[vmap_bench]'
+		symbol 2 find ''
+		symbol 3 _raw_spin_lock_irqsave ''
+		symbol 4 _raw_spin_unlock_irqrestore ''
+		symbol 5 list_add ''
+		symbol 6 put '[vmap_arena]'
+		symbol 7 sysvec_timer ''
+		symbol 8 process_one_work ''
+		symbol 9 __schedule ''
+		printf 'ffffffff81000010 d the_lock\t\n'
+	} >"$CHECK_DIR/symbols"
+	{
+		executes 2 3
+		registers ffffffff81000010
+		executes 2 2 2 4 2 3 2 4 1 6 3
+		registers ffffffff99999999
+		executes 5 3
+		registers ffffffff99999998
+		executes 4 6 4 1 6 3 5 7 4 8 5 5 9 5
+	} >"$CHECK_DIR/trace"
+	awk -v unnamed="$CHECK_DIR/unnamed" -f "$ROOT/scripts/trace.awk" -f "$ROOT/scripts/holds.awk" "$CHECK_DIR/rows" \
+		"$CHECK_DIR/symbols" "$CHECK_DIR/trace" | tee "$CHECK_DIR/held"
+	tr '\t\n' ' ,' <"$CHECK_DIR/held" | grep -x "global one 1.0000 2.00 3,ours own 1.0000 4.00 4,lists cpu 0.5000 0.00 0,\
+unnamed other 0.0000 0.00 0,workers later 0 1.50 0,"
 }
 
 # in_parts - has an allocation its address, pages and entries, and a free its entries, in what breakdown.sh says?
@@ -82,6 +119,7 @@ expect "the others are measured, with their locks" counted "$CHECK_DIR/locks/res
 expect_fail "bench.sh refuses a part that is none" "${bench[@]}" --part everything
 expect_fail "bench.sh refuses --quick with --part" "${bench[@]}" --quick --part ranges
 expect "what a trace of instructions says of calls is right" divided
+expect "what a trace of instructions says of locks is right" held
 expect "breakdown.sh traces the calls of an arena" "$ROOT/scripts/breakdown.sh" --kernel "$KERNEL" \
 	--peer arena-nocache --size 20
 expect "their instructions are address, pages and entries" in_parts
