@@ -149,9 +149,13 @@ static void guards_are_kept_or_left_out(struct kunit *test)
 {
 	struct vmap_arena *guarded = kt_memory(test, VMAP_ARENA_NOCACHE);
 	struct vmap_arena *bare = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
-	void *a = kt_pages(guarded, 2, GFP_KERNEL), *b = kt_pages(guarded, 2, GFP_KERNEL);
-	void *c = kt_pages(bare, 2, GFP_KERNEL), *d = kt_pages(bare, 2, GFP_KERNEL);
+	void *a, *b, *c, *d;
 
+	kt_stay_in_first_shard(guarded);
+	a = kt_pages(guarded, 2, GFP_KERNEL);
+	b = kt_pages(guarded, 2, GFP_KERNEL);
+	c = kt_pages(bare, 2, GFP_KERNEL);
+	d = kt_pages(bare, 2, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, b - a, 3 * PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, kt_faults(a + 2 * PAGE_SIZE));
 	KUNIT_EXPECT_TRUE(test, kt_faults(b + 2 * PAGE_SIZE));

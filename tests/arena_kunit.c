@@ -354,6 +354,7 @@ static void spans_come_and_go(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	WRITE_ONCE(arena->cache.purge.space.limit, 0);
+	kt_stay_in_first_shard(arena);
 	if (count > 1000)
 		kunit_skip(test, "span_size is too large for this");
 	KUNIT_EXPECT_EQ(test, kt_stats(arena).spans, 1);
@@ -380,6 +381,7 @@ static void idle_spans_go_by_themselves(struct kunit *test)
 	void *addr[4];
 
 	WRITE_ONCE(arena->cache.purge.space.limit, 0);
+	kt_stay_in_first_shard(arena);
 	for (i = 0; i < ARRAY_SIZE(addr); i++)
 		addr[i] = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);
 	KUNIT_EXPECT_GE(test, kt_stats(arena).spans, 2);
@@ -627,6 +629,7 @@ static void limit_to(struct kunit *test, struct vmap_arena *arena, unsigned int 
 	if (spans * usual_span(arena) >> PAGE_SHIFT > 4 * FILL_MOST)
 		kunit_skip(test, "span_size is too large for this");
 	WRITE_ONCE(arena->cache.purge.space.limit, spans * usual_span(arena));
+	kt_stay_in_first_shard(arena);
 }
 
 /*

@@ -74,10 +74,12 @@ static void double_frees(struct kunit *test)
 static void stale_pointers(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
-	void *low = kt_pages(arena, 1, GFP_KERNEL), *stale = kt_pages(arena, 3, GFP_KERNEL);
-	void *addr[8];
+	void *addr[8], *low, *stale;
 	unsigned int i;
 
+	kt_stay_in_first_shard(arena);
+	low = kt_pages(arena, 1, GFP_KERNEL);
+	stale = kt_pages(arena, 3, GFP_KERNEL);
 	vmap_free(low);
 	vmap_free(stale);
 	vmap_arena_purge(arena);
@@ -276,6 +278,7 @@ static void extents_outlive_a_look_up(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, look);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
+	kt_stay_in_first_shard(arena);
 	for (i = 0; i < AREAS_LOOKED_AT; i++) {
 		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, addr[i]);

@@ -223,6 +223,7 @@ static struct vmap_arena *lazy_arena(struct kunit *test, unsigned int count)
 	if (arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
 	KUNIT_ASSERT_NOT_NULL(test, addr);
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	for (i = 0; i < count; i++) {
 		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
@@ -301,6 +302,7 @@ static void free_atomically(void **addr, unsigned int count)
 static void get_pages_each(struct kunit *test, struct vmap_arena *arena, void **addr,
 			   unsigned int count)
 {
+	kt_stay_in_first_shard(arena);
 	while (count--) {
 		addr[count] = kt_pages(arena, 1, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, addr[count]);
@@ -373,6 +375,7 @@ static void deferred_room_is_found(struct kunit *test)
 	if (arena->cache.purge.space.reserved <= UNMAP_BATCH / 2 ||
 	    arena->cache.purge.space.reserved > BIG)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M for this");
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	WRITE_ONCE(arena->cache.purge.space.limit, arena->cache.purge.space.reserved);
 	addr = kt_pages(arena, pages, GFP_KERNEL);
@@ -527,6 +530,7 @@ static void helping_is_bounded(struct kunit *test)
 
 	if (arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
+	kt_stay_in_first_shard(arena);
 	addr[0] = kt_pages(arena, BIG / PAGE_SIZE, GFP_KERNEL_ACCOUNT);
 	addr[1] = kt_pages(arena, 1, GFP_KERNEL_ACCOUNT);
 	KUNIT_ASSERT_NOT_NULL(test, addr[0]);
@@ -552,6 +556,7 @@ static void spans_go_together(struct kunit *test)
 
 	if (arena->cache.purge.space.limit || arena->cache.purge.space.reserved > BIG)
 		kunit_skip(test, "load vmap_arena.ko with span_size=2M and no limit for this");
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	for (i = 0; i < SPANS; i++) {
 		addr[i] = vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE);

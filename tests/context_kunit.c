@@ -263,6 +263,7 @@ static void free_against_the_throttle(struct kunit *test)
 	struct errand *errand = new_errand(test, VMAP_ARENA_NOCACHE);
 	struct vmap_arena_stats stats;
 
+	kt_stay_in_first_shard(errand->arena);
 	alloc_all(errand);
 	expect_stamps(test, errand);
 	WRITE_ONCE(errand->arena->cache.purge.threshold, PAGE_SIZE);
@@ -313,6 +314,7 @@ static void free_a_big_area(struct kunit *test)
 
 	if (errand->arena->cache.purge.space.limit)
 		kunit_skip(test, "arena_limit is set");
+	kt_stay_in_first_shard(errand->arena);
 	KUNIT_EXPECT_EQ(test, still_mapped(test, errand, most), context->without_mm);
 	KUNIT_EXPECT_EQ(test, kt_stats(errand->arena).deferred, context->without_mm);
 	KUNIT_EXPECT_EQ(test, still_mapped(test, errand, most + 1), !context->vctx_may_wait);
@@ -326,6 +328,7 @@ static void free_after_a_grace_period(struct kunit *test)
 {
 	struct errand *errand = new_errand(test, VMAP_ARENA_NOCACHE);
 
+	kt_stay_in_first_shard(errand->arena);
 	alloc_there(test, errand);
 	expect_stamps(test, errand);
 	WRITE_ONCE(errand->arena->cache.purge.threshold, PAGE_SIZE);

@@ -256,6 +256,7 @@ static void a_killed_task_frees(struct kunit *test)
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
 	unsigned int rounds = 0;
 
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
 	/* On a busy host the worker may purge after each free of a round. */
 	do {

@@ -215,8 +215,10 @@ static void allocating_without_pages(struct kunit *test)
 static void *take_aligned_place(struct kunit *test, struct vmap_arena *arena, unsigned long align)
 {
 	unsigned long span = kt_stats(arena).reserved, start, place;
-	void *lowest = kt_pages(arena, 1, GFP_KERNEL), *taken;
+	void *lowest, *taken;
 
+	kt_stay_in_first_shard(arena);
+	lowest = kt_pages(arena, 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, lowest);
 	KUNIT_ASSERT_GE(test, align, span);
 	start = (unsigned long)lowest;

@@ -58,11 +58,13 @@ static void a_free_counts_when_it_is_done(struct kunit *test)
 {
 	struct slow_free *slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
-	void *first = kt_pages(arena, 2, GFP_KERNEL);
 	unsigned long areas;
+	void *first;
 	int err = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, slow);
+	kt_stay_in_first_shard(arena);
+	first = kt_pages(arena, 2, GFP_KERNEL);
 	slow->addr = kt_pages(arena, 2, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, first);
 	KUNIT_ASSERT_NOT_NULL(test, slow->addr);

@@ -77,6 +77,7 @@ static void the_threshold_asks_for_a_purge(struct kunit *test)
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
 	unsigned int i;
 
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, SMALL_THRESHOLD);
 	for (i = 0; i < 8; i++) {
 		vmap_free(kt_pages(arena, 1, GFP_KERNEL));
@@ -94,6 +95,7 @@ static void lazy_room_is_found(struct kunit *test)
 	unsigned long size = kt_stats(arena).reserved / 2 - PAGE_SIZE;
 	unsigned int i;
 
+	kt_stay_in_first_shard(arena);
 	/* So that nothing but the lack of room asks for a purge. */
 	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	vmap_free(vmap_arena_alloc(arena, size, 1, GFP_KERNEL, NUMA_NO_NODE));
@@ -114,6 +116,7 @@ static bool flush_backlog(struct kunit *test, struct vmap_arena *arena, unsigned
 	unsigned long end = jiffies + KT_PATIENCE, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, 1UL << 40);
 	for (i = 0; i < count; i++)
 		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
@@ -230,14 +233,17 @@ static void lazy_is_bounded(struct kunit *test)
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
 	struct flood *flood = kunit_kzalloc(test, sizeof(*flood), GFP_KERNEL);
 	unsigned long limit, worst;
+	struct vmap_purge *shard;
 
 	KUNIT_ASSERT_NOT_NULL(test, flood);
-	WRITE_ONCE(arena->cache.purge.threshold, SMALL_THRESHOLD);
+	vpurge_for_each(shard, &arena->cache.purge)
+		WRITE_ONCE(shard->threshold, SMALL_THRESHOLD);
 	flood->arena = arena;
 	start_flood(test, flood);
 	worst = worst_lazy(arena);
 	stop_flood(flood);
-	limit = 2 * SMALL_THRESHOLD + num_possible_cpus() * (LARGEST + 1) * PAGE_SIZE;
+	limit = arena->cache.nr_shards *
+		(2 * SMALL_THRESHOLD + num_possible_cpus() * (LARGEST + 1) * PAGE_SIZE);
 	kunit_info(test, "worst %lu, limit %lu, waits %lu", worst, limit,
 		   kt_stats(arena).throttle_waits);
 	KUNIT_EXPECT_LE(test, worst, limit);

@@ -71,6 +71,16 @@ struct vmap_arena *kt_memory(struct kunit *test, unsigned int flags)
 	return kt_keep(test, vmap_arena_create(kt_name(), flags));
 }
 
+/*
+ * If @arena has several shards (the parameter shards=), stay on a CPU of the first one until the
+ * test ends: for a test that reads or writes what each shard has for itself, and means the first.
+ */
+void kt_stay_in_first_shard(struct vmap_arena *arena)
+{
+	if (arena->cache.nr_shards > 1)
+		set_cpus_allowed_ptr(current, cpumask_of(0));
+}
+
 /* A range arena for the time of a test. */
 struct vmap_arena *kt_range(struct kunit *test, unsigned long start, unsigned long end,
 			    unsigned long quantum)

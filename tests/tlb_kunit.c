@@ -269,6 +269,7 @@ static void purged_by_the_worker(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
 
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
 	play(test, arena, 4, 0);
 }

@@ -21,6 +21,7 @@ extern unsigned long kt_seed;
 
 /* support.c */
 struct vmap_arena *kt_memory(struct kunit *test, unsigned int flags);
+void kt_stay_in_first_shard(struct vmap_arena *arena);
 struct vmap_arena *kt_range(struct kunit *test, unsigned long start, unsigned long end,
 			    unsigned long quantum);
 struct vmap_arena *kt_keep(struct kunit *test, struct vmap_arena *arena);

@@ -371,6 +371,7 @@ static void the_end_of_each_purge_is_told(struct kunit *test)
 	struct vmap_arena *arena = listen_to(kt_memory(test, 0));
 	unsigned int i;
 
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, SMALL_THRESHOLD);
 	for (i = 0; i < ROUNDS; i++)
 		vmap_free(kt_pages(arena, UNCACHED, GFP_KERNEL));
@@ -398,6 +399,7 @@ static void a_free_that_is_held_back_is_told(struct kunit *test)
 	struct vmap_arena *arena = listen_to(kt_memory(test, VMAP_ARENA_NOCACHE));
 
 	KUNIT_ASSERT_NOT_NULL(test, area);
+	kt_stay_in_first_shard(arena);
 	WRITE_ONCE(arena->cache.purge.threshold, SMALL_THRESHOLD);
 	KUNIT_EXPECT_TRUE(test, kt_until(throttles(test, arena, area)));
 	KUNIT_EXPECT_EQ(test, events(THROTTLE), kt_stats(arena).throttle_waits);

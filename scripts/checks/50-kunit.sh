@@ -20,6 +20,8 @@ if [[ $1 != kcsan && $QUICK == 0 ]]; then
 		in_kunit_guest 'vmap_lifetime.d*' --mem 1024 -- destroys=2000 span_size=2M
 	done
 fi
+# As if there were many CPUs that allocate past the magazines.
+[[ $1 != debug ]] || ((DEEP == 0)) || in_kunit_guest 'vmap_*' --mem 1536 -- loops=200 span_size=2M shards=4
 # To a real-time kernel, where a thread answers it, QEMU's serial port is an interrupt that nobody cares for.
 quiet=()
 [[ $1 != rt-* ]] || quiet=(--append noirqdebug)
