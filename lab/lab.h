@@ -24,7 +24,7 @@
  * at once.  The node of an area comes from a pool (pool.c), so that no structure of ours pays for
  * the memory allocator in a timed operation and another does not.
  *
- * All but module.c, kernel.c, maple.c and peers.c compile in user space as well, drm_mm.c
+ * All but module.c, kernel.c, maple.c, peers.c and pages/ compile in user space as well, drm_mm.c
  * beside the kernel's own source (user/peers/).  Only there are those with locks and look-ups:
  * pair.c, busy_rb.c, bump.c and user/peers/maple.c.  What differs is in the few calls under "The
  * world around".
