@@ -15,11 +15,17 @@ take_out() {
 }
 
 # A test that may fail in the kernel need not fail in an arena.  Newer modules say that it may (xfailed); of the older
-# it is one, which asks for alignments up to half of all addresses.
+# it is one, which asks for alignments up to half of all addresses: number 64.  A kernel that runs it on its own areas
+# warns of each with a trace, so it is left out there.
 work() {
+	tests=0xffff loops=20
+	[ ! -e /own.test_vmalloc.ko ] || tests=0xffbf
+	# shellcheck disable=SC2154 # guest/drivers.sh sets it
+	[ "$mode" != faults ] || loops=4
 	dmesg -c >/dev/null
 	# shellcheck disable=SC2154 # guest/drivers.sh sets it
-	! insmod "/$side.test_vmalloc.ko" nr_threads=2 test_loop_count=20 nr_pages=8 run_test_mask=0xffff 2>/dev/null || {
+	! insmod "/$side.test_vmalloc.ko" nr_threads=2 test_loop_count="$loops" nr_pages=8 run_test_mask="$tests" \
+		2>/dev/null || {
 		echo "it stayed"
 		return 1
 	}
