@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: memory fragmented on purpose is told from memory that is not; fragmentation.sh prints and draws
-# kernels: 6.12
-# deep: 7.2
+# deep: 6.12 7.2
 
 use_kernel "$1"
 in_guest fragcheck.sh --mem 512 --module "$MODULES/lab/pages/vmap_frag.ko" --kernel-module loop --kernel-module ext4
