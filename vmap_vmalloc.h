@@ -27,8 +27,8 @@
  *
  * What the calls free, they free by owner: memory of an arena, of vmalloc() or of kmalloc().  So
  * memory may be passed to and from code that does not include this file, as long as memory of an
- * arena is freed by a call that goes to vmap_arena.  dev_coredumpv() is here because the kernel frees
- * by vfree() what it was given; no other exported call is known that does so.
+ * arena is freed by a call that goes to vmap_arena.  dev_coredumpv() is here because the kernel
+ * frees by vfree() what it was given; no other exported call is known that does so.
  */
 #ifndef VMAP_VMALLOC_H
 #define VMAP_VMALLOC_H
@@ -75,7 +75,10 @@
 #pragma redefine_extname vm_unmap_ram vmap_vmalloc_vm_unmap_ram
 #pragma redefine_extname vm_unmap_aliases vmap_vmalloc_vm_unmap_aliases
 #pragma redefine_extname remap_vmalloc_range vmap_vmalloc_remap_vmalloc_range
+/* Without CONFIG_DEV_COREDUMP it is inline, and calls vfree(), which has its other name by then. */
+#ifdef CONFIG_DEV_COREDUMP
 #pragma redefine_extname dev_coredumpv vmap_vmalloc_dev_coredumpv
+#endif
 
 #pragma redefine_extname kvmalloc_node vmap_vmalloc_kvmalloc_node
 #pragma redefine_extname kvmalloc_node_noprof vmap_vmalloc_kvmalloc_node
