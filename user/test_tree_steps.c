@@ -262,7 +262,7 @@ static void test_few_misses(void)
 	make_sieve(&bed, 14);
 	free_tree_put(&bed.tree, bed.busy[bed.nr_busy - 4], &bed.spares);
 	search_twice(&bed, 1, 4, &first, &again);
-	report(first.calls == 1 && 3 * again.total < first.total,
+	report(first.calls == 1 && 2 * again.total < first.total,
 	       "14 misses and a fit: the misses are remembered", &first, &again);
 	bed_fini(&bed);
 }
