@@ -68,6 +68,7 @@ static struct vmap_span *new_span(struct vmap_space *space, unsigned long size)
 	if (!span)
 		return NULL;
 	span->space = space;
+	span->first = space->first;
 	span->owner = kvcalloc(size >> PAGE_SHIFT, sizeof(*span->owner), vgfp_may_fail(GFP_KERNEL));
 	span->behind = kvcalloc(size >> WINDOW_GRAIN_SHIFT, sizeof(*span->behind),
 				vgfp_may_fail(GFP_KERNEL));
@@ -211,6 +212,7 @@ int vspan_adopt(struct vmap_space *space, unsigned long start, unsigned long end
 		return -ENOMEM;
 	}
 	span->space = space;
+	span->first = space->first;
 	span->start = start;
 	span->end = end;
 	vspan_open(space, span, whole);

@@ -82,8 +82,9 @@
 
 /* One span.  A field without a lock is constant while vspan_of() finds the span. */
 struct vmap_span {
-	/* The space of the span. */
+	/* The space of the span, and the first one of its arena: space->first. */
 	struct vmap_space *space;
+	struct vmap_space *first;
 	/* The first unit, and one past the last unit. */
 	unsigned long start;
 	unsigned long end;

@@ -491,7 +491,8 @@ static __always_inline bool free_fast(const void *addr)
 	if (unlikely(!extent || READ_ONCE(extent->state) != VMAP_BUSY ||
 		     extent->flags != VMAP_EXTENT_RECYCLABLE))
 		goto out;
-	cache = vcache_of(extent->space);
+	/* Not of extent->space, on which another CPU that frees the same area may have a list. */
+	cache = vcache_of(span->first);
 	pages = vspace_pages_of(&cache->purge.space, extent);
 	if (unlikely(pages > CACHE_CLASSES ||
 		     !vcache_magazine_has_room(cache->cpu, extent, pages, &magazine) ||

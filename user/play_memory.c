@@ -264,7 +264,12 @@ static void add_span(struct vmap_space *space, unsigned long start)
 
 	if (!span)
 		abort();
-	*span = (struct vmap_span){ .space = space, .start = start, .end = start + PLAY_SPAN };
+	*span = (struct vmap_span){
+		.space = space,
+		.first = space->first,
+		.start = start,
+		.end = start + PLAY_SPAN,
+	};
 	span->window = new_window(start, PLAY_SPAN);
 	span->owner = calloc(PLAY_SPAN >> PAGE_SHIFT, sizeof(*span->owner));
 	span->behind = calloc(PLAY_SPAN >> WINDOW_GRAIN_SHIFT, sizeof(*span->behind));
