@@ -122,7 +122,7 @@ driver_sources "${kernel/drivers/6.12}" || {
 	exit 77
 }
 mode=plain mem=1024 measure=()
-((!hog)) || mode=hog mem=640
+((!hog)) || mode=hog
 ((!faults)) || mode=faults mem=2048
 if ((figures)); then
 	mode=figures

@@ -26,7 +26,8 @@ fill() {
 	for turn in $(seq 50); do
 		attribute "$turn" || return
 	done
-	mv /mnt/first /mnt/moved && rm -r /mnt/second/text
+	# From here on the log has what happens, and what was written before is on the disk.
+	sync -f /mnt && mv /mnt/first /mnt/moved && rm -r /mnt/second/text
 }
 
 work() {
