@@ -386,6 +386,8 @@ void lab_result_free(struct lab_result *result);
 u64 lab_bucket_floor(unsigned int bucket);
 void lab_meter_add(struct lab_meter *meter, u64 ticks, bool disturbed);
 u64 lab_clock_overhead(void);
+int lab_open_spans(const struct lab_index *index, const struct lab_load *load, void **selves);
+void lab_close_spans(const struct lab_index *index, void **selves, unsigned int count);
 
 /* measure.c */
 struct lab_live;

@@ -98,21 +98,23 @@ u64 lab_clock_overhead(void)
 	return least;
 }
 
-static void close_spans(struct run *run, unsigned int count)
+/* End the first @count of @selves. */
+void lab_close_spans(const struct lab_index *index, void **selves, unsigned int count)
 {
 	while (count--)
-		run->index->destroy(run->selves[count]);
+		index->destroy(selves[count]);
 }
 
-static int open_spans(struct run *run)
+/* Begin an index for each span of a load, in @selves.  Return 0, or an error, and none is begun. */
+int lab_open_spans(const struct lab_index *index, const struct lab_load *load, void **selves)
 {
 	unsigned int i;
 
-	for (i = 0; i < run->load->nr_spans; i++) {
-		run->selves[i] = run->index->create(&run->load->spans[i]);
-		if (IS_ERR(run->selves[i])) {
-			close_spans(run, i);
-			return PTR_ERR(run->selves[i]);
+	for (i = 0; i < load->nr_spans; i++) {
+		selves[i] = index->create(&load->spans[i]);
+		if (IS_ERR(selves[i])) {
+			lab_close_spans(index, selves, i);
+			return PTR_ERR(selves[i]);
 		}
 	}
 	return 0;
@@ -218,7 +220,7 @@ static void run_ops(struct run *run)
 
 static int run_pass(struct run *run, bool timed)
 {
-	int err = open_spans(run);
+	int err = lab_open_spans(run->index, run->load, run->selves);
 
 	if (err)
 		return err;
@@ -228,7 +230,7 @@ static int run_pass(struct run *run, bool timed)
 	run->result->failed = 0;
 	run->result->refused = 0;
 	run_ops(run);
-	close_spans(run, run->load->nr_spans);
+	lab_close_spans(run->index, run->selves, run->load->nr_spans);
 	return 0;
 }
 

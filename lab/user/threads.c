@@ -236,27 +236,6 @@ static void run_threads(struct crowd *crowd)
 	lab_threads_end();
 }
 
-static void close_spans(struct crowd *crowd, unsigned int count)
-{
-	while (count--)
-		crowd->index->destroy(crowd->selves[count]);
-}
-
-static int open_spans(struct crowd *crowd)
-{
-	unsigned int i;
-
-	for (i = 0; i < crowd->load->nr_spans; i++) {
-		lab_lock_init(&crowd->locks[i]);
-		crowd->selves[i] = crowd->index->create(&crowd->load->spans[i]);
-		if (IS_ERR(crowd->selves[i])) {
-			close_spans(crowd, i);
-			return PTR_ERR(crowd->selves[i]);
-		}
-	}
-	return 0;
-}
-
 static void begin_pass(struct crowd *crowd, bool timed)
 {
 	unsigned long slots = crowd->load->slots;
@@ -270,6 +249,8 @@ static void begin_pass(struct crowd *crowd, bool timed)
 		crowd->members[i].crowd = crowd;
 		crowd->members[i].cpu = i;
 	}
+	for (i = 0; i < crowd->load->nr_spans; i++)
+		lab_lock_init(&crowd->locks[i]);
 	crowd->used = 0;
 	crowd->timed = timed;
 }
@@ -403,7 +384,7 @@ static bool is_right(const struct crowd *crowd)
 
 static int run_pass(struct crowd *crowd, struct lab_result *result, bool timed)
 {
-	int err = open_spans(crowd);
+	int err = lab_open_spans(crowd->index, crowd->load, crowd->selves);
 
 	if (err)
 		return err;
@@ -415,7 +396,7 @@ static int run_pass(struct crowd *crowd, struct lab_result *result, bool timed)
 	}
 	if (!is_right(crowd))
 		err = -EUCLEAN;
-	close_spans(crowd, crowd->load->nr_spans);
+	lab_close_spans(crowd->index, crowd->selves, crowd->load->nr_spans);
 	return err;
 }
 
