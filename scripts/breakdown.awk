@@ -52,13 +52,8 @@ FILENAME == ARGV[1] { add_row($0); next }
 FILENAME == ARGV[2] { add_symbol(); next }
 /^Trace/ {
 	address = executed()
-	if (!(address in meaning)) {
-		symbol = symbol_at(address)
-		if (!(symbol in known))
-			known[symbol] = meaning_of(symbol)
-		meaning[address] = known[symbol]
-		named[address] = name_of[symbol]
-	}
+	if (!(address in meaning))
+		named[address] = name_of[look_up(address)]
 	now = meaning[address]
 	if (now ~ /^time/) {
 		end_call()

@@ -86,10 +86,7 @@ FILENAME == ARGV[2] {
 /^Trace/ {
 	address = executed()
 	if (!(address in meaning)) {
-		symbol = symbol_at(address)
-		if (!(symbol in known))
-			known[symbol] = meaning_of(symbol)
-		meaning[address] = known[symbol]
+		symbol = look_up(address)
 		named[address] = source_name(name_of[symbol]) (module_of[symbol] == "" ? "" : " " module_of[symbol])
 		if (start[symbol] == address)
 			first[address] = 1

@@ -24,6 +24,16 @@ function symbol_at(address,   low, high, middle) {
 	return low
 }
 
+# The symbol of an address that was not looked up before; sets what its instructions mean, by meaning_of(), which is
+# the caller's.
+function look_up(address,   symbol) {
+	symbol = symbol_at(address)
+	if (!(symbol in known))
+		known[symbol] = meaning_of(symbol)
+	meaning[address] = known[symbol]
+	return symbol
+}
+
 # The address of the instruction that a line of the trace tells of.
 function executed() {
 	return substr($4, index($4, "/") + 1, 16)
