@@ -82,7 +82,7 @@
 
 /* One span.  A field without a lock is constant while vspan_of() finds the span. */
 struct vmap_span {
-	/* The space of the span, and the first one of its arena: space->first. */
+	/* The space of the span; and space->first: each free of memory reads it here. */
 	struct vmap_space *space;
 	struct vmap_space *first;
 	/* The first unit, and one past the last unit. */
@@ -329,8 +329,9 @@ static inline unsigned long vspace_class_of(const struct vmap_space *space,
 /* spares.c */
 
 /*
- * The number of spares below which vtake_ahead() queues stock_work.  The worker may have to wait a
- * tick for a CPU; meanwhile 128 spares serve 64 NE cuts.  The pool costs 64 bytes a spare: 8 KiB.
+ * The number of spares below which vtake_spares_ahead() queues stock_work.  The worker may have to
+ * wait a tick for a CPU; meanwhile 128 spares serve 64 NE cuts.  The pool costs 64 bytes a spare:
+ * 8 KiB.
  */
 #define VSPACE_SPARES_LOW	128
 

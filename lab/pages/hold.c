@@ -4,10 +4,10 @@
  *
  * Theory
  *
- * A *probe* asks for a number of blocks as transparent huge pages are asked for, with compaction as
- * where a program wants them (madvise()), holds what it gets until
- * the last request, and frees it: so many such blocks could have been had.  Without compaction it
- * takes what is free and changes nothing; with it, memory is moved and reclaimed.
+ * A *probe* asks for a number of blocks as transparent huge pages are asked for, holds what it gets
+ * until the last request, and frees that: so many such blocks could have been had.  Without
+ * compaction a probe takes what is free and changes nothing; with compaction, as where a program
+ * wants such pages (madvise()), memory is moved and reclaimed.
  *
  * lab_hold() takes pages one by one and frees each second one: of what it leaves free no two pages
  * are neighbours.  An index of fragmentation that does not notice that is wrong.
@@ -21,7 +21,6 @@
 #include "../lab.h"
 #include "pages.h"
 
-#define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define HOLD_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
 static struct page **held;

@@ -71,7 +71,7 @@ MODULE_PARM_DESC(read, "KiB read from cache= at each operation, 0..1024 (default
 
 /**
  * struct replay - the one replay
- * @lock: one operation of a debugfs file at a time
+ * @lock: one operation of a debugfs file at a time; over all fields, and over what hold.c holds
  * @way: how areas get memory
  * @load: the operations
  * @areas: those live, by slot
@@ -88,7 +88,7 @@ MODULE_PARM_DESC(read, "KiB read from cache= at each operation, 0..1024 (default
  * @probed: blocks that the last probe got
  */
 static struct replay {
-	struct mutex lock;	/* over all fields, and over what hold.c holds */
+	struct mutex lock;
 	const struct lab_way *way;
 	struct lab_load load;
 	void **areas;

@@ -7,7 +7,11 @@
 #ifndef LAB_PAGES_H
 #define LAB_PAGES_H
 
+#include <linux/mm.h>
 #include <linux/types.h>
+
+/* Of a block of 2 MiB. */
+#define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 
 /**
  * struct lab_way - one way to get the memory of an area, and to give it back

@@ -27,7 +27,6 @@
 #include "../../vmap_alloc.h"
 #include "pages.h"
 
-#define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define BLOCK_GFP	((GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN) & ~__GFP_DIRECT_RECLAIM)
 
 /* Puts up to @wanted pages, at least one, into @pages; how many, or 0. */
