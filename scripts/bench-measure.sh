@@ -83,7 +83,7 @@ measure_lists() {
 measure_native() {
 	need_packages make gcc libc6-dev linux-source-6.12 xz-utils
 	say "measuring native"
-	make -s -C "$ROOT/user" BUILD="$BUILD/user" bench >"$dir/native" 2>"$dir/native.log" || {
+	make_user -s bench >"$dir/native" 2>"$dir/native.log" || {
 		say "failed: see $dir/native.log"
 		status=1
 	}

@@ -60,7 +60,7 @@ counts() {
 
 # several_threads - each on a CPU of its own.
 several_threads() {
-	make -s -C "$ROOT/user" BUILD="$BUILD/user" magazines && "$BUILD/user/gcc/bench_magazines" --threads "$threads"
+	make_user -s magazines && "$BUILD/user/gcc/bench_magazines" --threads "$threads"
 }
 
 parse_options "$@"

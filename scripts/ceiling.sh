@@ -68,7 +68,7 @@ measure_all() {
 threads() {
 	local try
 
-	make -s -C "$ROOT/user" BUILD="$BUILD/user" magazines || die "cannot build the benchmark of two threads"
+	make_user -s magazines || die "cannot build the benchmark of two threads"
 	for ((try = 0; try < 10; try++)); do
 		"$BUILD/user/gcc/bench_magazines" >"$OUT/native" || die "the benchmark of two threads failed"
 		grep -q 'tree.*(disturbed)' "$OUT/native" || return 0

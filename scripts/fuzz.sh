@@ -27,7 +27,7 @@ seconds=0 words=()
 # build VARIANT TARGET
 build() {
 	mkdir -p "$WORK"
-	make -C "$ROOT/user" VARIANT="$1" "$2" >"$WORK/build-$1.log" 2>&1 ||
+	make_user VARIANT="$1" "$2" >"$WORK/build-$1.log" 2>&1 ||
 		die "cannot build the $1 variant: see $WORK/build-$1.log"
 }
 

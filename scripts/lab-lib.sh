@@ -15,7 +15,7 @@ LAB_PEERS=(6.12)
 make_lab() {
 	local tools=$BUILD/user/kernel/tools
 
-	make -C "$ROOT/user" BUILD="$BUILD/user" "$tools/lib/rbtree.c" &&
+	make_user "$tools/lib/rbtree.c" &&
 		make -C "$1" BUILD="$2" TOOLS="$tools" PEERS="${peers[*]}" PEER_SOURCES="$PEER_SOURCES" \
 			-j "$(nproc)" "${@:3}" lab
 }

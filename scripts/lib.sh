@@ -39,6 +39,12 @@ apt_update() {
 	apt_run update || die "apt-get update failed: see $BUILD/apt-$$.log"
 }
 
+# make_user WORD... - make these of user/, below BUILD/user; checks that run side by side wait here for each other.
+make_user() {
+	mkdir -p "$BUILD"
+	flock "$BUILD/user.lock" make -C "$ROOT/user" BUILD="$BUILD/user" "$@"
+}
+
 # need_packages NAME... - install the Debian packages that are missing; nothing is asked of the
 # network when none is.
 need_packages() {

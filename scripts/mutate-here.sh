@@ -54,7 +54,7 @@ run_here() {
 
 	if [[ $1 == user ]]; then
 		need_packages libc6-dev xz-utils clang linux-source-6.12
-		make -C "$ROOT/user" BUILD="$BUILD/user" "$BUILD/user/kernel/tools/lib/rbtree.c" >"$WORK/tools.log"
+		make_user "$BUILD/user/kernel/tools/lib/rbtree.c" >"$WORK/tools.log"
 	fi
 	mapfile -t controls < <(controls "${@:2}")
 	for name in "${controls[@]}"; do

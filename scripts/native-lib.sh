@@ -54,7 +54,7 @@ find_peers() {
 build_bench() {
 	need_packages make gcc libc6-dev binutils linux-source-6.12 xz-utils
 	find_peers "$@"
-	make -s -C "$ROOT/user" BUILD="$BUILD/user" PEERS="${peers[*]}" PEER_SOURCES="$PEER_SOURCES" native \
+	make_user -s PEERS="${peers[*]}" PEER_SOURCES="$PEER_SOURCES" native \
 		>"$PEER_SOURCES/log-build" 2>&1 || die "cannot build the benchmark: see $PEER_SOURCES/log-build"
 }
 

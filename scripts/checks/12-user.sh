@@ -8,7 +8,7 @@ USER_BUILD=$BUILD/user
 
 # build VARIANT TARGET... - a build that fails is a failed test, and there is nothing more to do.
 build() {
-	make -C "$ROOT/user" -j "$(nproc)" VARIANT="$1" "${@:2}" >"$CHECK_DIR/build-$1.log" 2>&1 ||
+	make_user -j "$(nproc)" VARIANT="$1" "${@:2}" >"$CHECK_DIR/build-$1.log" 2>&1 ||
 		{
 			not_ok "the $1 variant builds" "$(grep -m 5 -E 'error|\*\*\*' "$CHECK_DIR/build-$1.log")"
 			finish

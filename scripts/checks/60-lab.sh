@@ -80,12 +80,22 @@ check_guest() {
 	done
 }
 
+# same_lab - a second build leaves the programs where they are: the same files.
+same_lab() {
+	local built
+
+	built=$(stat -c '%i %y' "$LAB" "$AREAS")
+	build_lab
+	[[ $(stat -c '%i %y' "$LAB" "$AREAS") == "$built" ]]
+}
+
 # Few areas, so that two threads meet often.
 RACE=(--check --live 256 --operations 1000)
 
 need_packages jq
 use_kernel "$1"
 build_lab
+expect "what is built already is not built anew, while others may run it" same_lab
 expect "all structures agree with the model" "$LAB" --check 500 --seed "$RANDOM"
 expect "what stays is found, and walked past, while another thread allocates and frees" \
 	"$AREAS" "${RACE[@]}" --rounds 20
