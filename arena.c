@@ -76,11 +76,13 @@ int varena_set_threshold(struct vmap_arena *arena, unsigned long bytes)
 static void free_arena(struct kref *refs)
 {
 	struct vmap_arena *arena = container_of(refs, struct vmap_arena, refs);
+	struct vmap_purge *shard;
 
 	vcompact_exit(&arena->compaction);
 	vwatch_exit(&arena->cache.purge.space);
+	vpurge_for_each(shard, &arena->cache.purge)
+		vstock_exit(&shard->stock);
 	vcache_exit(&arena->cache);
-	vstock_exit(&arena->cache.purge.stock);
 	vspace_exit(&arena->cache.purge.space);
 	kfree(arena);
 }
@@ -110,8 +112,7 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
 	}
 	vcompact_init(&arena->compaction);
 	vshard_begin(&arena->cache.purge);
-	if (vcache_init(&arena->cache) ||
-	    (memory && !space->huge && vstock_init(&arena->cache.purge.stock))) {
+	if (vcache_init(&arena->cache)) {
 		varena_release(arena);
 		return NULL;
 	}
@@ -147,7 +148,7 @@ static void stop_shard(struct vmap_purge *shard)
  * The works are cancelled in an order in which no work can queue one that was cancelled before:
  * cache_work, the reserve and vpurge_all() make extents lazy, which queues purge_work; purge_work
  * makes spans idle, which queues span_work; nothing is left that queues stock_work, or the work of
- * the stock.  No work of a shard queues one of another shard, once nothing is cached any more.
+ * a stock.  No work of a shard queues one of another shard, once nothing is cached any more.
  */
 static void empty_arena(struct vmap_arena *arena)
 {
@@ -159,9 +160,10 @@ static void empty_arena(struct vmap_arena *arena)
 	vslots_exit(arena);
 	vpurge_for_each(shard, first)
 		stop_shard(shard);
-	vstock_stop(&first->stock);
-	vpurge_for_each(shard, first)
+	vpurge_for_each(shard, first) {
+		vstock_stop(&shard->stock);
 		vspan_return_idle(&shard->space, 0);
+	}
 	vtake_recount_lost(&arena->cache);
 	vpurge_for_each(shard, first) {
 		vlost_drop(&shard->space);
@@ -269,7 +271,8 @@ static struct vmap_arena *new_memory(const char *name, unsigned int flags)
 	arena->flags = flags;
 	space->guard = varena_defaults.guard && !(flags & VMAP_ARENA_NOGUARD) ? space->quantum : 0;
 	space->limit = varena_defaults.limit;
-	if (vshard_add(&arena->cache, shards_of(flags, huge))) {
+	if (vshard_add(&arena->cache, shards_of(flags, huge)) ||
+	    (!huge && vshard_begin_stocks(&arena->cache))) {
 		varena_release(arena);
 		return NULL;
 	}
@@ -595,7 +598,7 @@ void vmap_arena_purge(struct vmap_arena *arena)
 	vcache_drain_all(cache);
 	vpurge_for_each(shard, &cache->purge)
 		vpurge_all(shard);
-	vstock_give_all(&cache->purge.stock);
+	vpurge_give_stocks(&cache->purge);
 	vpurge_for_each(shard, &cache->purge)
 		if (shard->space.memory)
 			vspan_return_idle(&shard->space, vspan_size);
@@ -633,11 +636,11 @@ static void add_cache(struct vmap_cache *cache, struct vmap_arena_stats *stats)
 	stats->shrinks = READ_ONCE(cache->shrinks);
 }
 
-static void add_stock(struct vmap_stock *stock, struct vmap_arena_stats *stats)
+static void add_stocks(struct vmap_purge *first, struct vmap_arena_stats *stats)
 {
 	struct vstock_sums sums;
 
-	vstock_sum(stock, &sums);
+	vpurge_sum_stocks(first, &sums);
 	stats->stock = sums.pages << PAGE_SHIFT;
 	stats->stock_most = sums.most << PAGE_SHIFT;
 	stats->stock_hits = sums.hits;
@@ -726,7 +729,7 @@ void vmap_arena_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats)
 	add_cache(cache, stats);
 	vreserve_stats(varena_or_default(arena), stats);
 	vcompact_stats(varena_or_default(arena), stats);
-	add_stock(&cache->purge.stock, stats);
+	add_stocks(&cache->purge, stats);
 	vslots_stats(varena_or_default(arena), stats);
 	add_shards(cache, stats);
 }

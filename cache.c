@@ -911,14 +911,14 @@ unsigned long vcache_most_warm(struct vmap_cache *cache)
 
 	if (!cache->purge.space.memory)
 		return 0;
-	vstock_sum(&cache->purge.stock, &stock);
+	vpurge_sum_stocks(&cache->purge, &stock);
 	return most_cached(cache) + stock.pages;
 }
 
-/* Empty the stock.  Return how many pages went back to the kernel; see uncache(). */
+/* Empty the stocks.  Return how many pages went back to the kernel; see uncache(). */
 static unsigned long give_stock(struct vmap_cache *cache)
 {
-	unsigned long pages = vstock_give_all(&cache->purge.stock);
+	unsigned long pages = vpurge_give_stocks(&cache->purge);
 
 	mm_account_reclaimed_pages(pages);
 	return pages;
@@ -927,7 +927,7 @@ static unsigned long give_stock(struct vmap_cache *cache)
 /**
  * vcache_shrink() - give warm memory back to the kernel
  * @cache: the cache
- * @wanted: pages; the depots are emptied only if the stock has fewer, and the magazines only if
+ * @wanted: pages; the depots are emptied only if the stocks have fewer, and the magazines only if
  *	    both have
  *
  * Only tries to take drain_lock: the holder of drain_lock is giving memory back already, and may be
@@ -950,7 +950,7 @@ unsigned long vcache_shrink(struct vmap_cache *cache, unsigned long wanted)
 		pages += empty_detached(cache);
 	}
 	/* These came out of the cache, and are counted. */
-	vstock_give_all(&cache->purge.stock);
+	vpurge_give_stocks(&cache->purge);
 	mutex_unlock(&cache->drain_lock);
 	WRITE_ONCE(cache->shrinks, cache->shrinks + pages);
 	return pages;

@@ -243,8 +243,8 @@ static void unmap_pages(struct vmap_purge *purge, const struct vmap_extent *exte
 	unsigned long freed;
 
 	if (extent->flags & VMAP_EXTENT_RECYCLABLE)
-		freed = vstock_unmap(&vpurge_of(purge->space.first)->stock, extent->node_id, window,
-				     start, min(end, vext_end(extent) - purge->space.guard));
+		freed = vstock_unmap(&purge->stock, extent->node_id, window, start,
+				     min(end, vext_end(extent) - purge->space.guard));
 	else
 		freed = vwin_unmap(window, start, end, !(extent->flags & VMAP_EXTENT_FOREIGN));
 	vspace_gave_pages(&purge->space, freed);
@@ -599,4 +599,31 @@ void vpurge_init(struct vmap_purge *purge)
 	mutex_init(&purge->deferred_lock);
 	mutex_init(&purge->purge_lock);
 	INIT_WORK(&purge->purge_work, purge_work);
+}
+
+/**
+ * vpurge_give_stocks() - free the pages of the stocks of all shards; see vstock_give_all()
+ * @first: the first shard
+ *
+ * Context: process, may sleep.
+ * Return: how many pages were freed.
+ */
+unsigned long vpurge_give_stocks(struct vmap_purge *first)
+{
+	struct vmap_purge *shard;
+	unsigned long given = 0;
+
+	vpurge_for_each(shard, first)
+		given += vstock_give_all(&shard->stock);
+	return given;
+}
+
+/* Add up the stocks of all shards; not a snapshot.  Context: any but NMI. */
+void vpurge_sum_stocks(struct vmap_purge *first, struct vstock_sums *sums)
+{
+	struct vmap_purge *shard;
+
+	*sums = (struct vstock_sums){};
+	vpurge_for_each(shard, first)
+		vstock_sum(&shard->stock, sums);
 }

@@ -26,10 +26,10 @@
  */
 struct vmap_purge {
 	struct vmap_space space;
-	/* In the arena's first shard: where the pages of an area go that is unmapped. */
+	/* Where the pages of an area of this shard come from, and go when the area is unmapped. */
 	struct vmap_stock stock;
 
-	/* Without a lock; not in a cache line with the stock of the first shard. */
+	/* Without a lock; not in a cache line with the stock, which is constant. */
 
 	/*
 	 * Lazy units above which purging has priority: this shard's part of the arena's; may be
@@ -101,6 +101,8 @@ struct vmap_extent *vpurge_reuse(struct vmap_purge *purge, unsigned long size);
 bool vpurge_flush(struct vmap_purge *purge);
 bool vpurge_deferred(struct vmap_purge *purge);
 void vpurge_all(struct vmap_purge *purge);
+unsigned long vpurge_give_stocks(struct vmap_purge *first);
+void vpurge_sum_stocks(struct vmap_purge *first, struct vstock_sums *sums);
 
 /* Is so much deferred that each call that may sleep must do some deferred frees first? */
 static __always_inline bool vpurge_wants_help(const struct vmap_purge *purge)

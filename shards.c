@@ -5,7 +5,7 @@
  * All that goes past the magazines takes a lock.  Where many CPUs do so at once they wait for each
  * other, and the cache lines of the free tree go to and fro.  So an arena may have several shards:
  * each is a space with a lock, a free tree, spans and spares of its own, and with lists of its own
- * for what is lazy, flushed and deferred (struct vmap_purge).
+ * for what is lazy, flushed and deferred, and a stock of pages (struct vmap_purge).
  *
  *   allocation  from this CPU's shard (vcache_shard_here()), CPU number modulo shards.  If that has
  *               no room, from the other shards in turn, before a span is imported and before the
@@ -27,8 +27,8 @@
  * A range arena is cut into as many equal parts as it has shards, when it is created.  No extent
  * crosses the bound of a part.
  *
- * What shards cost: each keeps a reserve of free space and up to vspan_size of idle spans, and each
- * flushes the TLBs for itself, so for the same frees there are more flushes, each of less.
+ * What shards cost: each keeps a reserve of free space, up to vspan_size of idle spans and pages in a
+ * stock, and each flushes the TLBs for itself, so for the same frees there are more flushes, each of less.
  *
  * Locking: none.  Shards are added before anybody else knows of the arena, and constant from then
  * on.
@@ -77,6 +77,23 @@ int vshard_add(struct vmap_cache *cache, unsigned int count)
 	for_each_possible_cpu(cpu)
 		per_cpu_ptr(cache->cpu, cpu)->shard = vcache_shard(cache, cpu % count);
 	return 0;
+}
+
+/**
+ * vshard_begin_stocks() - give each shard of a memory arena an empty stock of pages
+ * @cache: of the arena, with all its shards
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int vshard_begin_stocks(struct vmap_cache *cache)
+{
+	struct vmap_purge *shard;
+	int err = 0;
+
+	vpurge_for_each(shard, &cache->purge)
+		err = err ?: vstock_init(&shard->stock, cache->nr_shards);
+	return err;
 }
 
 /**

@@ -17,6 +17,7 @@
 
 void vshard_begin(struct vmap_purge *shard);
 int vshard_add(struct vmap_cache *cache, unsigned int count);
+int vshard_begin_stocks(struct vmap_cache *cache);
 int vshard_split(struct vmap_cache *cache, unsigned long start, unsigned long end);
 
 #endif

@@ -2,14 +2,15 @@
 /*
  * stock.c - single pages kept for the next area
  *
- * An area whose free goes past the cache gives its pages to the *stock* of the arena, and an
+ * An area whose free goes past the cache gives its pages to the *stock* of its shard, and an
  * allocation past the cache takes pages from there.  So while as much is freed as is allocated
  * neither calls the page allocator.  What is missing comes by the block (pages.c): whole blocks go
- * into the area; of one that does not the rest stays in the stock.  The stock of a NUMA node is a
- * *shelf*.
+ * into the area; of one that does not the rest stays in the stock.  What a stock has of a
+ * NUMA node is a *shelf*.  With a stock for the arena CPUs that share no shard would wait for each
+ * other at its shelf.
  *
- * Bound.  A shelf has room for STOCK_BYTES, and for no more than 1 / STOCK_SHARE of the memory; for
- * what does not fit the free calls the page allocator.  As soon as a shelf is fuller than three
+ * Bound.  A shelf has room for STOCK_BYTES, and those of all shards for no more than 1 / STOCK_SHARE of
+ * the memory; for what does not fit the free calls the page allocator.  As soon as a shelf is fuller than three
  * quarters, a worker gives back what is more than half, STOCK_BATCH pages at a time; so a load that
  * frees now more and now less than it allocates moves between the two and seldom meets either end.
  * The shrinker, and vmap_arena_purge(), take all.
@@ -39,7 +40,7 @@
 /* 1,024 pages of 4 KiB: what 120 areas of 1 to 16 pages have. */
 #define STOCK_BYTES	(4UL << 20)
 
-/* The part of memory that a shelf may have: it is little beside what the cache may keep. */
+/* The part of memory that the shelves of a node may have: it is little beside what the cache may keep. */
 #define STOCK_SHARE	256
 
 /* Pages moved under one hold of shelf->lock; 32 pointers take 256 bytes of stack. */
@@ -254,7 +255,7 @@ static void give_work(struct work_struct *work)
 /**
  * vstock_sum() - add up the shelves; not a snapshot
  * @stock: the stock
- * @sums: set to the sums
+ * @sums: the sums are added to these
  *
  * Context: any but NMI.
  */
@@ -263,7 +264,6 @@ void vstock_sum(struct vmap_stock *stock, struct vstock_sums *sums)
 	const struct vmap_shelf *shelf;
 	int node;
 
-	*sums = (struct vstock_sums){};
 	for (node = 0; stock->shelf && node < nr_node_ids; node++) {
 		shelf = stock->shelf[node];
 		if (!shelf)
@@ -276,9 +276,9 @@ void vstock_sum(struct vmap_stock *stock, struct vstock_sums *sums)
 	}
 }
 
-static struct vmap_shelf *new_shelf(void)
+static struct vmap_shelf *new_shelf(unsigned int shards)
 {
-	unsigned int most = min(STOCK_BYTES >> PAGE_SHIFT, totalram_pages() / STOCK_SHARE);
+	unsigned int most = min(STOCK_BYTES >> PAGE_SHIFT, totalram_pages() / STOCK_SHARE / shards);
 	struct vmap_shelf *shelf = kvzalloc(struct_size(shelf, page, most),
 					    vgfp_may_fail(GFP_KERNEL));
 
@@ -292,11 +292,12 @@ static struct vmap_shelf *new_shelf(void)
 /**
  * vstock_init() - begin with an empty stock
  * @stock: all zero
+ * @shards: how many stocks the arena is to have
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM; vstock_exit() must be called in either case.
  */
-int vstock_init(struct vmap_stock *stock)
+int vstock_init(struct vmap_stock *stock, unsigned int shards)
 {
 	int node;
 
@@ -305,7 +306,7 @@ int vstock_init(struct vmap_stock *stock)
 	if (!stock->shelf)
 		return -ENOMEM;
 	for_each_node_state(node, N_MEMORY) {
-		stock->shelf[node] = new_shelf();
+		stock->shelf[node] = new_shelf(shards);
 		if (!stock->shelf[node])
 			return -ENOMEM;
 	}

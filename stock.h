@@ -26,11 +26,11 @@ struct vmap_shelf {
 	struct page *page[];
 };
 
-/* The pages that an arena keeps. */
+/* The pages that a shard of an arena keeps. */
 struct vmap_stock {
 	/*
-	 * For each NUMA node a shelf; NULL for a node without memory.  NULL in an arena without a
-	 * stock.  Constant.
+	 * For each NUMA node a shelf; NULL for a node without memory.  NULL in an arena without
+	 * stocks.  Constant.
 	 */
 	struct vmap_shelf **shelf;
 	/* Gives back what is more than half of a shelf. */
@@ -52,7 +52,7 @@ static __always_inline bool vstock_serves(gfp_t gfp)
 	return !want_init_on_alloc(gfp) || vstock_is_cleared();
 }
 
-/* What the stock of an arena has, and has done. */
+/* What the stocks of an arena have, and have done. */
 struct vstock_sums {
 	/* Pages, and the most. */
 	unsigned long pages;
@@ -63,7 +63,7 @@ struct vstock_sums {
 	unsigned long given;
 };
 
-int vstock_init(struct vmap_stock *stock);
+int vstock_init(struct vmap_stock *stock, unsigned int shards);
 void vstock_stop(struct vmap_stock *stock);
 void vstock_exit(struct vmap_stock *stock);
 unsigned int vstock_take(struct vmap_stock *stock, int node, struct page **pages,

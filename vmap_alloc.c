@@ -123,8 +123,9 @@ static void *alloc_area_uncached(struct vmap_cache *cache, unsigned long size, u
 		vtake_ahead(cache, gfp);
 		return NULL;
 	}
-	if (!valloc_fill(is_recyclable(gfp) ? &cache->purge.stock : NULL, span, extent->start,
-			 vext_end(extent) - cache->purge.space.guard, gfp, node, &place)) {
+	if (!valloc_fill(is_recyclable(gfp) ? &vpurge_of(span->space)->stock : NULL, span,
+			 extent->start, vext_end(extent) - cache->purge.space.guard, gfp, node,
+			 &place)) {
 		vtake_failed(cache, size, align, gfp, -ENOMEM, caller);
 		vpurge_free(&cache->purge, extent);
 		return NULL;

@@ -106,7 +106,8 @@ enum vmap_fit {
  * @reserve_areas_low: the lowest value of @reserve_areas since the reserve was made
  * @pages: pages got from the kernel and not given back: those of areas, cached, in the reserve, and
  *	   lost; not the stock, and not the pages of callers that are only mapped
- * @stock: single pages that frees left for the next allocations, in bytes; mapped nowhere
+ * @stock: single pages that frees left for the next allocations, in bytes, of all shards; mapped
+ *	   nowhere
  * @stock_most: the most that @stock may be
  * @stock_hits: pages that allocations took from there
  * @stock_blocks: blocks of 16 pages that were split for allocations which found too few there

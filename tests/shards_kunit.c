@@ -102,6 +102,56 @@ static void get_span(struct kunit *test, struct vmap_arena *arena, unsigned int 
 	KUNIT_EXPECT_TRUE(test, kt_until(data_race(shard->space.nr_spans)));
 }
 
+static unsigned long stocked(const struct vmap_purge *shard)
+{
+	unsigned long pages = 0;
+	int node;
+
+	for (node = 0; node < nr_node_ids; node++)
+		if (shard->stock.shelf[node])
+			pages += data_race(shard->stock.shelf[node]->count);
+	return pages;
+}
+
+/* Pages of an area come from the stock of its shard and go back there, whichever CPU frees. */
+static void each_shard_has_its_stock(struct kunit *test)
+{
+	struct vmap_purge *shard[2];
+	unsigned long before[2];
+	struct vmap_arena *arena;
+	unsigned int cpus[2], i;
+	void *area[2];
+
+	if (vstock_is_cleared())
+		kunit_skip(test, "the kernel clears each page");
+	two_cpus(test, cpus);
+	arena = sharded_memory(test);
+	for (i = 0; i < 2; i++) {
+		get_span(test, arena, cpus[i]);
+		area[i] = get_area(test, arena);
+		shard[i] = shard_of_cpu(arena, cpus[i]);
+		KUNIT_ASSERT_PTR_EQ(test, shard_at(arena, area[i]), shard[i]);
+	}
+	for (i = 0; i < 2; i++) {
+		before[0] = stocked(shard[0]);
+		before[1] = stocked(shard[1]);
+		vmap_free(area[i]);
+		KUNIT_EXPECT_EQ(test, stocked(shard[i]), before[i] + AREA_PAGES);
+		KUNIT_EXPECT_EQ(test, stocked(shard[!i]), before[!i]);
+	}
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).stock >> PAGE_SHIFT,
+			stocked(shard[0]) + stocked(shard[1]));
+	run_on(cpus[1]);
+	before[1] = stocked(shard[1]);
+	area[1] = get_area(test, arena);
+	KUNIT_EXPECT_EQ(test, stocked(shard[1]), before[1] - AREA_PAGES);
+	vmap_free(area[1]);
+	run_anywhere();
+	vmap_arena_purge(arena);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, stocked(shard[i]), 0);
+}
+
 static void each_cpu_has_its_shard(struct kunit *test)
 {
 	unsigned int cpus[2], i;
@@ -539,6 +589,7 @@ static void numbers_of_shards_are_checked(struct kunit *test)
 
 static struct kunit_case shards_cases[] = {
 	KUNIT_CASE(each_cpu_has_its_shard),
+	KUNIT_CASE(each_shard_has_its_stock),
 	KUNIT_CASE(a_shard_without_a_span_is_served),
 	KUNIT_CASE_PARAM(a_full_shard_falls_over, gfp_gen_params),
 	KUNIT_CASE(a_fit_is_found_in_any_shard),

@@ -291,7 +291,7 @@ void play_open_memory(struct vmap_arena *arena, unsigned long count, bool cached
 	play_begin(arena, PAGE_SIZE, true);
 	space->guard = PAGE_SIZE;
 	vpurge_init(&arena->cache.purge);
-	if (vstock_init(&arena->cache.purge.stock))
+	if (vstock_init(&arena->cache.purge.stock, 1))
 		abort();
 	vcache_switch(&arena->cache, cached);
 	spans = calloc(count, sizeof(*spans));
