@@ -137,6 +137,12 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #define folio_memcg_charged(folio)	((void)(folio), false)
 #endif
 
+/*
+ * Does the page allocator, for an allocation or a free, only try the lock of its list of this CPU,
+ * and go past the list where the lock is held?  6.1 to 7.3 do.
+ */
+#define CPU_LISTS_ARE_TRIED	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 4, 0))
+
 /* Does vmalloc() take pages one by one, as 6.12, or larger blocks where there are any, as 7.2? */
 #define VMALLOC_BY_PAGES	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
 

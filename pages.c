@@ -1,28 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * pages.c - pages by the block, and frees that the page allocator does not save up
+ * pages.c - pages by the block, and frees that do not wait for others
  *
- * The page allocator keeps single pages on a list a CPU.  An empty list is refilled, and a full one
- * drained, many pages at a time with interrupts off: the more pages were allocated, or freed, one
- * after another, the more, up to 2,016 pages of 4 KiB.  That takes 290,000 to 470,000 instructions,
- * in which no other task gets the CPU, however urgent.  So:
+ * The page allocator keeps single pages, and blocks up to PAGE_ALLOC_COSTLY_ORDER, on lists a CPU.
+ * An empty list is refilled, and a full one drained, many pages at a time with interrupts off: by
+ * 63 pages at least, and the more, up to 2,016 pages of 4 KiB, the more were allocated, or freed,
+ * one after another, by whomever.  That takes 32,000 to 470,000 instructions, in which no other
+ * task gets the CPU, however urgent.  So:
  *
  *   - vpage_get_block() gets VPAGE_BLOCK pages at once, of an order that no such list has: the cost
  *     is that of one block, and the block is split into single pages;
  *   - vpage_give() frees pages that lie side by side as one block: few steps for many pages, as the
  *     buddies need not be found page by page;
- *   - a free ends a run, now and then: it allocates a page and frees it, which halves the page
- *     allocator's count of frees that came one after another, and so the size of a drain.
+ *   - a free of what has a list goes past the list: the page allocator merges that one page, or
+ *     block, with its buddies.
  *
- * Locking: none.
+ * Past the list.  The lock of a list is only ever tried by who allocates or frees: an interrupt may
+ * come while the task that it interrupts holds the lock.  Who finds a list locked goes past the
+ * list.  So free_past_list() holds the lock of the list while it calls the page allocator: what it
+ * frees is taken for a free by an interrupt.
+ *
+ * Locking: free_past_list() holds the lock of one list of this CPU for the free of one page, or
+ * block: with preemption off, or, on a real-time kernel, with migration off.  The page allocator
+ * takes its other locks under this one, too.
  */
 #include <linux/bitops.h>
 #include <linux/gfp.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/percpu.h>
+#include <linux/spinlock.h>
 
+#include "compat.h"
 #include "pages.h"
 
 /*
@@ -30,13 +41,6 @@
  * failure is reported: whoever makes the request can do without.
  */
 #define LIGHTLY	(__GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_THISNODE)
-
-/*
- * Frees of single pages after which a run is ended.  The page allocator drains a list by 63 pages
- * at least in one go, and by as many as were freed one after another; after runs of 16, whose count
- * is halved each time, by no more than the 63.
- */
-#define PAGES_RUN	16
 
 /**
  * vpage_get_block() - get VPAGE_BLOCK single pages, if @node has a block of them at hand
@@ -59,50 +63,27 @@ bool vpage_get_block(struct page **pages, int node)
 	return true;
 }
 
-/* The flag that has the page allocator begin with the zone of @page. */
-static gfp_t zone_flag(const struct page *page)
+static void free_past_list(struct page *page, unsigned int order)
 {
-#ifdef CONFIG_ZONE_DMA32
-	if (page_zonenum(page) == ZONE_DMA32)
-		return __GFP_DMA32;
-#endif
-	return 0;
-}
+	struct per_cpu_pages *list;
 
-/*
- * Have the page allocator forget half of the frees that came one after another, from a zone of
- * @node.
- */
-static void end_run(int node, gfp_t zone)
-{
-	struct page *page = alloc_pages_node(node, LIGHTLY | zone, 0);
-
-	if (page)
-		__free_page(page);
-}
-
-/* Single pages that were freed here, by CPU. */
-static DEFINE_PER_CPU(unsigned int, freed_singly);
-
-/*
- * Is the run to be ended after a free of @order?  After each one that is no single page but has a
- * list: two of these, one after the other, let the page allocator drain all of its lists.
- */
-static bool is_run_over(unsigned int order)
-{
-	if (order)
-		return order < VPAGE_BLOCK_ORDER;
-	return this_cpu_inc_return(freed_singly) % PAGES_RUN == 0;
+	migrate_disable();
+	list = this_cpu_ptr(page_zone(page)->per_cpu_pageset);
+	if (likely(spin_trylock(&list->lock))) {
+		__free_pages(page, order);
+		spin_unlock(&list->lock);
+	} else {
+		__free_pages(page, order);
+	}
+	migrate_enable();
 }
 
 static void free_block(struct page *page, unsigned int order)
 {
-	int node = page_to_nid(page);
-	gfp_t zone = zone_flag(page);
-
-	__free_pages(page, order);
-	if (is_run_over(order))
-		end_run(node, zone);
+	if (CPU_LISTS_ARE_TRIED && order < VPAGE_BLOCK_ORDER)
+		free_past_list(page, order);
+	else
+		__free_pages(page, order);
 }
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * pages.h - pages by the block, and frees that the page allocator does not save up
+ * pages.h - pages by the block, and frees that do not wait for others
  *
  * See the theory statement in pages.c.
  */

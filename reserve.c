@@ -47,6 +47,7 @@
 
 #include "calls.h"
 #include "fresh.h"
+#include "pages.h"
 #include "shadow.h"
 
 /* Pages or slots moved under one hold of reserve->lock; 32 pointers take 256 bytes of stack. */
@@ -424,7 +425,7 @@ static void drop(struct vmap_reserve *reserve)
 		struct page **page = &reserve->stock[--reserve->stocked];
 
 		vwin_count_pages(page, 1, -1);
-		__free_page(*page);
+		vpage_free(*page);
 		vspace_gave_pages(&reserve->cache->purge.space, 1);
 		cond_resched();
 	}

@@ -182,9 +182,8 @@ static unsigned long pages_for_vmap(unsigned long count)
 
 /*
  * Are @need pages free?  vmap() allocates pages with flags that call the OOM killer, or wait for
- * ever, so the only way to avoid that is to look before.  The pages for page tables are freed one
- * by one, so vmap() finds them on the list of this CPU; the margin goes back by the block.  @pages
- * has room for @need pages and the rest of a block; all entries are NULL.
+ * ever, so the only way to avoid that is to look before.  @pages has room for @need pages and the
+ * rest of a block; all entries are NULL.
  */
 static bool finds_pages(struct page **pages, unsigned long need)
 {
@@ -196,9 +195,7 @@ static bool finds_pages(struct page **pages, unsigned long need)
 		before = got;
 		got = alloc_pages_bulk_node(vgfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
 	}
-	for (i = 0; i < got && i < round_up(need - VMAP_SPARE, VPAGE_BLOCK); i++)
-		vpage_free(pages[i]);
-	for (; i < got; i += VPAGE_BLOCK) {
+	for (i = 0; i < got; i += VPAGE_BLOCK) {
 		vpage_give(pages + i, min_t(unsigned long, got - i, VPAGE_BLOCK));
 		cond_resched();
 	}

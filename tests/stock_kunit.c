@@ -8,10 +8,13 @@
  */
 #include <linux/cpumask.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/nodemask.h>
+#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 
+#include "../compat.h"
 #include "vmap_kunit.h"
 
 #define PAGES	16
@@ -287,6 +290,65 @@ static void special_requests_go_past_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, blocks(arena), split);
 }
 
+/* Pages on the lists that the page allocator has for this CPU. */
+static int on_lists(void)
+{
+	int count = 0, node;
+	unsigned int i;
+
+	for_each_online_node(node) {
+		struct zone *zones = NODE_DATA(node)->node_zones;
+
+		for (i = 0; i < MAX_NR_ZONES; i++)
+			if (populated_zone(&zones[i]))
+				count += data_race(raw_cpu_ptr(zones[i].per_cpu_pageset)->count);
+	}
+	return count;
+}
+
+/* How many pages come to the lists while an area is freed that the stock does not take in? */
+static int listed_by_free(struct kunit *test, struct vmap_arena *arena)
+{
+	void *addr = alloc(test, arena, 3, GFP_KERNEL_ACCOUNT);
+	int before = on_lists();
+
+	vmap_free(addr);
+	return on_lists() - before;
+}
+
+/* How many while the stock gives back a quarter of a block? */
+static int listed_by_purge(struct kunit *test, struct vmap_arena *arena)
+{
+	void *addr = alloc(test, arena, BLOCK / 4 * 3, GFP_KERNEL);
+	int before = on_lists();
+
+	vmap_arena_purge(arena);
+	before = on_lists() - before;
+	vmap_free(addr);
+	vmap_arena_purge(arena);
+	return before;
+}
+
+/*
+ * What is freed goes past the lists, which are drained by dozens of pages, whosever.  Others use
+ * the lists, too, but not each time.
+ */
+static void frees_go_past_the_lists(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
+	bool freed = false, purged = false;
+	unsigned int i;
+
+	if (!CPU_LISTS_ARE_TRIED)
+		kunit_skip(test, "not known to be so in this kernel");
+	for (i = 0; i < 20; i++) {
+		freed |= !listed_by_free(test, arena);
+		purged |= !listed_by_purge(test, arena);
+	}
+	KUNIT_EXPECT_TRUE(test, freed);
+	KUNIT_EXPECT_TRUE(test, purged);
+}
+
 /* How many of an area's pages lie on @node? */
 static unsigned int pages_on(const void *addr, int node)
 {
@@ -384,6 +446,7 @@ static struct kunit_case stock_cases[] = {
 	KUNIT_CASE(zeroes_are_zeroes),
 	KUNIT_CASE(pages_are_clear_where_the_kernel_clears_them),
 	KUNIT_CASE(special_requests_go_past_it),
+	KUNIT_CASE(frees_go_past_the_lists),
 	KUNIT_CASE(a_node_is_served_from_its_own),
 	KUNIT_CASE(a_failure_loses_nothing),
 	KUNIT_CASE(no_memory_for_it_means_no_arena),

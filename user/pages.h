@@ -47,9 +47,23 @@ struct page {
 #define page_ref_freeze(page, count)	\
 	((page)->_refcount.counter == (count) && (--(page)->_refcount.counter, true))
 #define page_ref_unfreeze(page, count)	((void)((page)->_refcount.counter = (count)))
-#define DEFINE_PER_CPU(type, name)	struct { type here; } name
-#define this_cpu_inc_return(number)	(++(number).here)
 void __free_pages(struct page *page, unsigned int order);
+
+/* The page allocator's lists, which nobody else locks. */
+struct per_cpu_pages {
+	char lock;
+};
+
+struct zone {
+	struct per_cpu_pages *per_cpu_pageset;
+};
+
+extern struct zone play_zone;
+#define page_zone(page)		((void)(page), &play_zone)
+#define migrate_disable()	((void)0)
+#define migrate_enable()	((void)0)
+#define spin_trylock(lock)	((void)(lock), true)
+#define spin_unlock(lock)	((void)(lock))
 
 /* All pages there are, by their numbers. */
 extern struct page *play_pages;

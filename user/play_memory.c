@@ -66,6 +66,8 @@ void kvfree(const void *pointer)
 	free((void *)pointer);
 }
 
+struct zone play_zone;
+
 void *play_new_extent(void)
 {
 	steps_now++;
