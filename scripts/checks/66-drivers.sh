@@ -7,9 +7,6 @@
 # What takes least: its clock counts instructions, and user space maps what it has.
 FEW=(vivid)
 
-# Those whose work was seen to end, on a kernel that watches, however often it is begun.
-REFUSED=(btrfs dm-writecache erofs ip_set snd-aloop squashfs test_vmalloc vivid x_tables zram)
-
 # build_example - in $CHECK_DIR, with what was built here instead of what a package installs.
 build_example() {
 	local toolchain
@@ -55,11 +52,16 @@ expect_fail "no file is nothing" is_something "$CHECK_DIR/no-file"
 expect_fail "an empty file is nothing" brings empty ''
 expect_fail "the checksum of an empty file is nothing" brings sum "$(sha256sum </dev/null)"
 
-# faults - all of it in the kernel drivers.
+# all_drivers - their names.
+all_drivers() {
+	"$ROOT/scripts/drivers.sh" --list | cut -d ' ' -f 1
+}
+
+# faults - all of them in the kernel drivers.
 faults() {
 	"$ROOT/scripts/testkernel.sh" drivers
 	kernel_use drivers
-	for name in "${REFUSED[@]}"; do
+	for name in $(all_drivers); do
 		with_driver "$name" --faults
 	done
 }
@@ -69,7 +71,7 @@ if [[ $1 == drivers ]]; then
 	finish
 fi
 names=("${FEW[@]}")
-[[ ${DEEP-0} != 1 ]] || mapfile -t names < <("$ROOT/scripts/drivers.sh" --list | cut -d ' ' -f 1)
+[[ ${DEEP-0} != 1 ]] || mapfile -t names < <(all_drivers)
 use_kernel "$1"
 expect "the example is built" build_example
 in_guest example.sh --module "$CHECK_DIR/example/vmap_driver.ko"
