@@ -28,7 +28,13 @@
 
 #include "arena.h"
 
-struct varena_defaults varena_defaults = { .guard = true, .caching = true, .shards = 1 };
+struct varena_defaults varena_defaults = {
+	.guard = true,
+	.caching = true,
+	.compact = true,
+	.shards = 1,
+};
+
 const struct varena_viewer *varena_viewer;
 LIST_HEAD(varena_list);
 /* Covers varena_list, and with it the names; taken before the locks of the layers below. */
@@ -111,6 +117,7 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
 		return NULL;
 	}
 	vcompact_init(&arena->compaction);
+	arena->compaction.background = !memory && varena_defaults.compact;
 	vshard_begin(&arena->cache.purge);
 	if (vcache_init(&arena->cache)) {
 		varena_release(arena);
@@ -145,15 +152,17 @@ static void stop_shard(struct vmap_purge *shard)
  *     gets a magazine;
  *   - a free that was counted by vspace_count_free() does not touch the arena any more.
  *
- * The works are cancelled in an order in which no work can queue one that was cancelled before:
- * cache_work, the reserve and vpurge_all() make extents lazy, which queues purge_work; purge_work
- * makes spans idle, which queues span_work; nothing is left that queues stock_work, or the work of
- * a stock.  No work of a shard queues one of another shard, once nothing is cached any more.
+ * The works are cancelled in an order in which no work can queue one that was cancelled before: the
+ * work of the compaction drains the cache; cache_work, the reserve and vpurge_all() make extents
+ * lazy, which queues purge_work; purge_work makes spans idle, which queues span_work; nothing is
+ * left that queues stock_work, or the work of a stock.  No work of a shard queues one of another
+ * shard, once nothing is cached any more.
  */
 static void empty_arena(struct vmap_arena *arena)
 {
 	struct vmap_purge *first = &arena->cache.purge, *shard;
 
+	vcompact_stop(&arena->compaction);
 	vcache_switch(&arena->cache, false);
 	cancel_delayed_work_sync(&arena->cache.cache_work);
 	vreserve_exit(arena);
@@ -470,14 +479,16 @@ static bool is_unused(const struct vmap_arena *arena)
  * vmap_arena_destroy() - destroy an arena
  * @arena: not the default one; nobody may use it any more if this succeeds
  *
- * Waits for frees after a grace period.  An area whose free has begun on another CPU, but is not
- * done, counts as allocated; so does an extent that was freed while it was being moved, until the
- * compaction has finished the free.
+ * Waits for frees after a grace period, and, once nothing is allocated, for a compaction in the
+ * background, which calls no mover any more then.  An area whose free has begun on another CPU, but
+ * is not done, counts as allocated; so does an extent that was freed while it was being moved,
+ * until the compaction has finished the free.
  *
  * Steps: no formula: all extents that are cached, lazy or free, and a vunmap() of each span.
  *
- * Context: process, may sleep, also with PREEMPT_RT.
- * Return: 0; -EBUSY while anything is allocated or the arena is being compacted; -EINVAL for the
+ * Context: process, may sleep, also with PREEMPT_RT; the caller holds no lock that a mover of the
+ * arena took.
+ * Return: 0; -EBUSY while anything is allocated or vmap_arena_compact() runs; -EINVAL for the
  * default arena.
  */
 int vmap_arena_destroy(struct vmap_arena *arena)

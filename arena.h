@@ -17,6 +17,8 @@ struct varena_defaults {
 	bool guard;
 	/* Frees are kept for reuse. */
 	bool caching;
+	/* Requests that fail in a range arena have what is movable moved: vcompact_ask(). */
+	bool compact;
 	/* The most address space, in bytes; 0: no limit. */
 	unsigned long limit;
 	/* Lazy bytes above which purging has priority; 0: by the number of CPUs. */

@@ -104,9 +104,13 @@ void vslots_stats(struct vmap_arena *arena, struct vmap_arena_stats *stats);
 void vslots_exit(struct vmap_arena *arena);
 
 /* compact.c */
+int vcompact_init_module(void);
+void vcompact_exit_module(void);
 void vcompact_init(struct vmap_compaction *compaction);
+void vcompact_stop(struct vmap_compaction *compaction);
 void vcompact_exit(struct vmap_compaction *compaction);
 bool vcompact_free(struct vmap_arena *arena, struct vmap_extent *extent);
+void vcompact_ask(struct vmap_arena *arena, unsigned long size, unsigned long align);
 bool vcompact_runs(const struct vmap_arena *arena);
 void vcompact_stats(const struct vmap_arena *arena, struct vmap_arena_stats *stats);
 

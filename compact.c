@@ -40,6 +40,15 @@
  * request of this size or more is deferred, after a second one the next 3, and so on up to 63; one
  * that succeeds ends that.
  *
+ * In the background.  A request that finds no run although enough is free in all fails at once,
+ * also where the request might sleep, for its caller may hold a lock that a mover takes.  But the
+ * request asks the arena's worker to make room for the next one (vcompact_ask()).  For the largest
+ * request asked for, the worker does what vmap_arena_compact() does, with the same deferral; but
+ * the worker looks at the deferral first, so that requests which fail again and again do not take
+ * away what is cached each time.  Nothing is asked where no extent is movable, nor for a request
+ * with bounds, because a compaction knows of no bounds; nor by a mover, or one compaction might ask
+ * for the next without end.
+ *
  * A move.  The target is cut and the mover runs without any spinlock: all the while the contents
  * have two places, neither of which anybody else gets.  Then, in one hold of space->lock, extent
  * and target change places and the target is put.  An extent of a range arena has no page-table
@@ -62,7 +71,7 @@
  *     extent, which a free sets to VMAP_FREEING.
  *
  * Locking: compaction->lock before the locks of the layers below.  space->lock covers the tree of
- * movers, the fields of movers as said there, and the state of movable extents.
+ * movers, the fields of movers as said there, the state of movable extents, and what is asked for.
  */
 #define pr_fmt(fmt) "vmap_arena: " fmt
 
@@ -70,6 +79,7 @@
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/mmdebug.h>
+#include <linux/overflow.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
@@ -198,15 +208,46 @@ static void drop_retired(struct vmap_compaction *compaction)
 		kfree(mover);
 }
 
+/*
+ * Where the workers run that compact in the background.  Not vspace_wq: frees under memory pressure
+ * wait for the workers there, and a mover may take long, and memory.
+ */
+static struct workqueue_struct *vcompact_wq;
+
+/* WQ_FREEZABLE, because movers use devices, which may sleep while the machine does. */
+int vcompact_init_module(void)
+{
+	vcompact_wq = alloc_workqueue("vmap_compact", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	return vcompact_wq ? 0 : -ENOMEM;
+}
+
+void vcompact_exit_module(void)
+{
+	destroy_workqueue(vcompact_wq);
+}
+
+static void compact_in_background(struct work_struct *work);
+
 void vcompact_init(struct vmap_compaction *compaction)
 {
 	compaction->movers = RB_ROOT;
+	INIT_WORK(&compaction->work, compact_in_background);
 	init_llist_head(&compaction->retired);
 	init_waitqueue_head(&compaction->moved_one);
 	mutex_init(&compaction->lock);
 }
 
-/* No extent is left. */
+/*
+ * Stop the worker of an arena for which no request is made any more.
+ *
+ * Context: process, may sleep; waits for the worker.
+ */
+void vcompact_stop(struct vmap_compaction *compaction)
+{
+	cancel_work_sync(&compaction->work);
+}
+
+/* No extent is left, and the worker has stopped. */
 void vcompact_exit(struct vmap_compaction *compaction)
 {
 	VM_WARN_ON_ONCE(!RB_EMPTY_ROOT(&compaction->movers));
@@ -231,6 +272,8 @@ void vcompact_stats(const struct vmap_arena *arena, struct vmap_arena_stats *sta
 	stats->moved = READ_ONCE(compaction->moved);
 	stats->moved_units = READ_ONCE(compaction->moved_units);
 	stats->moves_refused = READ_ONCE(compaction->refused);
+	stats->compactions_background = READ_ONCE(compaction->compactions_background);
+	stats->moved_background = READ_ONCE(compaction->moved_background);
 }
 
 /* Add to a counter under compaction->lock, which vcompact_stats() reads without the lock. */
@@ -361,11 +404,12 @@ static int refuse_extent(struct vmap_arena *arena, const struct vmap_extent *ext
  * @move: the mover; NULL: the extent is not to be moved any more
  * @data: for @move
  *
- * vmap_arena_compact() calls @move(@extent, to, @data) to move what @extent stands for to the units
- * from @to on.  @to is a multiple of the alignment that the extent was allocated with, the two
- * places do not overlap, and nobody else gets either while @move runs.  Compaction knows nothing of
- * the bounds of vmap_extent_alloc_range(): where they still matter @move refuses a place outside
- * them.
+ * A compaction calls @move(@extent, to, @data) to move what @extent stands for to the units from
+ * @to on: vmap_arena_compact(), of whichever task, and the arena's worker, after an allocation has
+ * failed (the module parameter compact).  @to is a multiple of the alignment that the extent was
+ * allocated with, the two places do not overlap, and nobody else gets either while @move runs.
+ * Compaction knows nothing of the bounds of vmap_extent_alloc_range(): where they still matter
+ * @move refuses a place outside them.
  *
  * @move returns 0 when the contents are at @to and nothing uses the old place any more, TLBs of
  * devices included: the old place is free at once.  Any other value, an errno, refuses: then all is
@@ -698,25 +742,111 @@ static void note_outcome(struct vmap_compaction *compaction, unsigned long wante
 	}
 }
 
+/* Compact for @wanted, for which it is worth it, and count it.  Return as run_scanners(). */
+static int compact_now(struct vmap_arena *arena, unsigned long wanted)
+{
+	struct vmap_compaction *compaction = &arena->compaction;
+	int err;
+
+	count_up(&compaction->compactions, 1);
+	err = run_scanners(arena, wanted);
+	if (err != -ENOMEM)
+		note_outcome(compaction, wanted, !err);
+	return err;
+}
+
 /* vmap_arena_compact() under compaction->lock. */
 static int compact(struct vmap_arena *arena, unsigned long wanted)
 {
-	struct vmap_compaction *compaction = &arena->compaction;
 	struct vmap_space *space = space_of(arena);
-	int err;
 
 	if (fits(space, wanted))
 		return 0;
 	vcache_drain_all(&arena->cache);
 	if (!fragmentation_now(space, wanted))
 		return fits(space, wanted) ? 0 : -ENOSPC;
-	if (is_deferred(compaction, wanted))
+	if (is_deferred(&arena->compaction, wanted))
 		return -EAGAIN;
-	count_up(&compaction->compactions, 1);
-	err = run_scanners(arena, wanted);
-	if (err != -ENOMEM)
-		note_outcome(compaction, wanted, !err);
-	return err;
+	return compact_now(arena, wanted);
+}
+
+/* What the worker is to make room for; 0: nothing, or no extent is movable any more. */
+static unsigned long take_asked(struct vmap_arena *arena)
+{
+	struct vmap_compaction *compaction = &arena->compaction;
+	unsigned long flags, wanted = 0;
+
+	flags = vspace_lock(space_of(arena));
+	if (!RB_EMPTY_ROOT(&compaction->movers))
+		wanted = compaction->asked;
+	compaction->asked = 0;
+	vspace_unlock(space_of(arena), flags);
+	return wanted;
+}
+
+/* The worker, under compaction->lock. */
+static void compact_for_asked(struct vmap_arena *arena)
+{
+	struct vmap_compaction *compaction = &arena->compaction;
+	unsigned long wanted = take_asked(arena), moved = compaction->moved;
+	struct vmap_space *space = space_of(arena);
+
+	if (!wanted || fits(space, wanted) || is_deferred(compaction, wanted))
+		return;
+	vcache_drain_all(&arena->cache);
+	if (!fragmentation_now(space, wanted))
+		return;
+	compact_now(arena, wanted);
+	count_up(&compaction->compactions_background, 1);
+	count_up(&compaction->moved_background, compaction->moved - moved);
+}
+
+/*
+ * The function of compaction->work.  The worker is not counted in compaction->running, because
+ * vmap_arena_destroy() waits for the worker: vcompact_stop().
+ */
+static void compact_in_background(struct work_struct *work)
+{
+	struct vmap_arena *arena = container_of(work, struct vmap_arena, compaction.work);
+	struct vmap_compaction *compaction = &arena->compaction;
+
+	mutex_lock(&compaction->lock);
+	WRITE_ONCE(compaction->task, current);
+	compact_for_asked(arena);
+	drop_retired(compaction);
+	WRITE_ONCE(compaction->task, NULL);
+	mutex_unlock(&compaction->lock);
+}
+
+/**
+ * vcompact_ask() - have the worker make room, after a request without bounds has found none
+ * @arena: a range arena
+ * @size: units of the request
+ * @align: of its start, a multiple of the quantum
+ *
+ * See the theory statement.  A request for which less is free in all is not one for compaction.
+ *
+ * Context: any but NMI; takes space->lock.
+ */
+void vcompact_ask(struct vmap_arena *arena, unsigned long size, unsigned long align)
+{
+	struct vmap_compaction *compaction = &arena->compaction;
+	struct vmap_space *space = space_of(arena);
+	unsigned long wanted, flags;
+	bool larger;
+
+	/* Most arenas have no mover: a hint without space->lock, take_asked() looks again. */
+	if (!compaction->background || data_race(RB_EMPTY_ROOT(&compaction->movers)) ||
+	    READ_ONCE(compaction->task) == current ||
+	    check_add_overflow(size, align - space->quantum, &wanted))
+		return;
+	flags = vspace_lock(space);
+	larger = wanted <= space->tree.units && wanted > compaction->asked;
+	if (larger)
+		compaction->asked = wanted;
+	vspace_unlock(space, flags);
+	if (larger)
+		queue_work(vcompact_wq, &compaction->work);
 }
 
 /* May the arena be compacted for @wanted by this task?  If not, say why. */

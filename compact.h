@@ -12,6 +12,7 @@
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 struct task_struct;
 
@@ -22,11 +23,20 @@ struct vmap_compaction {
 	 * space->lock.
 	 */
 	struct rb_root movers;
+	/*
+	 * The largest request that has failed since the worker began last, and that work is to make
+	 * room for; 0: none.  Under space->lock.
+	 */
+	unsigned long asked;
+	/* Runs compact_in_background(); queued on vcompact_wq by vcompact_ask(). */
+	struct work_struct work;
+	/* Requests that fail queue work: the module parameter compact.  Constant. */
+	bool background;
 	/* Movers to be given to the slab, freed where the slab must not be called; lock-free. */
 	struct llist_head retired;
 	/* Woken after each move, for who waits until an extent is not being moved. */
 	wait_queue_head_t moved_one;
-	/* Calls of vmap_arena_compact() that are not over. */
+	/* Calls of vmap_arena_compact() that are not over; the worker does not count. */
 	atomic_t running;
 
 	/*
@@ -50,6 +60,8 @@ struct vmap_compaction {
 	unsigned long moved;
 	unsigned long moved_units;
 	unsigned long refused;
+	unsigned long compactions_background;
+	unsigned long moved_background;
 };
 
 #endif

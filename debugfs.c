@@ -74,6 +74,8 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "compactions %lu\ncompactions_deferred %lu\nmoved %lu\nmoved_units %lu\nmoves_refused %lu\n",
 		   stats.compactions, stats.compactions_deferred, stats.moved, stats.moved_units,
 		   stats.moves_refused);
+	seq_printf(m, "compactions_background %lu\nmoved_background %lu\n",
+		   stats.compactions_background, stats.moved_background);
 	vspace_for_each(space, &arena->cache.purge.space)
 		held_max = max(held_max, READ_ONCE(space->held_max));
 	seq_printf(m, "lock_held_max %llu\n", held_max);

@@ -133,6 +133,10 @@ module_param_cb(shards, &shards_ops, &varena_defaults.shards, 0444);
 MODULE_PARM_DESC(shards, "locks of a memory arena, each with a free tree and spans of its own; "
 			 "from 1 (default) to 64; 0: as many as CPUs, at most 64");
 
+module_param_cb(compact, &flag_ops, &varena_defaults.compact, 0444);
+MODULE_PARM_DESC(compact, "move extents of a range arena that may move, in the background, after a "
+			  "request failed although enough is free (default y)");
+
 static unsigned long cache_cpu;
 module_param_cb(cache_cpu, &size_ops, &cache_cpu, 0444);
 MODULE_PARM_DESC(cache_cpu, "the most that an arena keeps on each CPU, in bytes, K, M or G; "
@@ -340,6 +344,7 @@ static const struct {
 	{ check_machine },
 	{ set_up },
 	{ vspace_init_module, vspace_exit_module },
+	{ vcompact_init_module, vcompact_exit_module },
 	{ vdebug_init_module, vdebug_exit_module },
 	{ varena_create_default, varena_destroy_default },
 	{ varena_create_huge, varena_destroy_huge },

@@ -41,6 +41,16 @@ static struct vmap_extent *note_extent(struct vmap_cache *cache, struct vmap_ext
 	return extent;
 }
 
+/*
+ * Nothing fits: have what is movable moved for the next such request.  As vtake_ahead(), the last
+ * step.  Compaction knows of no bounds, so a request with bounds asks for nothing.
+ */
+static void ask_for_room(struct vmap_cache *cache, const struct free_search *search)
+{
+	if (free_tree_within(&cache->purge.space.tree, search->lo, search->hi))
+		vcompact_ask(varena_of(cache), search->size, search->align);
+}
+
 /* Allocate what @search asks for, past the cache; check and round the request first. */
 static noinline struct vmap_extent *
 alloc_extent(struct vmap_cache *cache, struct free_search *search, gfp_t gfp, const void *caller)
@@ -65,6 +75,8 @@ alloc_extent(struct vmap_cache *cache, struct free_search *search, gfp_t gfp, co
 	if (!IS_ERR(extent)) {
 		extent->align_shift = ilog2(search->align) - space->quantum_shift;
 		vwatch_alloc(extent, size, path, began);
+	} else if (PTR_ERR(extent) == -ENOSPC) {
+		ask_for_room(cache, search);
 	}
 	return extent;
 }
@@ -189,6 +201,9 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, 
  * @gfp: how to get memory for spare extents.  @gfp says nothing about room: with __GFP_NOFAIL the
  *	 call waits for memory, but still returns -ENOSPC and -EINVAL, with a warning
  *
+ * Where nothing fits although enough is free in all, the call fails, and has the arena's worker
+ * move extents that vmap_extent_set_movable() has marked, so that a later call may find room.
+ *
  * An extent from the reserve of vmap_arena_reserve() is as long as the longest that the reserve
  * serves: vmap_extent_size() says how long.
  *
@@ -227,6 +242,8 @@ EXPORT_SYMBOL_GPL(vmap_extent_alloc);
  * @lo: the lowest start allowed
  * @hi: the highest end allowed, one past the last unit
  * @gfp: how to get memory for spare extents; see vmap_extent_alloc()
+ *
+ * The worker moves nothing for a request that fails between bounds narrower than the arena.
  *
  * Steps: as vmap_extent_alloc()
  *

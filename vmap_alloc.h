@@ -112,11 +112,14 @@ enum vmap_fit {
  * @stock_hits: pages that allocations took from there
  * @stock_blocks: blocks of 16 pages that were split for allocations which found too few there
  * @stock_given: pages given back from there to the kernel
- * @compactions: times that vmap_arena_compact() looked for extents to move
+ * @compactions: times that compaction looked for extents to move
  * @compactions_deferred: times that it did not, because it had failed too often
  * @moved: extents that compaction has moved
  * @moved_units: units of these extents
  * @moves_refused: times that a mover refused a place
+ * @compactions_background: of @compactions, those by the worker after a request had failed; counted
+ *	when they end
+ * @moved_background: of @moved, those
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -164,6 +167,8 @@ struct vmap_arena_stats {
 	unsigned long moved;
 	unsigned long moved_units;
 	unsigned long moves_refused;
+	unsigned long compactions_background;
+	unsigned long moved_background;
 };
 
 /* Memory, from the default arena. */

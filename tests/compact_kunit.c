@@ -12,9 +12,11 @@
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "vmap_kunit.h"
 #include "../user/model.h"
@@ -51,6 +53,7 @@ struct gadget {
  * @answer: what the mover returns, if not 0
  * @frees: the mover frees the extent
  * @remarks: the mover tries what movers may not do
+ * @greedy: units that the mover asks for, in vain
  * @entered: the mover has begun, if @slow
  * @leave: the mover may end, if @slow
  * @slow: the mover waits
@@ -66,6 +69,7 @@ struct buffer {
 	int answer;
 	bool frees;
 	bool remarks;
+	unsigned long greedy;
 	struct completion entered;
 	struct completion leave;
 	bool slow;
@@ -81,6 +85,7 @@ static struct gadget *new_gadget(struct kunit *test, unsigned long units, unsign
 	KUNIT_ASSERT_NOT_NULL(test, gadget->bytes);
 	gadget->arena = kt_range(test, 0, units, quantum);
 	WRITE_ONCE(gadget->arena->cache.caching, false);
+	gadget->arena->compaction.background = false;
 	return gadget;
 }
 
@@ -137,6 +142,16 @@ static void try_what_is_not_allowed(struct buffer *buffer)
 	kt_verify(test, arena);
 }
 
+/* A request of @size, as an interrupt makes it, for which there is no room. */
+static void refuse(struct kunit *test, struct vmap_arena *arena, unsigned long size,
+		   unsigned long align)
+{
+	struct vmap_extent *extent = vmap_extent_alloc(arena, size, align, GFP_ATOMIC);
+
+	KUNIT_EXPECT_PTR_EQ(test, extent, ERR_PTR(-ENOSPC));
+	vmap_extent_free(arena, extent);
+}
+
 /* As an interrupt would. */
 static void free_with_interrupts_off(struct buffer *buffer)
 {
@@ -161,6 +176,8 @@ static int move_buffer(struct vmap_extent *extent, unsigned long to, void *data)
 	}
 	if (buffer->remarks)
 		try_what_is_not_allowed(buffer);
+	if (buffer->greedy)
+		refuse(buffer->gadget->test, buffer->gadget->arena, buffer->greedy, 1);
 	if (buffer->gadget->model)
 		model_move(buffer, to);
 	if (buffer->frees)
@@ -664,6 +681,268 @@ static void failures_put_off_the_next(struct kunit *test)
 	free_all(buffers, 8);
 }
 
+/* A gadget whose arena is compacted in the background: 8 buffers of 64, every other one freed. */
+static struct gadget *new_pieces(struct kunit *test, struct buffer **buffers)
+{
+	struct gadget *gadget = new_gadget(test, UNITS, 1);
+
+	gadget->arena->compaction.background = true;
+	*buffers = row_of_buffers(test, gadget, 8, 64);
+	free_every_other(*buffers, 0, 8);
+	return gadget;
+}
+
+/* Is there room for a request, as there must be? */
+static void expect_room(struct kunit *test, struct gadget *gadget, unsigned long size,
+			unsigned long align)
+{
+	struct vmap_extent *extent = vmap_extent_alloc(gadget->arena, size, align, GFP_ATOMIC);
+
+	KUNIT_EXPECT_FALSE(test, IS_ERR(extent));
+	vmap_extent_free(gadget->arena, extent);
+	kt_verify(test, gadget->arena);
+}
+
+/* So often was the arena compacted, of that by the worker, who moved so many. */
+static noinline_for_stack void expect_counts(struct kunit *test, struct vmap_arena *arena,
+					     unsigned long all, unsigned long background,
+					     unsigned long moved)
+{
+	struct vmap_arena_stats stats = kt_stats(arena);
+
+	KUNIT_EXPECT_EQ(test, stats.compactions, all);
+	KUNIT_EXPECT_EQ(test, stats.compactions_background, background);
+	KUNIT_EXPECT_EQ(test, stats.moved_background, moved);
+}
+
+/* A request with an alignment fails: the worker makes room wherever the room may begin. */
+static void room_is_made_for_alignment(struct kunit *test)
+{
+	struct buffer *buffers;
+	struct gadget *gadget = new_pieces(test, &buffers);
+
+	refuse(test, gadget->arena, 128, 64);
+	flush_work(&gadget->arena->compaction.work);
+	KUNIT_EXPECT_EQ(test, buffers[7].at, 0);
+	KUNIT_EXPECT_EQ(test, buffers[5].at, 128);
+	expect_room(test, gadget, 128, 64);
+	free_all(buffers, 8);
+}
+
+/* A request fails, the worker makes room, and the next one does not fail. */
+static void the_worker_makes_room(struct kunit *test)
+{
+	struct buffer *buffers;
+	struct gadget *gadget = new_pieces(test, &buffers);
+	struct vmap_arena *arena = gadget->arena;
+
+	refuse(test, arena, 128, 1);
+	flush_work(&arena->compaction.work);
+	KUNIT_EXPECT_EQ(test, buffers[7].at, 0);
+	expect_room(test, gadget, 128, 1);
+	expect_counts(test, arena, 1, 1, 1);
+	KUNIT_EXPECT_EQ(test, vmap_arena_compact(arena, 4 * 64), 0);
+	expect_counts(test, arena, 2, 1, 1);
+	expect_all_intact(test, buffers, 8);
+	free_all(buffers, 8);
+}
+
+/* Of all that is asked for before the worker begins it makes room for the largest. */
+static void the_largest_counts(struct kunit *test)
+{
+	struct buffer *buffers;
+	struct gadget *gadget = new_pieces(test, &buffers);
+	struct vmap_arena *arena = gadget->arena;
+
+	mutex_lock(&arena->compaction.lock);
+	refuse(test, arena, 128, 1);
+	refuse(test, arena, 192, 1);
+	refuse(test, arena, 128, 1);
+	mutex_unlock(&arena->compaction.lock);
+	flush_work(&arena->compaction.work);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).compactions, 1);
+	expect_room(test, gadget, 192, 1);
+	expect_all_intact(test, buffers, 8);
+	free_all(buffers, 8);
+}
+
+/* Is the worker woken by a request?  Under compaction->lock, so that it has not ended again. */
+static bool wakes(struct kunit *test, struct vmap_arena *arena, unsigned long size)
+{
+	refuse(test, arena, size, 1);
+	return work_busy(&arena->compaction.work);
+}
+
+/* What no worker can help, it is not asked for. */
+static void nothing_is_asked_in_vain(struct kunit *test)
+{
+	struct buffer *buffers;
+	struct gadget *gadget = new_pieces(test, &buffers);
+	struct vmap_arena *arena = gadget->arena;
+	struct vmap_extent *bounded;
+	unsigned int i;
+
+	mutex_lock(&arena->compaction.lock);
+	KUNIT_EXPECT_FALSE(test, wakes(test, arena, 4 * 64 + 1));
+	KUNIT_EXPECT_FALSE(test, wakes(test, arena, ULONG_MAX));
+	refuse(test, arena, (1UL << 63) + 2, 1UL << 63);
+	bounded = vmap_extent_alloc_range(arena, 128, 1, 0, UNITS - 1, GFP_ATOMIC);
+	KUNIT_EXPECT_PTR_EQ(test, bounded, ERR_PTR(-ENOSPC));
+	KUNIT_EXPECT_FALSE(test, work_busy(&arena->compaction.work));
+	for (i = 1; i < 8; i += 2)
+		KUNIT_EXPECT_EQ(test, unmark(&buffers[i]), 0);
+	KUNIT_EXPECT_FALSE(test, wakes(test, arena, 128));
+	KUNIT_EXPECT_EQ(test, mark(&buffers[7]), 0);
+	arena->compaction.background = false;
+	KUNIT_EXPECT_FALSE(test, wakes(test, arena, 128));
+	arena->compaction.background = true;
+	KUNIT_EXPECT_TRUE(test, wakes(test, arena, 128));
+	KUNIT_EXPECT_EQ(test, unmark(&buffers[7]), 0);
+	mutex_unlock(&arena->compaction.lock);
+	flush_work(&arena->compaction.work);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).compactions, 0);
+	free_all(buffers, 8);
+}
+
+/* The parameter says whether arenas are compacted in the background. */
+static void the_parameter_is_obeyed(struct kunit *test)
+{
+	static const char path[] = "/sys/module/vmap_arena/parameters/compact";
+	char text[4] = {};
+
+	KUNIT_ASSERT_EQ(test, kt_read(path, text, sizeof(text)), 2);
+	KUNIT_EXPECT_EQ(test, kt_range(test, 0, UNITS, 1)->compaction.background, text[0] == 'Y');
+	KUNIT_EXPECT_FALSE(test, kt_memory(test, 0)->compaction.background);
+}
+
+/* A request of a mover's own does not ask the worker, which else might go on without end. */
+static void movers_do_not_ask(struct kunit *test)
+{
+	struct buffer *buffers;
+	struct gadget *gadget = new_pieces(test, &buffers);
+	struct vmap_arena *arena = gadget->arena;
+	unsigned int turn;
+
+	buffers[7].greedy = 192;
+	refuse(test, arena, 128, 1);
+	for (turn = 0; turn < 2; turn++)
+		flush_work(&arena->compaction.work);
+	KUNIT_EXPECT_EQ(test, buffers[7].asked, 1);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).compactions, 1);
+	expect_all_intact(test, buffers, 8);
+	free_all(buffers, 8);
+}
+
+/* Failures put off the worker as they put off callers, and before it takes what is cached. */
+static void failures_put_off_the_worker(struct kunit *test)
+{
+	struct buffer *buffers;
+	struct gadget *gadget = new_pieces(test, &buffers);
+	struct vmap_arena *arena = gadget->arena;
+	unsigned int asked;
+
+	buffers[5].answer = -EBUSY;
+	for (asked = 1; asked < 32; asked++) {
+		refuse(test, arena, 4 * 64, 1);
+		flush_work(&arena->compaction.work);
+		KUNIT_EXPECT_EQ(test, kt_stats(arena).compactions, ilog2(asked + 1));
+	}
+	expect_counts(test, arena, 5, 5, kt_stats(arena).moved);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).compactions_deferred, 31 - 5);
+	KUNIT_EXPECT_EQ(test, vmap_arena_compact(arena, 4 * 64), -EAGAIN);
+	expect_all_intact(test, buffers, 8);
+	free_all(buffers, 8);
+}
+
+/* All extents are freed while the worker moves one: the arena stays until the mover returns. */
+static void freed_while_the_worker_moves(struct kunit *test)
+{
+	struct buffer *buffers;
+	struct gadget *gadget = new_pieces(test, &buffers);
+	struct vmap_arena *arena = gadget->arena;
+
+	buffers[7].slow = true;
+	refuse(test, arena, 128, 1);
+	wait_for_completion(&buffers[7].entered);
+	free_all(buffers, 8);
+	KUNIT_EXPECT_EQ(test, live_in(gadget), 1);
+	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(arena), -EBUSY);
+	kt_verify(test, arena);
+	complete(&buffers[7].leave);
+	flush_work(&arena->compaction.work);
+	KUNIT_EXPECT_EQ(test, live_in(gadget), 0);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).largest_free, UNITS);
+}
+
+static int destroy_there(void *data)
+{
+	struct errand *errand = data;
+
+	errand->err = vmap_arena_destroy(errand->arena);
+	complete(&errand->done);
+	return 0;
+}
+
+/* An arena of this name whose worker has begun, and waits for compaction->lock; all is free. */
+static struct vmap_arena *stop_the_worker(struct kunit *test, const char *name)
+{
+	struct vmap_arena *arena = vmap_arena_create_range(name, 0, 3, 1);
+	struct vmap_extent *extent[3];
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, arena);
+	arena->compaction.background = true;
+	WRITE_ONCE(arena->cache.caching, false);
+	for (i = 0; i < ARRAY_SIZE(extent); i++)
+		extent[i] = vmap_extent_alloc(arena, 1, 1, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, vmap_extent_set_movable(arena, extent[1], never_called, test), 0);
+	vmap_extent_free(arena, extent[0]);
+	vmap_extent_free(arena, extent[2]);
+	mutex_lock(&arena->compaction.lock);
+	refuse(test, arena, 2, 1);
+	KUNIT_EXPECT_TRUE(test, kt_until(work_busy(&arena->compaction.work) == WORK_BUSY_RUNNING));
+	vmap_extent_free(arena, extent[1]);
+	return arena;
+}
+
+/* An open file of the arena, which keeps the struct when the arena is destroyed. */
+static struct file *keep_struct(struct kunit *test, const char *name)
+{
+	char path[64];
+	struct file *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/vmap_arena/%s/areas", name);
+	file = filp_open(path, O_RDONLY, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	return file;
+}
+
+/* The end of an arena in which nothing is left waits for the worker, who may still look at it. */
+static void the_end_waits_for_the_worker(struct kunit *test)
+{
+	char name[VMAP_NAME_MAX];
+	struct vmap_arena *arena, *next;
+	struct errand *errand = kunit_kzalloc(test, sizeof(*errand), GFP_KERNEL);
+	struct file *file;
+
+	KUNIT_ASSERT_NOT_NULL(test, errand);
+	strscpy(name, kt_name(), sizeof(name));
+	arena = stop_the_worker(test, name);
+	/* So that the lock can be let go of, whatever the end has done. */
+	file = keep_struct(test, name);
+	errand->arena = arena;
+	send(test, errand, destroy_there);
+	/* The name is free: the end is not refused any more, and about to wait. */
+	KUNIT_EXPECT_TRUE(test, kt_until(!IS_ERR(next = vmap_arena_create_range(name, 0, 1, 1))));
+	msleep(50);
+	KUNIT_EXPECT_FALSE(test, completion_done(&errand->done));
+	mutex_unlock(&arena->compaction.lock);
+	wait_for_completion(&errand->done);
+	KUNIT_EXPECT_EQ(test, errand->err, 0);
+	filp_close(file, NULL);
+	KUNIT_EXPECT_EQ(test, vmap_arena_destroy(next), 0);
+}
+
 /* What is cached is free for a compaction, which then has nothing to move. */
 static void the_cache_gives_way(struct kunit *test)
 {
@@ -1033,19 +1312,33 @@ static void verify_live(struct kunit *test, struct vmap_arena *arena)
 	KUNIT_EXPECT_EQ(test, kt_shell(command), 0);
 }
 
+static noinline_for_stack void tell(struct kunit *test, struct vmap_arena *arena)
+{
+	struct vmap_arena_stats stats = kt_stats(arena);
+
+	kunit_info(test, "%lu compactions, %lu moved, of these %lu and %lu in the background",
+		   stats.compactions, stats.moved, stats.compactions_background,
+		   stats.moved_background);
+}
+
 /* Threads use buffers, mark, unmark and free them while this one compacts, verifies and walks. */
 static void beside_allocations_and_frees(struct kunit *test)
 {
 	struct gadget *gadget = new_gadget(test, UNITS, 1);
 	struct tenant *tenants = kvcalloc(TENANTS + 1, sizeof(*tenants), GFP_KERNEL);
+	struct vmap_extent *extent;
 	unsigned int i;
+	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, tenants);
 	WRITE_ONCE(gadget->arena->cache.caching, true);
+	gadget->arena->compaction.background = true;
 	start_tenants(test, gadget, tenants, TENANTS + 1);
 	for (i = 0; i < kt_loops; i++) {
-		int err = vmap_arena_compact(gadget->arena, 32 + i % 160);
-
+		/* Often there is no room, and the worker moves beside what comes next. */
+		extent = vmap_extent_alloc(gadget->arena, 64 + i % 160, 1, GFP_ATOMIC);
+		vmap_extent_free(gadget->arena, extent);
+		err = vmap_arena_compact(gadget->arena, 32 + i % 160);
 		if (err && err != -ENOSPC && err != -ENOENT && err != -EAGAIN)
 			KUNIT_FAIL(test, "error %d", err);
 		kt_verify(test, gadget->arena);
@@ -1054,8 +1347,8 @@ static void beside_allocations_and_frees(struct kunit *test)
 		cond_resched();
 	}
 	stop_tenants(test, tenants, TENANTS + 1);
-	kunit_info(test, "%lu compactions, %lu moved", kt_stats(gadget->arena).compactions,
-		   kt_stats(gadget->arena).moved);
+	flush_work(&gadget->arena->compaction.work);
+	tell(test, gadget->arena);
 	KUNIT_EXPECT_EQ(test, live_in(gadget), 0);
 	kvfree(tenants);
 }
@@ -1074,6 +1367,15 @@ static struct kunit_case compact_cases[] = {
 	KUNIT_CASE(no_arena_goes_while_it_is_compacted),
 	KUNIT_CASE(the_mark_goes_after_the_mover),
 	KUNIT_CASE(failures_put_off_the_next),
+	KUNIT_CASE(the_worker_makes_room),
+	KUNIT_CASE(room_is_made_for_alignment),
+	KUNIT_CASE(the_largest_counts),
+	KUNIT_CASE(nothing_is_asked_in_vain),
+	KUNIT_CASE(the_parameter_is_obeyed),
+	KUNIT_CASE(movers_do_not_ask),
+	KUNIT_CASE(failures_put_off_the_worker),
+	KUNIT_CASE(freed_while_the_worker_moves),
+	KUNIT_CASE(the_end_waits_for_the_worker),
 	KUNIT_CASE(the_cache_gives_way),
 	KUNIT_CASE(readers_see_no_unit_twice),
 	KUNIT_CASE(random_buffers_against_a_model),

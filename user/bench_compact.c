@@ -12,8 +12,9 @@
  * random, cannot be moved.
  *
  * The table says, of 100 large requests, how many fitted in a buddy system, which rounds all sizes
- * up; how many in the arena if nothing is ever moved; how many with compaction, and of these how
- * many without one of their own, since those before had made room.  Then how many extents a
+ * up; how many in the arena if nothing is ever moved; how many if each request that fails, also a
+ * small one, has room made for the next in the background; how many with compaction, and of these
+ * how many without one of their own, since those before had made room.  Then how many extents a
  * compaction that succeeded moved, with what those moved that failed, and how many units for each
  * unit by which the longest free extent grew; beside that how many units the cheapest window would
  * have taken: the place of the large request with no pin and the fewest busy units in it, which a
@@ -51,6 +52,13 @@
 #define EVERY			64UL
 #define DEFAULT_OPERATIONS	60000UL
 #define MOST			100000000UL
+
+/* When extents are moved. */
+enum way {
+	NEVER,
+	IN_BACKGROUND,
+	ON_DEMAND,
+};
 
 struct load {
 	unsigned int full;
@@ -228,8 +236,11 @@ static bool allocate(struct holder *holder, unsigned long size, unsigned long al
 
 	holder->extent = NULL;
 	holder->in_buddy = !lab_buddy.alloc(buddy, &request, &holder->area);
-	if (IS_ERR(extent))
+	if (IS_ERR(extent)) {
+		if (checked && arena.compaction.background)
+			check();
 		return false;
+	}
 	holder->extent = extent;
 	holder->at = vmap_extent_start(extent);
 	holder->size = size;
@@ -387,8 +398,8 @@ static unsigned long most_live(void)
 	return most;
 }
 
-/* Play @load in a new arena, with compaction or without. */
-static void run(const struct load *load, bool with_compaction, struct vmap_arena_stats *stats)
+/* Play @load in a new arena. */
+static void run(const struct load *load, enum way way, struct vmap_arena_stats *stats)
 {
 	const struct lab_space units = { .end = space, .areas = MOST_LIVE };
 	const char *wrong;
@@ -396,8 +407,9 @@ static void run(const struct load *load, bool with_compaction, struct vmap_arena
 
 	memset(&sums, 0, sizeof(sums));
 	state = seed * 2654435761UL + 1;
-	compacts = with_compaction;
+	compacts = way == ON_DEMAND;
 	play_open(&arena, space, false);
+	arena.compaction.background = way == IN_BACKGROUND;
 	buddy = lab_buddy.create(&units);
 	if (IS_ERR(buddy))
 		fail("no memory for a buddy system");
@@ -425,10 +437,12 @@ static void measure(const struct load *load)
 {
 	struct vmap_arena_stats stats = {};
 
-	run(load, false, &stats);
+	run(load, NEVER, &stats);
 	printf("%4u %8u %7.1f %8.1f", load->full, load->movable, percent(sums.buddy),
 	       percent(sums.fit));
-	run(load, true, &stats);
+	run(load, IN_BACKGROUND, &stats);
+	printf(" %9.1f", percent(sums.fit));
+	run(load, ON_DEMAND, &stats);
 	printf(" %9.1f %8.1f %8.1f %7.2f %9.2f\n", percent(sums.fit + sums.compacted),
 	       percent(sums.fit), sums.compacted ? (double)stats.moved / sums.compacted : 0,
 	       sums.won ? (double)stats.moved_units / sums.won : 0,
@@ -571,9 +585,9 @@ static void measure_replay(const struct load *load)
 	if (space > MOST_SPACE || replayed.slots > MOST_LIVE)
 		refuse("bench_compact: expected at most %lu areas, in %lu units", MOST_LIVE,
 		       MOST_SPACE);
-	run(load, false, &stats);
+	run(load, NEVER, &stats);
 	printf("%4u %8u %8lu %8lu", load->full, load->movable, sums.buddy_lacked, sums.lacked);
-	run(load, true, &stats);
+	run(load, ON_DEMAND, &stats);
 	printf(" %8lu %7lu %7lu", sums.lacked, sums.served, stats.moved_units);
 	replay_with_evictions(load);
 	putchar('\n');
@@ -647,8 +661,9 @@ int main(int argc, char **argv)
 	}
 	printf("Of 100 requests for %lu units, where small extents have up to %lu, fit:\n\n", LARGE,
 	       LARGEST_SMALL);
-	printf("full movable   buddy  nothing       with    no own  extents   moved  cheapest\n"
-	       "   %%       %%             moved compaction  compact.    moved per won   per won\n");
+	printf("full movable   buddy  nothing        in       with    no own  extents   moved"
+	       "  cheapest\n"
+	       "   %%       %%             moved  backgr. compaction  compact.    moved per won   per won\n");
 	for (i = 0; i < sizeof(loads) / sizeof(*loads); i++)
 		measure(&loads[i]);
 	return 0;

@@ -390,6 +390,15 @@ struct delayed_work {
 	struct work_struct work;
 };
 
+/* Nobody makes a queue here, nor has to wait for one to end. */
+enum {
+	WQ_UNBOUND,
+	WQ_FREEZABLE
+};
+
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags, int most, ...);
+void destroy_workqueue(struct workqueue_struct *queue);
+
 #define HZ	100
 #define INIT_WORK(queued, what)			((queued)->function = (what))
 #define INIT_DELAYED_WORK(queued, what)		INIT_WORK(&(queued)->work, what)
@@ -400,6 +409,7 @@ void play_work(struct work_struct *work);
 #define queue_work(workers, queued)		((queued)->function(queued))
 #endif
 #define queue_delayed_work(workers, queued, delay)	((void)(queued))
+#define cancel_work_sync(queued)			((void)(queued))
 long schedule_timeout_idle(long timeout);
 long schedule_timeout_uninterruptible(long timeout);
 #define mm_account_reclaimed_pages(pages)	((void)(pages))

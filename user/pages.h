@@ -174,7 +174,6 @@ extern unsigned long play_jiffies;
 /* Work: what is for later is not done. */
 #define mod_delayed_work(workers, queued, delay)	((void)(queued))
 #define cancel_delayed_work_sync(queued)		((void)(queued))
-#define cancel_work_sync(queued)			((void)(queued))
 
 /* Nobody traces. */
 #define VMAP_TRACE_H

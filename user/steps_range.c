@@ -14,6 +14,7 @@
  *   classes    a CPU has as many magazines as there may be
  *   readers    as many walks as there may be are in progress
  *   movable    each extent has a mover, and they are marked, moved and freed
+ *   background the same; a request fails, and the worker moves them
  */
 #include <stdlib.h>
 
@@ -451,6 +452,34 @@ static void movable(unsigned long n, bool down)
 	close_bed(2 * n);
 }
 
+/* Every other unit is freed; a request fails, the worker makes room, and the next one is served. */
+static void background(unsigned long n, gfp_t gfp)
+{
+	const struct request request = { .size = n / 2, .align = 1, .gfp = gfp };
+	const struct steps_at at = { .extents = 2 * n };
+	unsigned long i;
+
+	open_bed(2 * n, 2 * n + 1, false);
+	arena.compaction.background = true;
+	fill(1, 2 * n);
+	for (i = 0; i < 2 * n; i++)
+		mark(live[i], move_nothing);
+	for (i = 0; i < n; i++) {
+		put("movable", live[2 * i]);
+		live[i] = live[2 * i + 1];
+	}
+	nr_live = n;
+	steps_expect(!get("full, with movers", &request), "there is no room yet");
+	steps_begin();
+	play_queued();
+	steps_end();
+	steps_judge("vmap_arena_compact", "by the worker", &at);
+	live[nr_live] = get("tree, made room", &request);
+	steps_expect(live[nr_live], "the worker has made room");
+	nr_live += !!live[nr_live];
+	close_bed(2 * n);
+}
+
 static void ask(void)
 {
 	const struct steps_at at = { .extents = 2 };
@@ -485,6 +514,8 @@ void steps_of_range_arenas(void)
 		full(n);
 		movable(n, false);
 		movable(n, true);
+		background(n, GFP_KERNEL);
+		background(n, GFP_NOWAIT);
 	}
 	growing(LARGEST);
 	comb(LARGEST / 2, false, false);

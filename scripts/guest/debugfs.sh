@@ -55,7 +55,7 @@ for file in stats areas owners free spans verify lazy_threshold cache latency; d
 	expect "$file can be read" cat "$arena/$file"
 done
 for key in spans reserved busy lazy free largest_free cached warm cold hits misses refills drains \
-	shrinks areas allocs frees fails fit merges flushes purged throttle_waits deferred imports pending kept reserve reserve_low reserve_areas reserve_areas_low pages stock stock_most stock_hits stock_blocks stock_given compactions compactions_deferred moved moved_units moves_refused; do
+	shrinks areas allocs frees fails fit merges flushes purged throttle_waits deferred imports pending kept reserve reserve_low reserve_areas reserve_areas_low pages stock stock_most stock_hits stock_blocks stock_given compactions compactions_deferred moved moved_units moves_refused compactions_background moved_background; do
 	expect "stats has $key" grep -qi "^$key" "$arena/stats"
 done
 for file in "$arena"/* "$STRESS"/*; do

@@ -67,6 +67,7 @@ done
 for value in 2 -1 maybe 0x yellow 01; do
 	refuses vmap_arena guard "$value"
 	refuses vmap_arena cache "$value"
+	refuses vmap_arena compact "$value"
 	refuses vmap_arena time_lock "$value"
 	refuses vmap_arena catch_vfree "$value"
 done
@@ -79,6 +80,7 @@ taken vmap_arena shards 0 0
 taken vmap_arena shards 64 64
 taken vmap_arena guard 0 N
 taken vmap_arena cache 0 N
+taken vmap_arena compact 0 N
 taken vmap_arena cache_cpu 64K 65536
 taken vmap_arena cache_depot 1M 1048576
 taken vmap_arena time_lock 1 Y
