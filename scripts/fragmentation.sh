@@ -29,8 +29,9 @@
 # share of the free pages in blocks too small for 64 KiB, 512 KiB and 2 MiB (the kernel's unusable index, as it
 # has one for each order); in how many per cent of the looks the kernel's fragmentation index said that 2 MiB fail
 # for want of a block rather than of memory (above 0.5; below 0 a block is there); and how many of 64 requests for
-# 2 MiB, as for a huge page, were served at once.  Then, in the end, how many of them compaction served, and how many pages it moved;
-# and both, at once and with compaction, when all areas had been freed.
+# 2 MiB, as for a huge page, were served at once.  Then, in the end, how many of them compaction served, and how many
+# pages it moved; and both, at once and with compaction, when all areas had been freed.  With several seeds a figure
+# is the median of all boots, and two lines below it say the least and the most.
 #
 # DIR gets a folder for each kernel, in it WAY.SEED/samples (scripts/guest/fragmentation.sh), table and the plots
 # as SVG: unusable (over time), orders (the share for each order), requests (over time).  Exit status: 0; 1 if a
@@ -70,28 +71,21 @@ boot() {
 		$((2 * mem)) "$samples" "$step" "$REQUESTS" "way=$2" "seed=$3" "read=$read" "${load[@]}" >"$1/vm.log" 2>&1
 }
 
-# row DIR WAY - the means over all seeds, a line of the table; see the fields of a sample in guest/fragmentation.sh.
+# row DIR WAY - lines of the table: medians over all seeds and, if there are several, the least and the most.
 row() {
-	cat "$1/$2".*/end "$1/$2".*/samples | awk -v way="$2" -v looks="$samples" '
-		NF == 4 { for (i = 2; i <= 4; i++) end[$1, i] += $i; ends++; next }
-		++look % looks >= looks / 2 || look % looks == 0 {
-			n++; free += $2; live += $3; failed += $4; served += $5; lack += $6 > 0.5
-			small += $(7 + 4); half += $(7 + 7); huge += $(7 + 9)
-		}
-		END {
-			boots = ends / 2
-			printf("%-8s %6.1f %6.1f %6.3f %6.3f %6.3f %5.0f%% %7.1f %7.1f %7.0f %7.1f %7.1f\n", way, live / n / 256,
-				free / n / 256, small / n, half / n, huge / n, 100 * lack / n, served / n,
-				end["live", 3] / boots, end["live", 4] / boots, end["released", 2] / boots,
-				end["released", 3] / boots)
-		}'
+	local files=() seed
+
+	for ((seed = 1; seed <= seeds; seed++)); do
+		files+=("$1/$2.$seed/samples" "$1/$2.$seed/end")
+	done
+	awk -v way="$2" -f "$ROOT/scripts/fragmentation.awk" "${files[@]}"
 }
 
 # table DIR
 table() {
 	local name
 
-	printf 'Linux %s, %s: mean of the second half of %d looks, %d boot(s)\n' "$KERNEL_RELEASE" "$label" "$samples" "$seeds"
+	printf 'Linux %s, %s: means of the second half of %d looks, median of %d boot(s)\n' "$KERNEL_RELEASE" "$label" "$samples" "$seeds"
 	printf '%-8s %6s %6s %20s %6s %23s %15s\n' '' '' '' 'unusable for' index '2 MiB of 64' 'when all is freed'
 	printf '%-8s %6s %6s %6s %6s %6s %6s %7s %7s %7s %7s %7s\n' way live free 64K 512K 2M '> 0.5' 'at once' \
 		compact moved 'at once' compact
