@@ -18,9 +18,17 @@ const struct lab_index *const lab_indexes[] = {
 	&lab_buddy,
 	&lab_vmem,
 	&lab_summary,
+	&lab_rbtrees,
+	&lab_bump,
+	&lab_bump_rb,
 #ifdef __KERNEL__
 	&lab_maple,
+	&lab_maple_rcu,
+	&lab_maple_two,
 	&lab_maple_tree,
+	&lab_tree_rcu,
+	&lab_summary_rcu,
+	&lab_bump_rcu,
 #if IS_ENABLED(CONFIG_IOMMU_IOVA)
 	&lab_iova,
 #endif
@@ -29,9 +37,6 @@ const struct lab_index *const lab_indexes[] = {
 #endif
 	&lab_gen_pool,
 #else
-	&lab_rbtrees,
-	&lab_bump,
-	&lab_bump_rb,
 #ifdef PEER_6_12
 	&maple_6_12, &maple_rcu_6_12, &maple_two_6_12, &maple_tree_6_12, &tree_rcu_6_12,
 	&summary_rcu_6_12, &bump_rcu_6_12, &drm_mm_6_12,

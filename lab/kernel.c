@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kernel.c - what modules of the lab need of the kernel: memory, a clock, and loads
+ * kernel.c - what modules of the lab need of the kernel: memory, a clock, locks, and loads
  *
  * Theory
  *
@@ -18,6 +18,8 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
 
 #include "lab.h"
 
@@ -45,6 +47,22 @@ unsigned long lab_disturbances(void)
 void lab_breathe(void)
 {
 	cond_resched();
+}
+
+/* One thread does all, so it may be on another CPU next. */
+unsigned int lab_cpu(void)
+{
+	return raw_smp_processor_id() % LAB_CPUS;
+}
+
+void lab_lock(struct lab_lock *lock)
+{
+	spin_lock(&lock->real);
+}
+
+void lab_unlock(struct lab_lock *lock)
+{
+	spin_unlock(&lock->real);
 }
 
 /* Says what is allowed if the value of a parameter is not. */

@@ -24,10 +24,9 @@
  * at once.  The node of an area comes from a pool (pool.c), so that no structure of ours pays for
  * the memory allocator in a timed operation and another does not.
  *
- * All but module.c, kernel.c, maple.c, peers.c and pages/ compile in user space as well, drm_mm.c
- * beside the kernel's own source (user/peers/).  Only there are those with locks and look-ups:
- * pair.c, busy_rb.c, bump.c and user/peers/maple.c.  What differs is in the few calls under "The
- * world around".
+ * All but module.c, kernel.c, peers.c and pages/ compile in user space as well, maple.c and drm_mm.c
+ * beside the kernel's own sources (user/peers/).  In the kernel there is one thread, and the locks
+ * are spinlocks.  What differs is in the few calls under "The world around".
  */
 #ifndef LAB_H
 #define LAB_H
@@ -38,6 +37,9 @@
 #include <linux/list.h>
 #include <linux/rbtree.h>
 #include <linux/types.h>
+#ifdef __KERNEL__
+#include <linux/spinlock.h>
+#endif
 
 #define LAB_MAX_SPANS	4
 #define LAB_MAX_INDEXES	48
@@ -54,10 +56,14 @@
 #define LAB_SUFFIX	""
 #endif
 
-/* The lock of an index, and when it was taken.  Only the user program has any. */
+/* The lock of an index; in user space also when it was taken. */
 struct lab_lock {
+#ifdef __KERNEL__
+	spinlock_t real;
+#else
 	int held;
 	u64 since;
+#endif
 } __aligned(64);
 
 /* What an index promises; check.c holds it to that. */
@@ -432,9 +438,14 @@ unsigned long lab_disturbances(void);
 void lab_breathe(void);
 __printf(2, 3) void lab_print(struct lab_out *out, const char *format, ...);
 
-/* user/world.c and user/rcu.c. */
+/* The same; lab_cpu() is in user/rcu.c in user space. */
 unsigned int lab_cpu(void);
+#ifdef __KERNEL__
+/* A macro, so that lockdep tells the locks of each caller apart. */
+#define lab_lock_init(lock)	spin_lock_init(&(lock)->real)
+#else
 void lab_lock_init(struct lab_lock *lock);
+#endif
 void lab_lock(struct lab_lock *lock);
 void lab_unlock(struct lab_lock *lock);
 

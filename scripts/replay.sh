@@ -45,10 +45,9 @@ index=all workload='' n=10000 ops=20000 seed=1 native=0 guest=0 kernel=6.12 out=
 runs=1 threads='' moves=0 baseline='' least=5
 
 # In the guest there are these, in the program what it lists: of the kernel's own structures some, with a series.
-# Only the program has those with locks and look-ups.
-KERNEL_ONLY='maple|maple_tree|iova|drm_mm|gen_pool'
-OURS='tree|busy_list|free_list|segregated|buddy|vmem|summary|recorded'
-USER_ONLY='rbtrees|bump|bump_rb|(maple|maple_rcu|maple_two|maple_tree|tree_rcu|summary_rcu|bump_rcu|drm_mm)-[67][.][0-9]+'
+KERNEL_ONLY='maple|maple_rcu|maple_two|maple_tree|tree_rcu|summary_rcu|bump_rcu|iova|drm_mm|gen_pool'
+OURS='tree|busy_list|free_list|segregated|buddy|vmem|summary|rbtrees|bump|bump_rb|recorded'
+USER_ONLY='(maple|maple_rcu|maple_two|maple_tree|tree_rcu|summary_rcu|bump_rcu|drm_mm)-[67][.][0-9]+'
 
 check_options() {
 	local name names

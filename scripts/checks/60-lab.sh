@@ -24,11 +24,11 @@ racing() {
 check_mutants() {
 	local peers=("${peers[@]}")
 
-	mutant ../user/peers/maple.c 's/hi = start + request->size/hi = start/' all
+	mutant maple.c 's/hi = start + request->size/hi = start/' all
 	((!DEEP)) || {
 		racing user/rcu.c 's/return false;/return true;/'
 		racing pair.c 's/if (!pair->busy_index->rcu)/if (0)/'
-		racing ../user/peers/maple.c 's/if (still_free(&mas, area->start, area->size))/if (still_free(\&mas, area->start, area->size) || 1)/'
+		racing maple.c 's/if (still_free(&mas, area->start, area->size))/if (still_free(\&mas, area->start, area->size) || 1)/'
 	}
 	peers=()
 	mutant bump.c 's/unused = cpu->chunk != chunk/unused = true/' bump

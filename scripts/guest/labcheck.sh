@@ -22,7 +22,8 @@ if insmod vmap_lab.ko "check=$rounds"; then
 else
 	not_ok "all structures agree with the model" "$(dmesg | grep vmap_lab:)"
 fi
-for index in tree busy_list free_list segregated buddy vmem summary maple maple_tree iova drm_mm gen_pool; do
+for index in tree busy_list free_list segregated buddy vmem summary rbtrees bump bump_rb maple maple_rcu maple_two \
+	maple_tree tree_rcu summary_rcu bump_rcu iova drm_mm gen_pool; do
 	expect "$index was checked" sh -c "dmesg | grep -q 'vmap_lab: ok $index:'"
 done
 
