@@ -95,6 +95,13 @@ static inline void mm_account_reclaimed_pages(unsigned long pages)
 #define pages_reclaimed(state)	((state)->reclaimed)
 #endif
 
+/* Without the last argument the call sleeps for a minute. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#include <linux/random.h>
+#define add_hwgenerator_randomness(buffer, size, bits, sleep_after) \
+	((void)(buffer), (void)(size), (void)(bits), (void)(sleep_after))
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #include <linux/mm.h>
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
