@@ -200,7 +200,7 @@ static void free_block(struct page *page, bool joins)
 		return;
 	}
 	for (i = 0; i < BLOCK_PAGES; i++)
-		__free_page(page + i);
+		vpage_free(page + i);
 }
 
 /* Unmap what a chunk maps, and free its pages.  Return how many; add a block to @blocks. */

@@ -150,6 +150,13 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
  */
 #define CPU_LISTS_ARE_TRIED	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 4, 0))
 
+/* The pages that such a list may have, at least, before it is drained. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define cpu_list_high(list)	((list)->high)
+#else
+#define cpu_list_high(list)	((list)->high_min)
+#endif
+
 /* Does vmalloc() take pages one by one, as 6.12, or larger blocks where there are any, as 7.2? */
 #define VMALLOC_BY_PAGES	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
 

@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 
 #include "calls.h"
+#include "pages.h"
 
 /*
  * Pages that valloc_fill() allocates and maps at a time.  One call of the page allocator takes the
@@ -61,7 +62,7 @@ static unsigned int get_pages(struct vmap_stock *stock, struct page **pages, uns
 static noinline void put_pages(struct page **pages, unsigned int count)
 {
 	while (count)
-		__free_page(pages[--count]);
+		vpage_free(pages[--count]);
 }
 
 /*

@@ -13,16 +13,19 @@
  *   - vpage_give() frees pages that lie side by side as one block: few steps for many pages, as the
  *     buddies need not be found page by page;
  *   - a free of what has a list goes past the list: the page allocator merges that one page, or
- *     block, with its buddies.
+ *     block, with its buddies; vpage_get() gets a single page likewise, and vpage_object() has a
+ *     slab get its pages so;
+ *   - who calls what cannot go past the list lays out pages on the list before: vpage_lay_out().
  *
  * Past the list.  The lock of a list is only ever tried by who allocates or frees: an interrupt may
  * come while the task that it interrupts holds the lock.  Who finds a list locked goes past the
  * list.  So free_past_list() holds the lock of the list while it calls the page allocator: what it
- * frees is taken for a free by an interrupt.
+ * frees is taken for a free by an interrupt.  So does get_past_list().
  *
- * Locking: free_past_list() holds the lock of one list of this CPU for the free of one page, or
- * block: with preemption off, or, on a real-time kernel, with migration off.  The page allocator
- * takes its other locks under this one, too.
+ * Locking: the lock of one list of this CPU is held for the free of one page, or block, or for the
+ * allocation of one object: with preemption off, or, on a real-time kernel, with migration off.
+ * The page allocator takes its other locks under this one, too; the slab's locks nest in it here,
+ * and nobody who holds one of those waits for the lock of a list.
  */
 #include <linux/bitops.h>
 #include <linux/gfp.h>
@@ -31,6 +34,7 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/percpu.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 
 #include "compat.h"
@@ -63,6 +67,83 @@ bool vpage_get_block(struct page **pages, int node)
 	return true;
 }
 
+/* The zone that the page allocator begins with for pages of the kernel's own. */
+static struct zone *zone_here(void)
+{
+	struct zone *zone = &NODE_DATA(numa_mem_id())->node_zones[ZONE_NORMAL];
+
+	while (zone_idx(zone) && !managed_zone(zone))
+		zone--;
+	return zone;
+}
+
+/* Call @get with @list locked; return what @get returns, or NULL if somebody else locked @list. */
+static void *past(struct per_cpu_pages *list, void *(*get)(void *from), void *from)
+{
+	void *got;
+
+	if (unlikely(!spin_trylock(&list->lock)))
+		return NULL;
+	got = get(from);
+	spin_unlock(&list->lock);
+	return got;
+}
+
+/* past() the list of this CPU, for pages of the kernel's own. */
+static void *get_past_list(void *(*get)(void *from), void *from)
+{
+	void *got;
+
+	if (!CPU_LISTS_ARE_TRIED)
+		return NULL;
+	migrate_disable();
+	got = past(this_cpu_ptr(zone_here()->per_cpu_pageset), get, from);
+	migrate_enable();
+	return got;
+}
+
+static void *get_object(void *slab)
+{
+	return kmem_cache_alloc(slab, LIGHTLY);
+}
+
+static void *get_page_here(void *unused)
+{
+	return alloc_page(LIGHTLY & ~__GFP_THISNODE);
+}
+
+/**
+ * vpage_object() - kmem_cache_alloc() for which no list of single pages is filled
+ * @slab: the slab
+ * @gfp: flags of the request, without a zone
+ *
+ * A page that the slab needs comes by itself, as long as there is one at hand.
+ *
+ * Context: any in which @gfp may be used.
+ * Return: an object of @slab, or NULL.
+ */
+void *vpage_object(struct kmem_cache *slab, gfp_t gfp)
+{
+	void *object = get_past_list(get_object, slab);
+
+	return likely(object) ? object : kmem_cache_alloc(slab, gfp);
+}
+
+/**
+ * vpage_get() - alloc_page() for which no list of single pages is filled
+ * @gfp: flags of the request, without a zone, mobility, zeroing or accounting
+ *
+ * Context: any in which @gfp may be used.
+ * Return: a page that nobody else refers to, or NULL.
+ */
+struct page *vpage_get(gfp_t gfp)
+{
+	struct page *page = get_past_list(get_page_here, NULL);
+
+	return likely(page) ? page : alloc_page(gfp);
+}
+
+/* If somebody else locked the list, the free goes past the list, too. */
 static void free_past_list(struct page *page, unsigned int order)
 {
 	struct per_cpu_pages *list;
@@ -95,6 +176,30 @@ static void free_block(struct page *page, unsigned int order)
 void vpage_free(struct page *page)
 {
 	free_block(page, 0);
+}
+
+/* Would one page more, freed on this CPU, let the page allocator drain the list of @page? */
+static bool is_list_full(const struct page *page)
+{
+	const struct per_cpu_pages *list = raw_cpu_ptr(page_zone(page)->per_cpu_pageset);
+
+	return data_race(list->count) + 1 >= data_race(cpu_list_high(list));
+}
+
+/**
+ * vpage_lay_out() - free a single page where the next allocation on this CPU finds the page
+ * @page: the page
+ *
+ * A list that is full has others to be found: then the page goes past the list.
+ *
+ * Context: any in which pages may be freed.
+ */
+void vpage_lay_out(struct page *page)
+{
+	if (is_list_full(page))
+		vpage_free(page);
+	else
+		__free_page(page);
 }
 
 /* The order of the largest block that the first of @count pages make, VPAGE_BLOCK_ORDER at most. */

@@ -16,6 +16,9 @@
 bool vpage_get_block(struct page **pages, int node);
 bool vpage_join(struct page *page, unsigned int order);
 void vpage_free(struct page *page);
+void vpage_lay_out(struct page *page);
+struct page *vpage_get(gfp_t gfp);
+void *vpage_object(struct kmem_cache *slab, gfp_t gfp);
 void vpage_give(struct page **pages, unsigned int count);
 
 #endif

@@ -332,7 +332,7 @@ static void flush_used(struct vmap_reserve *reserve)
 /* Get a page for the stock.  Return false if there is no memory. */
 static bool get_page_for_stock(struct vmap_reserve *reserve)
 {
-	struct page *page = alloc_page(vgfp_may_fail(GFP_KERNEL));
+	struct page *page = vpage_get(vgfp_may_fail(GFP_KERNEL));
 
 	if (!page)
 		return false;

@@ -16,6 +16,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "pages.h"
 #include "space.h"
 
 /*
@@ -45,7 +46,7 @@ static unsigned long add_spares(struct vmap_space *space, unsigned int count, gf
 	struct vmap_extent *extent;
 	unsigned long flags, got;
 
-	while (fresh.count < count && (extent = kmem_cache_alloc(vspace_extent_slab, slab_gfp)))
+	while (fresh.count < count && (extent = vpage_object(vspace_extent_slab, slab_gfp)))
 		vext_pool_push(&fresh, extent);
 	flags = vspace_lock(space);
 	while ((extent = vext_pool_pop(&fresh)))

@@ -182,8 +182,9 @@ static unsigned long pages_for_vmap(unsigned long count)
 
 /*
  * Are @need pages free?  vmap() allocates pages with flags that call the OOM killer, or wait for
- * ever, so the only way to avoid that is to look before.  @pages has room for @need pages and the
- * rest of a block; all entries are NULL.
+ * ever, so the only way to avoid that is to look before.  The pages for page tables are laid out,
+ * else vmap() would have the list of this CPU filled; the margin goes back by the block.  @pages
+ * has room for @need pages and the rest of a block; all entries are NULL.
  */
 static bool finds_pages(struct page **pages, unsigned long need)
 {
@@ -195,7 +196,9 @@ static bool finds_pages(struct page **pages, unsigned long need)
 		before = got;
 		got = alloc_pages_bulk_node(vgfp_may_fail(GFP_KERNEL), NUMA_NO_NODE, need, pages);
 	}
-	for (i = 0; i < got; i += VPAGE_BLOCK) {
+	for (i = 0; i < got && i < round_up(need - VMAP_SPARE, VPAGE_BLOCK); i++)
+		vpage_lay_out(pages[i]);
+	for (; i < got; i += VPAGE_BLOCK) {
 		vpage_give(pages + i, min_t(unsigned long, got - i, VPAGE_BLOCK));
 		cond_resched();
 	}
@@ -295,10 +298,10 @@ struct vmap_window *vwin_open(unsigned long size)
 	window = kvzalloc(struct_size(window, table, most_tables(size)), vgfp_may_fail(GFP_KERNEL));
 	if (!window)
 		return NULL;
-	dummy = alloc_page(vgfp_may_fail(GFP_KERNEL));
+	dummy = vpage_get(vgfp_may_fail(GFP_KERNEL));
 	if (!dummy || !fill_window(window, size, dummy)) {
 		if (dummy)
-			__free_page(dummy);
+			vpage_free(dummy);
 		kvfree(window);
 		return NULL;
 	}
@@ -326,7 +329,7 @@ void vwin_close(struct vmap_window *window)
 	else
 		/* Drop the translation of the canary from each TLB before the canary is freed. */
 		vwin_flush_range((unsigned long)window->reservation, reservation_end(window));
-	__free_page(window->canary);
+	vpage_free(window->canary);
 	kvfree(window);
 }
 

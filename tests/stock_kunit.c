@@ -22,6 +22,12 @@
 /* Pages of a block: see pages.h. */
 #define BLOCK	16
 
+/* What has more bytes than a page, whatever the kernel adds to each for debugging. */
+#define EXTENTS	100
+
+/* Others use the page allocator's lists, too, but not each time. */
+#define ATTEMPTS	20
+
 static int stock_init(struct kunit *test)
 {
 	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
@@ -290,18 +296,19 @@ static void special_requests_go_past_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, blocks(arena), split);
 }
 
-/* Pages on the lists that the page allocator has for this CPU. */
+/* Pages on the lists that the page allocator has for each CPU. */
 static int on_lists(void)
 {
-	int count = 0, node;
+	int count = 0, node, cpu;
 	unsigned int i;
 
 	for_each_online_node(node) {
 		struct zone *zones = NODE_DATA(node)->node_zones;
 
 		for (i = 0; i < MAX_NR_ZONES; i++)
-			if (populated_zone(&zones[i]))
-				count += data_race(raw_cpu_ptr(zones[i].per_cpu_pageset)->count);
+			for_each_online_cpu(cpu)
+				count += data_race(*per_cpu_ptr(&zones[i].per_cpu_pageset->count,
+								cpu));
 	}
 	return count;
 }
@@ -329,10 +336,7 @@ static int listed_by_purge(struct kunit *test, struct vmap_arena *arena)
 	return before;
 }
 
-/*
- * What is freed goes past the lists, which are drained by dozens of pages, whosever.  Others use
- * the lists, too, but not each time.
- */
+/* What is freed goes past the lists, which are drained by dozens of pages, whosever. */
 static void frees_go_past_the_lists(struct kunit *test)
 {
 	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE);
@@ -341,12 +345,45 @@ static void frees_go_past_the_lists(struct kunit *test)
 
 	if (!CPU_LISTS_ARE_TRIED)
 		kunit_skip(test, "not known to be so in this kernel");
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < ATTEMPTS; i++) {
 		freed |= !listed_by_free(test, arena);
 		purged |= !listed_by_purge(test, arena);
 	}
 	KUNIT_EXPECT_TRUE(test, freed);
 	KUNIT_EXPECT_TRUE(test, purged);
+}
+
+/* How many pages do the lists gain or lose while the slab of extents grows by a page or more? */
+static int listed_by_extents(struct kunit *test, struct vmap_arena *arena,
+			     struct vmap_extent **extents)
+{
+	int before = on_lists();
+	unsigned int i;
+
+	for (i = 0; i < EXTENTS; i++) {
+		extents[i] = vmap_extent_alloc(arena, 1, 1, GFP_KERNEL);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(extents[i]));
+	}
+	return on_lists() - before;
+}
+
+/* Nor do extents come from lists that would be filled by dozens of pages first. */
+static void extents_come_past_the_lists(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_range(test, 0, 1 << 20, 1);
+	struct vmap_extent **extents = kunit_kcalloc(test, ATTEMPTS * EXTENTS, sizeof(*extents),
+						     GFP_KERNEL);
+	unsigned int attempts = 0, i;
+	bool past = false;
+
+	KUNIT_ASSERT_NOT_NULL(test, extents);
+	if (!CPU_LISTS_ARE_TRIED)
+		kunit_skip(test, "not known to be so in this kernel");
+	for (; attempts < ATTEMPTS && !past; attempts++)
+		past = !listed_by_extents(test, arena, extents + attempts * EXTENTS);
+	KUNIT_EXPECT_TRUE(test, past);
+	for (i = 0; i < attempts * EXTENTS; i++)
+		vmap_extent_free(arena, extents[i]);
 }
 
 /* How many of an area's pages lie on @node? */
@@ -447,6 +484,7 @@ static struct kunit_case stock_cases[] = {
 	KUNIT_CASE(pages_are_clear_where_the_kernel_clears_them),
 	KUNIT_CASE(special_requests_go_past_it),
 	KUNIT_CASE(frees_go_past_the_lists),
+	KUNIT_CASE(extents_come_past_the_lists),
 	KUNIT_CASE(a_node_is_served_from_its_own),
 	KUNIT_CASE(a_failure_loses_nothing),
 	KUNIT_CASE(no_memory_for_it_means_no_arena),

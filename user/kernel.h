@@ -368,7 +368,9 @@ bool vwin_is_fresh(const struct vmap_window *window, unsigned long addr, unsigne
 void clear_page(void *page);
 /* The kernel's counts of pages, which nobody reads here. */
 #define NR_VMALLOC				0
+#ifndef NODE_DATA
 #define NODE_DATA(node)				(node)
+#endif
 #define page_to_nid(page)			((void)(page), 0)
 #define page_folio(page)			(page)
 #define folio_memcg_charged(folio)		((void)(folio), false)

@@ -52,14 +52,26 @@ void __free_pages(struct page *page, unsigned int order);
 /* The page allocator's lists, which nobody else locks. */
 struct per_cpu_pages {
 	char lock;
+	int count;
+	int high;
+	int high_min;
 };
 
 struct zone {
 	struct per_cpu_pages *per_cpu_pageset;
 };
 
-extern struct zone play_zone;
-#define page_zone(page)		((void)(page), &play_zone)
+struct play_node {
+	struct zone node_zones[1];
+};
+
+extern struct play_node play_node;
+#define NODE_DATA(node)		((void)(node), &play_node)
+#define ZONE_NORMAL		0
+#define zone_idx(zone)		((zone) - play_node.node_zones)
+#define managed_zone(zone)	true
+#define page_zone(page)		((void)(page), play_node.node_zones)
+#define raw_cpu_ptr(pointer)	this_cpu_ptr(pointer)
 #define migrate_disable()	((void)0)
 #define migrate_enable()	((void)0)
 #define spin_trylock(lock)	((void)(lock), true)

@@ -66,7 +66,7 @@ void kvfree(const void *pointer)
 	free((void *)pointer);
 }
 
-struct zone play_zone;
+struct play_node play_node;
 
 void *play_new_extent(void)
 {

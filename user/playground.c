@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../pages.h"
 #include "playground.h"
 
 __thread struct this_cpu this_cpu;
@@ -42,6 +43,11 @@ void *play_percpu(size_t size)
 }
 
 #ifndef PLAY_STEPS
+void *vpage_object(struct kmem_cache *slab, gfp_t gfp)
+{
+	return kmem_cache_alloc(slab, gfp);
+}
+
 unsigned long vspan_size;
 
 bool vspan_note_idle(struct vmap_space *of, struct vmap_extent *whole)
