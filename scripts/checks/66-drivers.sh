@@ -7,6 +7,9 @@
 # What takes least: its clock counts instructions, and user space maps what it has.
 FEW=(vivid)
 
+# Shows a fault of the kernel's own when allocations fail: dev_coredumpm() frees a dump twice.
+UNFIT=hci_vhci
+
 # build_example - in $CHECK_DIR, with what was built here instead of what a package installs.
 build_example() {
 	local toolchain
@@ -57,11 +60,11 @@ all_drivers() {
 	"$ROOT/scripts/drivers.sh" --list | cut -d ' ' -f 1
 }
 
-# faults - all of them in the kernel drivers.
+# faults - all of them but the unfit one in the kernel drivers.
 faults() {
 	"$ROOT/scripts/testkernel.sh" drivers
 	kernel_use drivers
-	for name in $(all_drivers); do
+	for name in $(all_drivers | grep -vxF "$UNFIT"); do
 		with_driver "$name" --faults
 	done
 }
