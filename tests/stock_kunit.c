@@ -22,8 +22,8 @@
 /* Pages of a block: see pages.h. */
 #define BLOCK	16
 
-/* What has more bytes than a page, whatever the kernel adds to each for debugging. */
-#define EXTENTS	100
+/* More than are ever kept in advance, by so many that the slab needs new pages. */
+#define EXTENTS	(4 * VSPACE_SPARES_LOW)
 
 /* Others use the page allocator's lists, too, but not each time. */
 #define ATTEMPTS	20
