@@ -29,6 +29,7 @@
 #include <linux/string.h>
 
 #include "module.h"
+#include "pages.h"
 #include "trace.h"
 
 /* Read a number with or without a suffix.  Unlike memparse() this notices an overflow. */
@@ -343,6 +344,7 @@ static const struct {
 	{ check_parameters },
 	{ check_machine },
 	{ set_up },
+	{ vpage_init_module },
 	{ vspace_init_module, vspace_exit_module },
 	{ vcompact_init_module, vcompact_exit_module },
 	{ vdebug_init_module, vdebug_exit_module },

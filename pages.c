@@ -28,6 +28,9 @@
  * and nobody who holds one of those waits for the lock of a list.
  */
 #include <linux/bitops.h>
+#include <linux/dcache.h>
+#include <linux/debugfs.h>
+#include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
@@ -202,6 +205,23 @@ void vpage_lay_out(struct page *page)
 		__free_page(page);
 }
 
+/*
+ * Does the kernel note who has each page (page_owner=on)?  A block that is freed goes off the count
+ * of who has its first page, and pages that come from several calls make no block then.
+ */
+static bool pages_have_owners __ro_after_init;
+
+/* Context: process; once, before any other call. */
+int vpage_init_module(void)
+{
+	struct dentry *owners = debugfs_lookup("page_owner", NULL);
+
+	pages_have_owners = !IS_ERR_OR_NULL(owners);
+	if (pages_have_owners)
+		dput(owners);
+	return 0;
+}
+
 /* The order of the largest block that the first of @count pages make, VPAGE_BLOCK_ORDER at most. */
 static unsigned int joint_order(struct page **pages, unsigned int count)
 {
@@ -218,8 +238,9 @@ static unsigned int joint_order(struct page **pages, unsigned int count)
  * @order: of the block
  *
  * The inverse of split_page(): page_ref_freeze() takes the reference of each other page, and once
- * it has succeeded nobody can get a reference.  With CONFIG_MEM_ALLOC_PROFILING the kernel counts
- * each page by itself, and would miss those that are freed with another.
+ * it has succeeded nobody can get a reference.  With CONFIG_MEM_ALLOC_PROFILING, and with
+ * page_owner=on, the kernel counts each page by itself, and would miss those that are freed with
+ * another.
  *
  * Context: any.
  * Return: false, with nothing changed, if somebody else refers to a page that is not the first, or
@@ -229,7 +250,7 @@ bool vpage_join(struct page *page, unsigned int order)
 {
 	unsigned int i;
 
-	if (IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && order)
+	if ((IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) || pages_have_owners) && order)
 		return false;
 	for (i = 1; i < 1U << order; i++)
 		if (!page_ref_freeze(page + i, 1))

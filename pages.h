@@ -13,6 +13,7 @@
 #define VPAGE_BLOCK_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
 #define VPAGE_BLOCK		(1U << VPAGE_BLOCK_ORDER)
 
+int vpage_init_module(void);
 bool vpage_get_block(struct page **pages, int node);
 bool vpage_join(struct page *page, unsigned int order);
 void vpage_free(struct page *page);
