@@ -135,8 +135,8 @@ MODULE_PARM_DESC(shards, "locks of a memory arena, each with a free tree and spa
 			 "from 1 (default) to 64; 0: as many as CPUs, at most 64");
 
 module_param_cb(compact, &flag_ops, &varena_defaults.compact, 0444);
-MODULE_PARM_DESC(compact, "move extents of a range arena that may move, in the background, after a "
-			  "request failed although enough is free (default y)");
+MODULE_PARM_DESC(compact, "move extents of a range arena that may move, in the background; "
+			  "after a request failed although enough is free (default y)");
 
 static unsigned long cache_cpu;
 module_param_cb(cache_cpu, &size_ops, &cache_cpu, 0444);

@@ -27,8 +27,9 @@
  * A range arena is cut into as many equal parts as it has shards, when it is created.  No extent
  * crosses the bound of a part.
  *
- * What shards cost: each keeps a reserve of free space, up to vspan_size of idle spans and pages in a
- * stock, and each flushes the TLBs for itself, so for the same frees there are more flushes, each of less.
+ * What shards cost: each keeps a reserve of free space, up to vspan_size of idle spans and pages in
+ * a stock, and each flushes the TLBs for itself, so for the same frees there are more flushes, each
+ * of less.
  *
  * Locking: none.  Shards are added before anybody else knows of the arena, and constant from then
  * on.

@@ -9,11 +9,11 @@
  * NUMA node is a *shelf*.  With a stock for the arena CPUs that share no shard would wait for each
  * other at its shelf.
  *
- * Bound.  A shelf has room for STOCK_BYTES, and those of all shards for no more than 1 / STOCK_SHARE of
- * the memory; for what does not fit the free calls the page allocator.  As soon as a shelf is fuller than three
- * quarters, a worker gives back what is more than half, STOCK_BATCH pages at a time; so a load that
- * frees now more and now less than it allocates moves between the two and seldom meets either end.
- * The shrinker, and vmap_arena_purge(), take all.
+ * Bound.  A shelf has room for STOCK_BYTES, and those of all shards for no more than
+ * 1 / STOCK_SHARE of the memory; for what does not fit the free calls the page allocator.  As soon
+ * as a shelf is fuller than three quarters, a worker gives back what is more than half, STOCK_BATCH
+ * pages at a time; so a load that frees now more and now less than it allocates moves between the
+ * two and seldom meets either end.  The shrinker, and vmap_arena_purge(), take all.
  *
  * What may come in.  A page in the stock is as the page allocator hands pages out: vwin_is_fresh()
  * holds, so nobody else refers to the page; its area was recyclable, so it was allocated without
@@ -40,7 +40,7 @@
 /* 1,024 pages of 4 KiB: what 120 areas of 1 to 16 pages have. */
 #define STOCK_BYTES	(4UL << 20)
 
-/* The part of memory that the shelves of a node may have: it is little beside what the cache may keep. */
+/* The part of memory that the shelves of a node may have: little beside what the cache may keep. */
 #define STOCK_SHARE	256
 
 /* Pages moved under one hold of shelf->lock; 32 pointers take 256 bytes of stack. */

@@ -55,12 +55,12 @@ unsigned int lab_cpu(void)
 	return raw_smp_processor_id() % LAB_CPUS;
 }
 
-void lab_lock(struct lab_lock *lock)
+void lab_lock(struct lab_lock *lock) __acquires(&lock->real)
 {
 	spin_lock(&lock->real);
 }
 
-void lab_unlock(struct lab_lock *lock)
+void lab_unlock(struct lab_lock *lock) __releases(&lock->real)
 {
 	spin_unlock(&lock->real);
 }

@@ -24,9 +24,9 @@
  * at once.  The node of an area comes from a pool (pool.c), so that no structure of ours pays for
  * the memory allocator in a timed operation and another does not.
  *
- * All but module.c, kernel.c, peers.c and pages/ compile in user space as well, maple.c and drm_mm.c
- * beside the kernel's own sources (user/peers/).  In the kernel there is one thread, and the locks
- * are spinlocks.  What differs is in the few calls under "The world around".
+ * All but module.c, kernel.c, peers.c and pages/ compile in user space as well, maple.c and
+ * drm_mm.c beside the kernel's own sources (user/peers/).  In the kernel there is one thread, and
+ * the locks are spinlocks.  What differs is in the few calls under "The world around".
  */
 #ifndef LAB_H
 #define LAB_H

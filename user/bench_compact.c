@@ -661,8 +661,8 @@ int main(int argc, char **argv)
 	}
 	printf("Of 100 requests for %lu units, where small extents have up to %lu, fit:\n\n", LARGE,
 	       LARGEST_SMALL);
-	printf("full movable   buddy  nothing        in       with    no own  extents   moved"
-	       "  cheapest\n"
+	printf("full movable   buddy  nothing        in       with    no own  extents   moved");
+	printf("  cheapest\n"
 	       "   %%       %%             moved  backgr. compaction  compact.    moved per won   per won\n");
 	for (i = 0; i < sizeof(loads) / sizeof(*loads); i++)
 		measure(&loads[i]);

@@ -67,7 +67,7 @@ struct zone {
 };
 
 struct play_node {
-	struct zone node_zones[1];
+	struct zone node_zones[2];
 };
 
 extern struct play_node play_node;
