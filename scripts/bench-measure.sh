@@ -34,19 +34,21 @@ gather() {
 
 # measure PART - in the kernel in use; sets status to 1 if anything in it failed.
 measure() {
-	local out=$dir/$1 mem=3072 init=0 words='' arguments=() drm=(--kernel-module drm)
+	local out=$dir/$1 mem=3072 init=0 words='' arguments=() files=() drm=(--kernel-module drm)
 
 	case $1 in
 	cleared) init=1 ;;
 	latency) mem=5120 ;;
 	wake) mem=6144 words=preempt=full ;;
-	holds | sections | timerlat) mem=6144 words=preempt=full arguments=(-- "$1") ;;
+	holds | sections | timerlat | osnoise) mem=6144 words=preempt=full arguments=(-- "$1") ;;
 	lazy) mem=6144 ;;
 	lazy-2m) mem=6144 arguments=(-- span_size=2M) ;;
 	loads) [[ ${load[*]} != *wakeups=* ]] || words=preempt=full ;;
 	locks) arguments=(-- locks) ;;
 	caught) arguments=(-- catch_vfree=1) ;;
 	esac
+	# busybox cannot make a thread a real-time one.
+	[[ $1 != osnoise ]] || mapfile -t files < <(ldd /usr/bin/chrt | grep -o '/[^ ]*' && echo /usr/bin/chrt)
 	# A kernel that we built has no module.
 	[[ $KERNEL != *tracers ]] || drm=()
 	# To a real-time kernel, where a thread answers it, QEMU's serial port is an interrupt that nobody cares for.
@@ -56,7 +58,7 @@ measure() {
 	plan "$1" >"$out/loads"
 	say "measuring $1: $(wc -l <"$out/loads") loads in $KERNEL_RELEASE"
 	try "$out/vm.log" "$ROOT/scripts/vm.sh" --kernel "$KERNEL" --icount --mem "$mem" --timeout "$timeout" \
-		--append "init_on_alloc=$init $words ${append[*]}" "${drm[@]}" --file "$out/loads" \
+		--append "init_on_alloc=$init $words ${append[*]}" "${drm[@]}" --file "$out/loads" "${files[@]/#/--file=}" \
 		--module "$MODULES/vmap_arena.ko" --module "$MODULES/bench/vmap_bench.ko" \
 		--script "$ROOT/scripts/guest/bench.sh" --out "$out" --log "$out/console.log" \
 		"${arguments[@]}" || true

@@ -144,6 +144,11 @@ plan_timerlat() {
 	} | sed 's/wakeups=10000 period=200/wakeups=5 period=1000000/'
 }
 
+# plan_osnoise - likewise.
+plan_osnoise() {
+	plan_timerlat
+}
+
 # plan_locks - each load twice, so that what comes before and after the calls can be taken off; and
 # many live areas, for the memory that they take.
 plan_locks() {

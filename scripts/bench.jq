@@ -58,7 +58,7 @@ def wake_table:
 	def wide: (.[0] | left(16)) + (.[1:] | map(right(10)) | join(""));
 	def stack($whose): .peer as $peer | .wake[$whose] | select(.count > 0)
 		| "\($peer), \($whose), the longest of \(.count), \(.longest): \(.stack | join(" < "))";
-	.results | map(select(done and .wake and (.holds or .sections or .timerlat | not))) | group_by([.part, .live])[]
+	.results | map(select(done and .wake and (.holds or .sections or .timerlat or .osnoise | not))) | group_by([.part, .live])[]
 	| "", "instructions that a real-time thread, which sleeps for 200 us, runs late: \(.[0].wake.count) times, \(.[0].live) live (\(.[0].part))",
 	  (["", "p50", "p99", "p99.9", "p99.99", "worst", "replaced", "purges"] | wide),
 	  (.[] | [.peer, (.wake | .p50, .p99, .p999, .p9999, .max, .replaced, .purges | whole)] | wide),
@@ -90,6 +90,16 @@ def timerlat_table:
 		"", "instructions that an interrupt, and a real-time thread, are late, by timerlat: p50, p99, p99.9, worst",
 		(["", "live", "irq", "", "", "", "thread", "", "", ""] | wide),
 		(.[] | [.peer, (.live | whole), (.timerlat | .irq[], .thread[] | whole)] | wide)
+	  end;
+
+def osnoise_table:
+	def wide: (.[0] | left(16)) + (.[1:] | map(right(10)) | join(""));
+	.results | map(select(done and .osnoise)) | if . == [] then empty else
+		"", "what takes the CPU from a thread that never sleeps, by osnoise: instructions of a million, the longest in",
+		"thousands; interrupts, software interrupts and threads in a thousand million instructions",
+		(["", "live", "noise", "longest", "irqs", "softirqs", "threads"] | wide),
+		(.[] | .osnoise as $of | [.peer, (.live | whole), ($of.noise * 1000000 / ([$of.run, 1] | max) | whole), ($of.longest | whole),
+			($of | .irqs, .softirqs, .threads | . * 1000000 / ([$of.run, 1] | max) | whole)] | wide)
 	  end;
 
 def locks_table:
@@ -134,4 +144,4 @@ def differences:
 		"taken off: \($none.alloc.median) an allocation, \($none.free.median) a free",
 	  cost_tables($none), latency_table($none)
  else empty end),
-wake_table, holds_table, sections_table, timerlat_table, locks_table, bytes_table, lists_table, stress_table, "", differences
+wake_table, holds_table, sections_table, timerlat_table, osnoise_table, locks_table, bytes_table, lists_table, stress_table, "", differences

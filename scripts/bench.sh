@@ -25,6 +25,8 @@
 #                            kernels tracers and rt-tracers (scripts/testkernel.sh), whose tracer tells it
 #                  timerlat  how late the kernel's tracer timerlat finds an interrupt, and a real-time
 #                            thread, under like loads: only in real-time kernels from 6.12 on
+#                  osnoise   what takes the CPU from a real-time thread that never sleeps, by the kernel's
+#                            tracer osnoise, likewise
 #                  locks     how often an allocation or a free takes a lock
 #                  native    our free tree, and two threads that share a range arena, as user
 #                            programs, in nanoseconds (make -C user bench)
@@ -58,7 +60,7 @@
 . "$ROOT/scripts/bench-measure.sh"
 
 STRESS_KERNELS=(7.2 6.12 6.1)
-TRACED=(sections timerlat)
+TRACED=(sections timerlat osnoise)
 PARTS=(ranges memory huge cleared caught latency wake lazy lazy-2m holds locks native lists stress)
 OUT=$BUILD/bench
 kernel=() part=() load=() append=() quick=0 report=0 calls=1000000 loops=10000 timeout=7200
@@ -90,7 +92,7 @@ suite() {
 merge() {
 	local part files=()
 
-	for part in ranges memory huge cleared caught latency wake lazy{,-2m} holds sections timerlat locks quick loads; do
+	for part in ranges memory huge cleared caught latency wake lazy{,-2m} holds sections timerlat osnoise locks quick loads; do
 		[[ ! -e $dir/$part.json ]] || files+=("$dir/$part.json")
 	done
 	[[ -e $dir/lists.json ]] || echo '[]' >"$dir/lists.json"

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [locks | holds | sections | timerlat | PARAMETER=VALUE] - one measurement of the benchmark module for each line of
+# bench.sh [locks | holds | sections | timerlat | osnoise | PARAMETER=VALUE] - one measurement of the benchmark module for each line of
 # /loads; leaves the lines of JSON in /out/results and what a million instructions take in /out/clock.  A
 # PARAMETER is one of vmap_arena.ko.
 #
@@ -9,7 +9,7 @@
 # its end, and its bytes are right.  Locks are counted by probes, and no CPU may hoard free pages,
 # which would count as used; so the ticks of such a run mean nothing.  With "holds" each line also says
 # how long a lock of an arena was held at most, in ns: the most since the modules were loaded, so they are
-# loaded anew for each.  With "sections" and "timerlat" each line says what a tracer found: tracers-lib.sh.
+# loaded anew for each.  With the name of a tracer each line says what a tracer found: tracers-lib.sh.
 
 BENCH=/sys/kernel/debug/vmap_bench
 TRACING=/sys/kernel/debug/tracing
@@ -52,7 +52,7 @@ noted() {
 	case $note in
 	locks) echo "$(($(locks_taken) - before))" ;;
 	holds) held_longest ;;
-	sections | timerlat) "end_$note" ;;
+	sections | timerlat | osnoise) "end_$note" ;;
 	esac
 }
 
@@ -74,7 +74,7 @@ note='' tracer='' parameter=catch_vfree=0
 case ${1:-} in
 locks) note=locks ;;
 holds) note=holds parameter=time_lock=1 ;;
-sections | timerlat) note=$1 tracer=$1 ;;
+sections | timerlat | osnoise) note=$1 tracer=$1 ;;
 *=*) parameter=$1 ;;
 esac
 load "$parameter" || exit

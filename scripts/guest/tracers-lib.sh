@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # tracers-lib.sh - what the kernel's own tracers say while a load runs: how long interrupts or preemption are off
-# (preemptirqsoff), and how late an interrupt and a real-time thread are (timerlat).
+# (preemptirqsoff), how late an interrupt and a real-time thread are (timerlat), and what takes the CPU from a thread
+# that never sleeps (osnoise).
 #
 # The tracer of sections keeps the longest section since it was told to forget, with the stack at its end; its own
 # work is part of a section.  So that a section of ours is found though others are longer, the tracer is told to
@@ -124,7 +125,25 @@ end_timerlat() {
 	printf '{"irq": %s, "thread": %s}' "$(late irq)" "$(late thread)"
 }
 
-# start_tracer sections | timerlat
+# begin_osnoise LOAD - its thread is a real-time one, so the noise is what interrupts it, not who waits for the CPU.
+begin_osnoise() {
+	begin_timerlat || return
+	# It came with its libraries.
+	/ld-linux-x86-64.so.2 --library-path / /chrt -f -p 50 "$(grep -lx osnoise/0 /proc/[0-9]*/comm | cut -d / -f 3)"
+}
+
+# end_osnoise - likewise; the sums of all samples, and of all the longest single noise.
+end_osnoise() {
+	echo 0 >"$TRACER/tracing_on"
+	sed -n 's/^.*\[[0-9]*\] [^ ]* *[0-9]*\.[0-9]*: *//p' "$TRACER/trace" | awk 'NF == 9 {
+			run += $1; noise += $2; irqs += $7; softirqs += $8; threads += $9
+			longest = $4 > longest ? $4 : longest
+		}
+		END { printf("{\"run\": %d, \"noise\": %d, \"longest\": %d, \"irqs\": %d, \"softirqs\": %d, \"threads\": %d}",
+			run, noise, longest, irqs, softirqs, threads) }'
+}
+
+# start_tracer sections | timerlat | osnoise
 start_tracer() {
 	loads=0
 	mount -t tracefs tracefs "$TRACER" || return
@@ -135,5 +154,6 @@ start_tracer() {
 	echo 0 >"$TRACER/tracing_on"
 	# Of as many lines as a load of some seconds leaves none is to be lost.
 	echo 16384 >"$TRACER/buffer_size_kb" && echo 500 >"$TRACER/osnoise/timerlat_period_us" &&
-		echo timerlat >"$TRACER/current_tracer"
+		echo 10000 >"$TRACER/osnoise/runtime_us" && echo 20000 >"$TRACER/osnoise/period_us" &&
+		echo "$1" >"$TRACER/current_tracer"
 }
