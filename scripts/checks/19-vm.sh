@@ -27,10 +27,21 @@ dies_of_breakpoint() {
 	END
 }
 
+# went_while_opened [COMPLAINT] - a script with which the kernel says what it says of a file that is opened while its
+# module goes, and then the complaint.
+went_while_opened() {
+	printf 'echo "<4>%s" >/dev/kmsg\n' "debugfs file owner did not clean up at exit: stats" \
+		"WARNING: CPU: 0 PID: 1 at full_proxy_open+0x156/0x7e0" "Call Trace:" \
+		"---[ end trace 0000000000000000 ]---" "$@"
+}
+
 find_kernel "$1"
 loud=(--append loglevel=7)
 expect "the status of the script is that of vm.sh" vm 7 1 "${loud[@]}" <<<'exit 7'
 expect "what the kernel complains of is a failure" vm 125 1 "${loud[@]}" <<<'echo "<4>BUG: of this test" >/dev/kmsg'
+expect "what it says of a file that is opened while its module goes is none" \
+	vm 0 1 "${loud[@]}" < <(went_while_opened)
+expect "what it complains of after that is one" vm 125 1 "${loud[@]}" < <(went_while_opened "BUG: of this test")
 expect "a kernel that dies while the script runs is one" vm 125 1 "${loud[@]}" \
 	<<<'echo c >/proc/sysrq-trigger; sleep 60'
 expect "a guest that dies before its script is booted again, twice" vm 125 3 "${loud[@]}" \
