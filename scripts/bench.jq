@@ -98,8 +98,8 @@ def osnoise_table:
 		"", "what takes the CPU from a thread that never sleeps, by osnoise: instructions of a million, the longest in",
 		"thousands; interrupts, software interrupts and threads in a thousand million instructions",
 		(["", "live", "noise", "longest", "irqs", "softirqs", "threads"] | wide),
-		(.[] | .osnoise as $of | [.peer, (.live | whole), ($of.noise * 1000000 / ([$of.run, 1] | max) | whole), ($of.longest | whole),
-			($of | .irqs, .softirqs, .threads | . * 1000000 / ([$of.run, 1] | max) | whole)] | wide)
+		(.[] | .osnoise as $of | [.peer, (.live | whole), ($of.noise * 1000000 / $of.run | whole), ($of.longest | whole),
+			($of | .irqs, .softirqs, .threads | . * 1000000 / $of.run | whole)] | wide)
 	  end;
 
 def locks_table:

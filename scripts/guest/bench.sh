@@ -61,7 +61,7 @@ measure() {
 	sleep 5 # what the last one left to be done is done, and its memory is given back
 	[ "$note" != holds ] || { unload_both && load "$parameter"; } || return
 	[ "$note" != locks ] || before=$(locks_taken)
-	[ ! "$tracer" ] || "begin_$tracer" "$1"
+	[ ! "$tracer" ] || "begin_$tracer" "$1" || return
 	echo "$1" >"$BENCH/run" || return
 	if [ "$note" ]; then
 		sed "s/}\$/, \"$note\": $(noted)}/" "$BENCH/result" >>/out/results
