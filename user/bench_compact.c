@@ -24,10 +24,11 @@
  * With --trace or --workload the extents are those of a load of the lab, in a space that is as full
  * as the table says at the moment when most is live.  Each request of the load that finds no room
  * is one to compact for; the table says how many units were refused, how many were served after a
- * compaction, and how many units that moved.  Beside that the same with the kernel's drm_mm, if it
- * was compiled in, and its scan for eviction, for which the oldest extents are offered first.  What
- * is evicted moves to where there is room; if there is none it is put out, and counts as refused,
- * as it has no place in this space any more.
+ * compaction, and how many units that moved.  In the background a request that fails is refused
+ * and not made again, but the worker has made room before the next operation.  Beside that the same
+ * with the kernel's drm_mm, if it was compiled in, and its scan for eviction, for which the oldest
+ * extents are offered first.  What is evicted moves to where there is room; if there is none it is
+ * put out, and counts as refused, as it has no place in this space any more.
  *
  * With --check each move is checked: the place is the lowest with room, nobody has it, and all
  * units are where their holders say; and the free tree is whole after each compaction.  Figures
@@ -587,6 +588,8 @@ static void measure_replay(const struct load *load)
 		       MOST_SPACE);
 	run(load, NEVER, &stats);
 	printf("%4u %8u %8lu %8lu", load->full, load->movable, sums.buddy_lacked, sums.lacked);
+	run(load, IN_BACKGROUND, &stats);
+	printf(" %8lu %7lu", sums.lacked, stats.moved_units);
 	run(load, ON_DEMAND, &stats);
 	printf(" %8lu %7lu %7lu", sums.lacked, sums.served, stats.moved_units);
 	replay_with_evictions(load);
@@ -603,9 +606,11 @@ static void replay_all(void)
 	unsigned int i;
 
 	printf("%s, in %lu units where most are live:\n\n", replayed.name, most_live());
-	printf("%31s %24s %32s\n", "nothing", "compaction", "drm_mm, evictions");
-	printf("%4s %8s %8s %8s %8s %7s %7s %8s %7s %7s %7s\n", "full", "movable", "buddy",
-	       "moved", "refused", "served", "moved", "refused", "put out", "served", "moved");
+	printf("%31s %16s %24s %32s\n", "nothing", "in background", "compaction",
+	       "drm_mm, evictions");
+	printf("%4s %8s %8s %8s %8s %7s %8s %7s %7s %8s %7s %7s %7s\n", "full", "movable",
+	       "buddy", "moved", "refused", "moved", "refused", "served", "moved", "refused",
+	       "put out", "served", "moved");
 	for (i = 0; i < sizeof(replays) / sizeof(*replays); i++)
 		measure_replay(&replays[i]);
 	lab_load_free(&replayed);
