@@ -37,10 +37,28 @@ driver_names() {
 	basename -s .sh "$DRIVERS"/*.sh
 }
 
-# driver_sources - sets SOURCE to a directory that has the sources of all drivers, as the kernel in use was built
-# from them.
+# source_paths - what of the kernel's sources the drivers are built from, once each.
+source_paths() {
+	local name
+
+	for name in $(driver_names); do
+		driver_header "$name" source
+	done | tr ' ' '\n' | sed 's/:.*//' | sort -u
+}
+
+# unpack_drivers ARCHIVE DIR - the sources of all drivers.  tar fails if one of them is not there, or is asked for twice.
+unpack_drivers() {
+	local wanted
+
+	mapfile -t wanted < <(source_paths)
+	mkdir -p "$2"
+	tar -C "$2" --strip-components=1 -I 'xz -T0' -xf "$1" --wildcards "${wanted[@]/#/*\/}"
+}
+
+# driver_sources SERIES - sets SOURCE to a directory that has the sources of all drivers, as the kernel in use was built
+# from them; fails if they cannot be had.
 driver_sources() {
-	local version archive wanted
+	local version archive
 
 	version=$(source_version "$1") || return
 	SOURCE=$BUILD/testkernel/source-$version
@@ -49,10 +67,8 @@ driver_sources() {
 	[[ ! -d $SOURCE ]] || return 0
 	say "unpacking the drivers' sources of linux-source-$1 $version"
 	source_archive "$1" "$WORK/package" || return
-	mapfile -t wanted < <(for name in $(driver_names); do driver_header "$name" source; done | tr ' ' '\n' | sed 's/:.*//')
 	rm -rf "$SOURCE.new"
-	mkdir -p "$SOURCE.new"
-	tar -C "$SOURCE.new" --strip-components=1 -I 'xz -T0' -xf "$archive" --wildcards "${wanted[@]/#/*\/}" || return
+	unpack_drivers "$archive" "$SOURCE.new" || die "cannot unpack $archive"
 	rm -rf "$WORK/package"
 	mv "$SOURCE.new" "$SOURCE"
 }

@@ -49,6 +49,22 @@ brings() {
 	is_something "$CHECK_DIR/$1"
 }
 
+# shellcheck source=scripts/drivers-lib.sh
+. "$ROOT/scripts/drivers-lib.sh"
+
+# unpacks - are the sources of all drivers found in a package that has them?
+unpacks() {
+	local path
+
+	for path in $(source_paths); do
+		mkdir -p "$CHECK_DIR/package/linux/$path"
+	done
+	tar -C "$CHECK_DIR/package" -cJf "$CHECK_DIR/package.tar.xz" linux &&
+		unpack_drivers "$CHECK_DIR/package.tar.xz" "$CHECK_DIR/unpacked" &&
+		diff -r "$CHECK_DIR/package/linux" "$CHECK_DIR/unpacked"
+}
+
+expect "the sources of all drivers are unpacked" unpacks
 mkdir "$CHECK_DIR/no-file"
 expect "files are something" brings two good
 expect_fail "no file is nothing" is_something "$CHECK_DIR/no-file"
