@@ -15,7 +15,8 @@
  * /sys/kernel/debug/vmap_bench/:
  *
  *   run      write "peer=tree sizes=random order=random live=1000" to measure; the write returns
- *            when that is done.  Also align=, warm=, ops=, seed=, budget=.  With wakeups=N the
+ *            when that is done.  Also align=, warm=, ops=, seed=, budget=.  With entries=1 it is
+ *            also counted what each call does to page tables; see entries.c.  With wakeups=N the
  *            delays of a real-time thread are measured, and no calls: also period=, purge=; see
  *            wake.c.
  *   result   the last measurement, as a line of JSON
@@ -109,6 +110,7 @@ static const struct number numbers[] = {
 	NUMBER(ops, 1, BENCH_MAX_OPS),
 	NUMBER(seed, 0, ULONG_MAX),
 	NUMBER(budget, 1, ULONG_MAX / 2),
+	NUMBER(entries, 0, 1),
 	NUMBER(wakeups, 0, BENCH_MAX_WAKEUPS),
 	NUMBER(period, 50, 1000000),
 	NUMBER(purge, 0, 1000000),

@@ -72,6 +72,7 @@ struct bench_wake;
  * @ops: frees, and allocations, measured
  * @seed: of every random choice
  * @budget: give up after so many ticks
+ * @entries: 1: count what the page tables hold before and after each call
  * @wakeups: how often a real-time thread wakes up meanwhile; if not 0, its delays are measured, and
  *	     no calls: see wake.c
  * @period: how long that thread sleeps each time, in us
@@ -87,6 +88,7 @@ struct bench_load {
 	unsigned long ops;
 	unsigned long seed;
 	unsigned long budget;
+	unsigned long entries;
 	unsigned long wakeups;
 	unsigned long period;
 	unsigned long purge;
@@ -119,12 +121,25 @@ struct bench_peer {
 };
 
 /**
+ * struct bench_entries - what page tables hold; or by how much that changed
+ * @small: entries of the last level that map a page
+ * @large: entries of a level above that map memory: 2 MiB with pages of 4 KiB
+ * @tables: entries that point to a page table
+ */
+struct bench_entries {
+	long small;
+	long large;
+	long tables;
+};
+
+/**
  * struct bench_meter - what one kind of call cost
  * @samples: ticks of each call; sorted when the measurement is done
  * @count: how many
  * @sum: of them
  * @quiet_max: the largest of those that no interrupt and no other task's turn fell into
  * @disturbed: how many the others are
+ * @entries: by how much all calls together changed the page tables, if load.entries is 1
  */
 struct bench_meter {
 	u32 *samples;
@@ -132,6 +147,7 @@ struct bench_meter {
 	u64 sum;
 	u32 quiet_max;
 	unsigned long disturbed;
+	struct bench_entries entries;
 };
 
 /**
@@ -171,6 +187,7 @@ enum bench_state {
 	BENCH_NO_MEMORY,	/* the machine has too little for so many live areas */
 	BENCH_NO_ALIGN,		/* the peer takes no alignment */
 	BENCH_TOO_LARGE,	/* the peer takes no such sizes */
+	BENCH_MANY_CPUS,	/* entries of page tables can be counted with one CPU only */
 	BENCH_FAILED,		/* an allocation failed */
 	BENCH_OVER_BUDGET,	/* it would have taken too long */
 	BENCH_STOPPED,		/* a signal came */
@@ -203,6 +220,9 @@ unsigned long bench_mean_pages(enum bench_sizes sizes);
 u32 bench_draw_pages(struct rnd_state *rnd, enum bench_sizes sizes);
 int bench_measure(const struct bench_load *load, struct bench_result *result);
 void bench_result_free(struct bench_result *result);
+
+/* entries.c */
+void bench_entries_add(struct bench_entries *sum, int times);
 
 /* wake.c */
 struct bench_wake *bench_wake_begin(const struct bench_load *load, struct bench_wakes *wakes);

@@ -7,11 +7,13 @@
  * large the next one is come from two random sequences that the seed fixes and no peer influences.
  *
  * Each call is timed by itself.  Between calls other tasks may run, so that a peer's background
- * work gets its turn; it is not part of any call, but of the time of the whole.
+ * work gets its turn; it is not part of any call, but of the time of the whole.  With load->entries
+ * so is the count of what page tables hold, which takes longer than most calls.
  *
  * With load->wakeups areas are replaced until a real-time thread has woken up so often: wake.c.
  */
 #include <linux/bitops.h>
+#include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/kernel_stat.h>
 #include <linux/mm.h>
@@ -114,6 +116,13 @@ static unsigned long disturbances(void)
 	       kstat_cpu_irqs_sum(raw_smp_processor_id());
 }
 
+/* Count what the page tables hold: before a call (@times -1) and after it (1). */
+static void count_entries(const struct bench_run *run, struct bench_meter *meter, int times)
+{
+	if (meter && run->load->entries)
+		bench_entries_add(&meter->entries, times);
+}
+
 static bool time_alloc(struct bench_run *run, struct bench_area *area)
 {
 	const struct bench_peer *peer = run->load->peer;
@@ -123,6 +132,7 @@ static bool time_alloc(struct bench_run *run, struct bench_area *area)
 	bool done;
 
 	area->pages = bench_draw_pages(&run->how_large, run->load->sizes);
+	count_entries(run, run->alloc, -1);
 	before = disturbances();
 	start = get_cycles();
 	done = peer->alloc(area, align);
@@ -131,21 +141,25 @@ static bool time_alloc(struct bench_run *run, struct bench_area *area)
 		area->pages = 0;
 	else if (run->alloc)
 		note(run->alloc, end - start, disturbances() == before);
+	count_entries(run, run->alloc, 1);
 	return done;
 }
 
 static void time_free(struct bench_run *run, struct bench_area *area)
 {
 	const struct bench_peer *peer = run->load->peer;
-	unsigned long before = disturbances();
+	unsigned long before;
 	u64 start, end;
 
+	count_entries(run, run->free, -1);
+	before = disturbances();
 	start = get_cycles();
 	peer->free(area);
 	end = get_cycles();
 	area->pages = 0;
 	if (run->free)
 		note(run->free, end - start, disturbances() == before);
+	count_entries(run, run->free, 1);
 }
 
 /* Let others run, and see whether to go on. */
@@ -326,6 +340,8 @@ static enum bench_state why_not(const struct bench_load *load)
 		return BENCH_NO_ALIGN;
 	if (bench_mean_pages(load->sizes) > BENCH_MAX_PAGES && !load->peer->large)
 		return BENCH_TOO_LARGE;
+	if (load->entries && num_online_cpus() > 1)
+		return BENCH_MANY_CPUS;
 	return fits_memory(load) ? BENCH_DONE : BENCH_NO_MEMORY;
 }
 

@@ -20,6 +20,7 @@ static const char *const state_names[] = {
 	[BENCH_NO_MEMORY] = "too little memory",
 	[BENCH_NO_ALIGN] = "takes no alignment",
 	[BENCH_TOO_LARGE] = "takes no such sizes",
+	[BENCH_MANY_CPUS] = "needs a machine with one CPU",
 	[BENCH_FAILED] = "an allocation failed",
 	[BENCH_OVER_BUDGET] = "takes too long",
 	[BENCH_STOPPED] = "stopped",
@@ -40,7 +41,14 @@ static u32 quantile(const struct bench_meter *meter, u32 part)
 	return meter->samples[max(rank, 1ULL) - 1];
 }
 
-static void report_meter(struct seq_file *m, const char *name, const struct bench_meter *meter)
+static void report_entries(struct seq_file *m, const struct bench_entries *entries)
+{
+	seq_printf(m, "\"entries\": {\"small\": %ld, \"large\": %ld, \"tables\": %ld}, ",
+		   entries->small, entries->large, entries->tables);
+}
+
+static void report_meter(struct seq_file *m, const char *name, const struct bench_meter *meter,
+			 bool entries)
 {
 	unsigned int i;
 
@@ -50,6 +58,8 @@ static void report_meter(struct seq_file *m, const char *name, const struct benc
 	seq_printf(m, "\"p999\": %u, \"max\": %u, \"quiet_max\": %u, \"disturbed\": %lu, ",
 		   quantile(meter, 99900), quantile(meter, WHOLE), meter->quiet_max,
 		   meter->disturbed);
+	if (entries)
+		report_entries(m, &meter->entries);
 	seq_puts(m, "\"quantiles\": [");
 	for (i = 0; i < ARRAY_SIZE(quantiles); i++)
 		seq_printf(m, "%s[%u, %u]", i ? ", " : "", quantiles[i],
@@ -104,8 +114,8 @@ void bench_report(struct seq_file *m, const struct bench_result *result)
 	} else if (result->state == BENCH_DONE) {
 		seq_printf(m, ", \"elapsed\": %llu, \"kept\": %ld, \"payload\": %lu",
 			   result->elapsed, result->kept, result->payload);
-		report_meter(m, "alloc", &result->alloc);
-		report_meter(m, "free", &result->free);
+		report_meter(m, "alloc", &result->alloc, load->entries);
+		report_meter(m, "free", &result->free, load->entries);
 	}
 	seq_puts(m, "}\n");
 }

@@ -11,8 +11,11 @@ def whole: round | tostring;
 
 def done: .state == "done";
 
+# Were entries of page tables counted, which takes time between the calls?
+def counted: .alloc.entries;
+
 # Were calls timed, by nothing but the CPU's own counter?
-def calls: .part != "locks" and (.wake | not);
+def calls: .part != "locks" and (.wake | not) and (counted | not);
 
 # What measuring costs by itself.
 def none: first(.results[] | select(.peer == "none" and calls and done));

@@ -71,15 +71,24 @@ plan_memory() {
 	loads 'arena-map vmap' random random '100 10000 100000'
 }
 
-# plan_huge - buffers of 2 to 512 MiB, allocated and freed in turn.
-plan_huge() {
-	local peer sizes
+# huge SIZES N - buffers that are allocated and freed in turn, N times after all spans were imported: what that takes;
+# and, fewer times, what it does to page tables.
+huge() {
+	local peer load="sizes=$1 order=random live=1 warm=$2 budget=$BUDGET"
 
-	for sizes in 2m 32m 512m; do
-		for peer in none arena-huge vmalloc-huge arena vmalloc; do
-			echo "peer=$peer sizes=$sizes order=random live=1 warm=2 ops=5 budget=$BUDGET"
-		done
+	for peer in none arena-huge vmalloc-huge arena vmalloc; do
+		echo "peer=$peer $load ops=$2"
 	done
+	for peer in arena-huge vmalloc-huge arena vmalloc; do
+		echo "peer=$peer $load ops=5 entries=1"
+	done
+}
+
+# plan_huge - fewer buffers where one takes longer.
+plan_huge() {
+	huge 2m 500
+	huge 32m 50
+	huge 512m 10
 }
 
 # plan_cleared - with init_on_alloc=1: who hands out fresh pages clears them.

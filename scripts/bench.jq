@@ -43,6 +43,14 @@ def cost_tables($none):
 	    "f worst", "f quiet", "rest", "disturbed"] | row),
 	  (.[] | peer_row($all));
 
+def entries_table:
+	def each($call; $what): .[$call] | .entries[$what] / .count | two_digits | sub("\\.00$"; "");
+	.results | map(select(done and counted)) | if . == [] then empty else
+		"", "entries of page tables that a call sets (below 0: clears): of a page, of 2 MiB, and to a page table",
+		(["", "sizes", "a page", "a 2 MiB", "a table", "f page", "f 2 MiB", "f table"] | row),
+		(.[] | [.peer, .sizes, (each("alloc"; "small", "large", "tables"), each("free"; "small", "large", "tables"))] | row)
+	  end;
+
 def latency_table($none):
 	def quantiles($call): worst($none; $call; "median", "p99", "p999", "max", "quiet_max") | whole;
 	.results | map(select(.part == "latency" and .peer != "none"))
@@ -144,4 +152,4 @@ def differences:
 		"taken off: \($none.alloc.median) an allocation, \($none.free.median) a free",
 	  cost_tables($none), latency_table($none)
  else empty end),
-wake_table, holds_table, sections_table, timerlat_table, osnoise_table, locks_table, bytes_table, lists_table, stress_table, "", differences
+entries_table, wake_table, holds_table, sections_table, timerlat_table, osnoise_table, locks_table, bytes_table, lists_table, stress_table, "", differences

@@ -1,14 +1,28 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: the benchmark measures calls and wake-ups, counts locks, divides calls into parts; its figures are not judged
+# about: the benchmark measures calls and wake-ups, counts locks and entries of page tables, divides calls into parts; its figures are not judged
 # kernels: 6.1 6.12
 # quick: 6.12
 
 # complete FILE - is each measurement there, whole and in order?
 complete() {
-	jq -e '.results | length == 6 and all(.[] | select(.wake | not); .state == "done" and
+	jq -e '.results | length == 10 and all(.[] | select(.wake | not); .state == "done" and
 		(.alloc, .free | .median <= .p99 and .p99 <= .p999 and .p999 <= .max and .sum > 0) and
-		(.peer == "none" or .alloc.count == 100 and .free.count == 100))' "$1"
+		.alloc.count == .ops and .free.count == .ops)' "$1"
+}
+
+# in_entries FILE - does each of five buffers of 2 MiB, and nothing else, appear in the page tables and go again?  By
+# one entry, or by 512 of small pages.
+in_entries() {
+	jq -e '[.results[] | select(.alloc.entries)] | length == 4 and all(.[];
+		(if .peer | endswith("huge") then {small: 0, large: 5} else {small: 2560, large: 0} end) as $is |
+		(.alloc.entries | {small, large} == $is) and (.free.entries | {small: -.small, large: -.large} == $is) and
+		.free.entries.tables == 0)' "$1"
+}
+
+# measure_loads - keeps what bench.sh prints.
+measure_loads() {
+	"${bench[@]}" "${loads[@]/#/--load=}" | tee "$CHECK_DIR/report"
 }
 
 # awake FILE - was a real-time thread woken as often as asked, beside calls and purges?
@@ -111,8 +125,14 @@ tree="peer=tree sizes=random order=fifo live=50 warm=100 ops=100 align=4"
 arena="peer=arena sizes=heavy order=hold live=50 warm=100 ops=100"
 wake="peer=arena-nocache sizes=random live=50 wakeups=200 purge=1"
 bench=("$ROOT/scripts/bench.sh" --kernel "$KERNEL" --timeout "$PATIENCE")
-expect "bench.sh measures three loads" "${bench[@]}" --load "$tree" --load "$arena" --load "$wake"
+loads=("$tree" "$arena" "$wake")
+for peer in arena-huge vmalloc-huge arena vmalloc; do
+	loads+=("peer=$peer sizes=2m live=1 warm=2 ops=5 entries=1")
+done
+expect "bench.sh measures seven loads" measure_loads
 expect "bench.json has each measurement, whole" complete "$BUILD/bench/$KERNEL_NAME-loads/bench.json"
+expect "what they do to page tables is counted" in_entries "$BUILD/bench/$KERNEL_NAME-loads/bench.json"
+expect "bench.sh shows that" grep -E '^arena-huge +2m +0 +1 +0 +0 +-1 +0$' "$CHECK_DIR/report"
 expect "a real-time thread's delays are measured" awake "$BUILD/bench/$KERNEL_NAME-loads/bench.json"
 expect_fail "a peer that is none is an error" try_locks
 expect "the others are measured, with their locks" counted "$CHECK_DIR/locks/results"
