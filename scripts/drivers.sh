@@ -6,6 +6,7 @@
 # usage: scripts/drivers.sh [option]... [NAME]...
 #
 #   --kernel K   6.12 or 7.2 (7.2)
+#   --large      the work has 16 MB of files instead of 3, which takes several times as long
 #   --hog        while memory is short: beside something that takes what there is, and gives it back
 #   --faults     on a kernel that watches, which testkernel.sh builds: with allocations of vmap_arena that fail,
 #                whatever --kernel says
@@ -28,17 +29,19 @@
 # shellcheck source=scripts/drivers-root.sh
 . "$ROOT/scripts/drivers-root.sh"
 
-kernel=7.2 hog=0 faults=0 figures=0 list=0 words=()
+kernel=7.2 large=0 hog=0 faults=0 figures=0 list=0 words=()
 
-# make_material TAR - files of all kinds to work on: sources, objects, and what cannot be compressed.
+# make_material TAR - files of all kinds to work on: sources, objects, and what cannot be compressed.  In large work
+# the objects are as they were built: most of them is for debuggers.
 make_material() {
-	local dir=${1%.tar}
+	local dir=${1%.tar} packed=1M
 
 	rm -rf "$dir"
 	mkdir -p "$dir"/{text,binary,packed}
 	cp -r -t "$dir/text" "$SOURCE/fs/erofs" "$SOURCE/fs/squashfs"
 	cp "$MODULES/vmap_arena.ko" "$MODULES/test_vmalloc.ko" "$dir/binary/"
-	head -c 4M "$KERNEL_IMAGE" >"$dir/packed/image"
+	if ((large)); then packed=4M; else strip --strip-debug "$dir"/binary/*.ko; fi
+	head -c "$packed" "$KERNEL_IMAGE" >"$dir/packed/image"
 	tar -C "$dir" --sort=name --mtime=@0 -cf "$1" .
 }
 
@@ -125,7 +128,7 @@ mode=plain mem=1024 measure=()
 ((!hog)) || mode=hog
 ((!faults)) || mode=faults mem=2048
 if ((figures)); then
-	mode=figures
+	mode=figures large=1
 	gcc -static -O2 -Wall -Werror -o "$WORK/latency" "$ROOT/scripts/guest/latency.c"
 	measure=(--file "$WORK/latency" --module "$MODULES/test_vmalloc.ko" --icount)
 fi

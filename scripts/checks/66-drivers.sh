@@ -4,8 +4,9 @@
 # kernels: 7.2
 # deep: 6.12 drivers
 
-# What takes least: its clock counts instructions, and user space maps what it has.
-FEW=(vivid)
+# Of each kind one that takes little: one whose memory user space maps, in a guest whose clock counts instructions; one
+# whose memory others free by vfree(), which is caught; a file system; a disk.
+FEW=(vivid x_tables squashfs dm-writecache)
 
 # Shows a fault of the kernel's own when allocations fail: dev_coredumpm() frees a dump twice.
 UNFIT=hci_vhci
@@ -89,12 +90,15 @@ if [[ $1 == drivers ]]; then
 	faults
 	finish
 fi
-names=("${FEW[@]}")
-[[ ${DEEP-0} != 1 ]] || mapfile -t names < <(all_drivers)
+names=("${FEW[@]}") large=()
+if [[ ${DEEP-0} == 1 ]]; then
+	mapfile -t names < <(all_drivers)
+	large=(--large)
+fi
 use_kernel "$1"
 expect "the example is built" build_example
 in_guest example.sh --module "$CHECK_DIR/example/vmap_driver.ko"
 for name in "${names[@]}"; do
-	[[ ${DEEP-0} != 1 ]] || with_driver "$name" --kernel "$1" --hog
-	with_driver "$name" --kernel "$1"
+	[[ ${DEEP-0} != 1 ]] || with_driver "$name" --kernel "$1" --large --hog
+	with_driver "$name" --kernel "$1" "${large[@]}"
 done

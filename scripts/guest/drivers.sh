@@ -14,7 +14,7 @@
 name=$1
 mode=$2
 shift 2
-PATTERN=/tmp/pattern # some 30 MB, always the same
+PATTERN=/tmp/pattern # 30 MB and more, always the same
 
 # manifest DIR - the checksum of each file.
 manifest() {
@@ -130,8 +130,9 @@ mkdir -p /mnt /material
 tar -xf /material.tar -C /material
 rm /root.tar /material.tar
 manifest /material >/material.list
-find /material -type f | sort | xargs cat >"$PATTERN"
-cat "$PATTERN" "$PATTERN" "$PATTERN" >/tmp/three && mv /tmp/three "$PATTERN"
+while [ "$(stat -c %s "$PATTERN" 2>/dev/null || echo 0)" -lt 30000000 ]; do
+	find /material -type f | sort | xargs cat >>"$PATTERN"
+done
 # shellcheck source=/dev/null
 . "/$name.sh"
 # shellcheck disable=SC2086 # these are words
