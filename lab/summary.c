@@ -10,22 +10,23 @@
  * In a chunk each run counts for the piece that the run begins in: the *reach* of a piece is the
  * length of the longest run that begins in it, wherever that ends, if not behind the chunk.
  *
- *   word     64 units
- *   leaf     8 words: 512 units
- *   quarter  8 leaves: 4,096 units
+ *   word  64 units
+ *   leaf  8 words: 512 units
  *
- * So the lowest fit begins in the first quarter that reaches far enough, in its first leaf that
- * does, in its first word that does.  Four reaches are in one register, and compared at once.  A
- * change concerns the word that the run begins in, and the one that what is left of the run begins
- * in; what is above follows only if the longest of a piece became another.
+ * A leaf has a *heap* of the reaches of its words, and a chunk one of its 32 leaves: a binary tree
+ * in an array, of which number i is the greater of the numbers 2i and 2i + 1; number 1 is the
+ * greatest of all, and the second half of the array are the pieces.  The lowest fit begins in the
+ * first piece that reaches far enough: from number 1 down, one comparison a level says on which
+ * side that is.  A change concerns the word that the run begins in, and the one that what is left
+ * of the run begins in; from there it goes up until a number stays as it was.
  *
  * A run that goes on behind its chunk is none of the chunk's business.  Of a chunk three lengths
  * are known above: the run that the chunk begins with, its longest, and the run that it ends with.
- * The three of two neighbours give those of both together.  A *node* has eight chunks, or eight
- * nodes, and a binary tree of their lengths.  If the longest run of the left half is long enough,
- * the lowest fit is there.  If not, but the run that the left half ends with and the run that the
- * right half begins with are long enough together, then the fit begins with the former.  Else the
- * fit is in the right half.
+ * A *node* has eight chunks, or eight nodes, as its parts, and a heap of their reaches: in a node
+ * the run that a part ends with counts with all of it that lies in the next parts, the *tail* of
+ * the part.  If a part reaches far enough, but its longest run is too short, the fit is the run
+ * that the part ends with.  Mostly the longest run is the only one that changes, and the heap all
+ * that has to be told.
  *
  * A search that may not begin at the low end of the space goes down to where it may begin, and from
  * there up, through what lies to the right, until a piece will do.  A search knows of no alignment:
@@ -48,20 +49,19 @@
 #include "lab.h"
 
 #define WORD_UNITS	64U
+#define LEAF_SHIFT	3
+#define LEAF_WORDS	8U
+#define LEAVES_SHIFT	5
+#define CHUNK_LEAVES	32U
+#define CHUNK_WORDS	(CHUNK_LEAVES * LEAF_WORDS)
 #define CHUNK_SHIFT	14
 #define CHUNK_UNITS	BIT(CHUNK_SHIFT)
-#define CHUNK_WORDS	256U
-#define CHUNK_LEAVES	32U
-#define CHUNK_QUARTERS	4U
-
-/* Lanes of 16 bits: four in a register. */
-#define LANES		4U
-#define LANE_BITS	16U
-#define LANE_ONES	0x0001000100010001ULL
-#define LANE_TOPS	0x8000800080008000ULL
 
 #define FAN_SHIFT	3
 #define FAN		BIT(FAN_SHIFT)
+
+/* Bytes of a cache line. */
+#define LINE		64
 
 /* Levels of nodes that the largest space may need. */
 #define MAX_HEIGHT	9
@@ -84,31 +84,36 @@ struct run {
 /**
  * struct summary_chunk - the bits of some units
  * @link: the pool's, while the chunk is not in use
- * @runs: of the chunk
- * @quarters: reach of each, in lanes
+ * @first: length of the run that the chunk begins with
+ * @last: length of the run that the chunk ends with
  * @touched: a bit for each word in which a unit is busy
- * @leaves: reach of each, in lanes
- * @words: reach of each, in lanes
+ * @leaves: a heap of the reaches of all leaves
+ * @words: for each leaf, a heap of the reaches of its words
  * @busy: a bit for each unit
  */
 struct summary_chunk {
 	void *link;
-	struct run runs;
-	u64 quarters[CHUNK_QUARTERS / LANES];
+	unsigned long first;
+	unsigned long last;
 	u64 touched[CHUNK_WORDS / WORD_UNITS];
-	u64 leaves[CHUNK_LEAVES / LANES];
-	u64 words[CHUNK_WORDS / LANES];
+	u16 leaves[2 * CHUNK_LEAVES] __aligned(LINE);
+	u16 words[CHUNK_LEAVES][2 * LEAF_WORDS];
 	u64 busy[CHUNK_WORDS];
 };
 
 /**
- * struct summary_node - eight pieces of the level below
- * @heap: its runs are 1, those of the halves of i are 2i and 2i + 1, those of the pieces are the
- *	last eight; 0 is not used
+ * struct summary_node - eight parts, pieces of the level below
+ * @reach: a heap of the reaches of all parts; number 0 is the pool's, while the node is not in use
+ * @tail: of each part, the length of the run that it ends with, as far as that lies in this node
+ * @first: of each part, the length of the run that it begins with
+ * @last: of each part, the length of the run that it ends with, as far as that lies in the part
  * @below: nodes, or chunks, NULL for what is wholly free
  */
 struct summary_node {
-	struct run heap[2 * FAN];
+	unsigned long reach[2 * FAN] __aligned(LINE);
+	unsigned long tail[FAN];
+	unsigned long first[FAN];
+	unsigned long last[FAN];
 	void *below[FAN];
 };
 
@@ -140,68 +145,77 @@ static unsigned int part_of(unsigned long unit, unsigned int height)
 	return unit >> (CHUNK_SHIFT + FAN_SHIFT * (height - 1)) & (FAN - 1);
 }
 
-/* The runs of two halves of so many units each that lie side by side in memory. */
-static struct run join(const struct run *left, unsigned long units)
-{
-	const struct run *right = left + 1;
-	struct run sum = { left->first, left->last + right->first, right->last };
-
-	if (left->first == units)
-		sum.first += right->first;
-	if (right->last == units)
-		sum.last += left->last;
-	sum.longest = max(sum.longest, max(left->longest, right->longest));
-	return sum;
-}
-
-/* Read by itself: memory is little-endian here, so the first lane is the first in memory. */
-static __always_inline unsigned int get_lane(const u64 *lanes, unsigned int i)
-{
-	u16 lane;
-
-	memcpy(&lane, (const char *)lanes + i * sizeof(lane), sizeof(lane));
-	return lane;
-}
-
-/* Written with those beside it, which are read next. */
-
-static __always_inline void set_lane(u64 *lanes, unsigned int i, u64 value)
-{
-	unsigned int shift = i % LANES * LANE_BITS;
-
-	lanes[i / LANES] = (lanes[i / LANES] & ~(0xffffULL << shift)) | value << shift;
-}
-
 /*
- * The first lane of [i, end) with @least or more; end if there is none.  Lanes and @least are
- * below 2^15.
+ * Heaps of lengths of this type, of 2^@levels pieces; all loops are unrolled.
+ *
+ *   NAME_first()  the first piece with @least or more; there is one
+ *   NAME_raise()  @piece has @length, which is more than it had
+ *   NAME_set()    @piece has @length
+ *
+ * The last two return whether the greatest length is another now.
  */
-static unsigned int first_lane(const u64 *lanes, unsigned int i, unsigned int end, u64 least)
-{
-	u64 all = least * LANE_ONES, hits;
-
-	for (; i < end; i = (i | (LANES - 1)) + 1) {
-		hits = (((lanes[i / LANES] | LANE_TOPS) - all) & LANE_TOPS) >>
-		       i % LANES * LANE_BITS;
-		if (hits)
-			return i + __builtin_ctzll(hits) / LANE_BITS;
-	}
-	return end;
+#define DEFINE_HEAP(name, type)								\
+static __always_inline unsigned int							\
+name##_first(const type heap[], unsigned int levels, unsigned long least)		\
+{											\
+	unsigned int i = 1, level;							\
+											\
+	_Pragma("GCC unroll 8")								\
+	for (level = 0; level < levels; level++)					\
+		i = 2 * i + (heap[2 * i] < least);					\
+	return i - (1U << levels);							\
+}											\
+											\
+static __always_inline bool								\
+name##_raise(type heap[], unsigned int levels, unsigned int piece, unsigned long length)	\
+{											\
+	unsigned int i = (1U << levels) + piece, level;					\
+											\
+	heap[i] = length;								\
+	_Pragma("GCC unroll 8")								\
+	for (level = 0; level < levels; level++) {					\
+		i /= 2;									\
+		if (heap[i] >= length)							\
+			return false;							\
+		heap[i] = length;							\
+	}										\
+	return true;									\
+}											\
+											\
+static __always_inline bool								\
+name##_set(type heap[], unsigned int levels, unsigned int piece, unsigned long length)	\
+{											\
+	unsigned int i = (1U << levels) + piece, level;					\
+	unsigned long beside;								\
+											\
+	heap[i] = length;								\
+	_Pragma("GCC unroll 8")								\
+	for (level = 0; level < levels; level++) {					\
+		beside = heap[i ^ 1];							\
+		length = max(length, beside);						\
+		i /= 2;									\
+		if (heap[i] == length)							\
+			return false;							\
+		heap[i] = length;							\
+	}										\
+	return true;									\
 }
 
-/* Lane by lane, the greater one. */
-static __always_inline u64 max_lanes(u64 one, u64 other)
-{
-	u64 mask = ((((one | LANE_TOPS) - other) & LANE_TOPS) >> (LANE_BITS - 1)) * 0xffff;
+DEFINE_HEAP(short, u16)
+DEFINE_HEAP(long, unsigned long)
 
-	return (one & mask) | (other & ~mask);
-}
-
-/* The greatest lane. */
-static __always_inline unsigned int max_lane(u64 lanes)
+/* The first piece of a heap behind @piece with @least or more; as many as there are if none has. */
+static unsigned int short_next(const u16 *heap, unsigned int levels, unsigned int piece,
+			       unsigned long least)
 {
-	lanes = max_lanes(lanes, lanes >> 2 * LANE_BITS);
-	return (u16)max_lanes(lanes, lanes >> LANE_BITS);
+	unsigned int pieces = 1U << levels, i;
+
+	for (i = pieces + piece; i & 1 || heap[i + 1] < least; i /= 2)
+		if (i == 1)
+			return pieces;
+	for (i++; i < pieces;)
+		i = 2 * i + (heap[2 * i] < least);
+	return i - pieces;
 }
 
 /* The lowest one; the bits are not 0. */
@@ -220,12 +234,6 @@ static unsigned int longest_row(u64 bits)
 	u64 row[6] = { bits };
 	int i = 0;
 
-	/*
-	 * Where little is free there is mostly one row, and adding to its end carries all of it
-	 * away.
-	 */
-	if (!(bits & (bits + (bits & -bits))))
-		return WORD_UNITS - __builtin_clzll(bits) - __builtin_ctzll(bits);
 	while (i < 5 && (row[i + 1] = row[i] & (row[i] >> (1 << i))))
 		i++;
 	/* There is a row of 2^i, and none of twice that: what else does the longest have? */
@@ -241,32 +249,24 @@ static unsigned int longest_row(u64 bits)
 }
 
 /* The lowest place for @size ones in a row; NOWHERE if there is none. */
-static unsigned long find_row(u64 bits, unsigned long size)
+static __always_inline unsigned long find_row(u64 bits, unsigned long size)
 {
 	unsigned long have = 1;
 
 	if (size > WORD_UNITS)
 		return NOWHERE;
-	while (have < size && bits) {
-		unsigned long step = min(have, size - have);
-
-		bits &= bits >> step;
-		have += step;
-	}
+	for (; 2 * have <= size; have *= 2)
+		bits &= bits >> have;
+	bits &= bits >> (size - have);
 	return bits ? lowest_one(bits) : NOWHERE;
 }
 
-/* The first busy unit of a chunk from @unit on; the end of the chunk if there is none. */
-static unsigned int next_busy(const struct summary_chunk *chunk, unsigned int unit)
+/* The first busy unit of a chunk behind word @word; the end of the chunk if there is none. */
+static noinline unsigned int next_busy_word(const struct summary_chunk *chunk, unsigned int word)
 {
-	unsigned int word = unit / WORD_UNITS, i;
+	unsigned int i;
 	u64 bits;
 
-	if (unit == CHUNK_UNITS)
-		return unit;
-	bits = chunk->busy[word] >> unit % WORD_UNITS;
-	if (bits)
-		return unit + lowest_one(bits);
 	for (word++; word < CHUNK_WORDS; word = (i + 1) * WORD_UNITS) {
 		i = word / WORD_UNITS;
 		bits = chunk->touched[i] >> word % WORD_UNITS;
@@ -278,18 +278,24 @@ static unsigned int next_busy(const struct summary_chunk *chunk, unsigned int un
 	return CHUNK_UNITS;
 }
 
-/* Where the free units that end at @unit begin; @unit if it follows a busy one. */
-static unsigned int run_start(const struct summary_chunk *chunk, unsigned int unit)
+/* The first busy unit of a chunk from @unit on; the end of the chunk if there is none. */
+static __always_inline unsigned int next_busy(const struct summary_chunk *chunk, unsigned int unit)
 {
-	unsigned int word, i;
+	unsigned int word = unit / WORD_UNITS;
 	u64 bits;
 
-	if (!unit)
-		return 0;
-	word = (unit - 1) / WORD_UNITS;
-	bits = chunk->busy[word] << (-unit % WORD_UNITS);
-	if (bits)
-		return unit - __builtin_clzll(bits);
+	if (unit == CHUNK_UNITS)
+		return unit;
+	bits = chunk->busy[word] >> unit % WORD_UNITS;
+	return bits ? unit + lowest_one(bits) : next_busy_word(chunk, word);
+}
+
+/* Where the free units that end with word @word begin. */
+static noinline unsigned int run_start_word(const struct summary_chunk *chunk, unsigned int word)
+{
+	unsigned int i;
+	u64 bits;
+
 	for (; word; word = i * WORD_UNITS) {
 		i = (word - 1) / WORD_UNITS;
 		bits = chunk->touched[i] << (-word % WORD_UNITS);
@@ -301,6 +307,19 @@ static unsigned int run_start(const struct summary_chunk *chunk, unsigned int un
 	return 0;
 }
 
+/* Where the free units that end at @unit begin; @unit if it follows a busy one. */
+static __always_inline unsigned int run_start(const struct summary_chunk *chunk, unsigned int unit)
+{
+	unsigned int word;
+	u64 bits;
+
+	if (!unit)
+		return 0;
+	word = (unit - 1) / WORD_UNITS;
+	bits = chunk->busy[word] << (-unit % WORD_UNITS);
+	return bits ? unit - __builtin_clzll(bits) : run_start_word(chunk, word);
+}
+
 /* Where the run begins that a word ends with. */
 static unsigned int last_start(const struct summary_chunk *chunk, unsigned int word)
 {
@@ -309,115 +328,122 @@ static unsigned int last_start(const struct summary_chunk *chunk, unsigned int w
 	return busy ? (word + 1) * WORD_UNITS - __builtin_clzll(busy) : word * WORD_UNITS;
 }
 
+/* The reach of a word in which these units are free, and those behind it may be. */
+static noinline unsigned int reach_behind(const struct summary_chunk *chunk, unsigned int word,
+					  u64 free)
+{
+	unsigned int start = last_start(chunk, word);
+
+	return max(longest_row(free), next_busy_word(chunk, word) - start);
+}
+
 /* The reach of a word, from its bits. */
-static unsigned int reach_of(const struct summary_chunk *chunk, unsigned int word)
+static __always_inline unsigned int reach_of(const struct summary_chunk *chunk, unsigned int word)
 {
 	u64 free = ~chunk->busy[word];
-	unsigned int reach, start;
 
 	/* What the word before ends with begins there. */
 	if (word && !(chunk->busy[word - 1] >> (WORD_UNITS - 1)))
 		free &= free + 1;
 	if (!free)
 		return 0;
-	reach = longest_row(free);
-	if (free >> (WORD_UNITS - 1)) {
-		start = last_start(chunk, word);
-		reach = max(reach, next_busy(chunk, start) - start);
+	if (free >> (WORD_UNITS - 1))
+		return reach_behind(chunk, word, free);
+	/*
+	 * Where little is free there is mostly one row, and adding to its end carries all of it
+	 * away.
+	 */
+	if (!(free & (free + (free & -free))))
+		return WORD_UNITS - __builtin_clzll(free) - lowest_one(free);
+	return longest_row(free);
+}
+
+static __always_inline unsigned int get_reach(const struct summary_chunk *chunk, unsigned int word)
+{
+	return chunk->words[word / LEAF_WORDS][LEAF_WORDS + word % LEAF_WORDS];
+}
+
+/* The reach of a word grows.  Return: whether the longest run of the chunk has another length. */
+static __always_inline bool raise_reach(struct summary_chunk *chunk, unsigned int word,
+					unsigned int reach)
+{
+	unsigned int leaf = word / LEAF_WORDS;
+
+	return short_raise(chunk->words[leaf], LEAF_SHIFT, word % LEAF_WORDS, reach) &&
+	       short_raise(chunk->leaves, LEAVES_SHIFT, leaf, reach);
+}
+
+/* The same of a reach that may shrink. */
+static __always_inline bool set_reach(struct summary_chunk *chunk, unsigned int word,
+				      unsigned int reach)
+{
+	unsigned int leaf = word / LEAF_WORDS;
+
+	return short_set(chunk->words[leaf], LEAF_SHIFT, word % LEAF_WORDS, reach) &&
+	       short_set(chunk->leaves, LEAVES_SHIFT, leaf, chunk->words[leaf][1]);
+}
+
+/* Make the units of a word that @mask says busy, or free. */
+static __always_inline void mark_word(struct summary_chunk *chunk, unsigned int word, u64 mask,
+				      bool busy)
+{
+	u64 bit = 1ULL << word % WORD_UNITS;
+
+	if (busy) {
+		chunk->busy[word] |= mask;
+		chunk->touched[word / WORD_UNITS] |= bit;
+	} else {
+		chunk->busy[word] &= ~mask;
+		if (!chunk->busy[word])
+			chunk->touched[word / WORD_UNITS] &= ~bit;
 	}
-	return reach;
 }
 
-/*
- * Tell of a piece whose reach was @old and is @reach now: @all is the greatest of it and of those
- * beside it so far.  Return: what the greatest is now; @parts are all of them, in two registers.
- */
-static __always_inline unsigned int greatest(const u64 *parts, unsigned int old, unsigned int reach,
-					     unsigned int all)
-{
-	if (reach >= all)
-		return reach;
-	return old < all ? all : max_lane(max_lanes(parts[0], parts[1]));
-}
-
-static void set_reach(struct summary_chunk *chunk, unsigned int word, unsigned int reach)
-{
-	unsigned int leaf = word / 8, quarter = leaf / 8, old = get_lane(chunk->words, word), all;
-
-	set_lane(chunk->words, word, reach);
-	all = get_lane(chunk->leaves, leaf);
-	reach = greatest(&chunk->words[leaf * 2], old, reach, all);
-	if (reach == all)
-		return;
-	set_lane(chunk->leaves, leaf, reach);
-	old = all;
-	all = get_lane(chunk->quarters, quarter);
-	reach = greatest(&chunk->leaves[quarter * 2], old, reach, all);
-	if (reach == all)
-		return;
-	set_lane(chunk->quarters, quarter, reach);
-	chunk->runs.longest = max_lane(chunk->quarters[0]);
-}
-
-static void flip_bits(struct summary_chunk *chunk, unsigned int from, unsigned int to)
+static __always_inline void mark_bits(struct summary_chunk *chunk, unsigned int from,
+				      unsigned int to, bool busy)
 {
 	unsigned int word = from / WORD_UNITS, last = (to - 1) / WORD_UNITS;
 	u64 mask = ~0ULL << from % WORD_UNITS;
 
-	for (;; word++, mask = ~0ULL) {
-		u64 bit = 1ULL << word % WORD_UNITS, *touched = &chunk->touched[word / WORD_UNITS];
-
-		if (word == last)
-			mask &= ~0ULL >> (-to % WORD_UNITS);
-		chunk->busy[word] ^= mask;
-		*touched = chunk->busy[word] ? *touched | bit : *touched & ~bit;
-		if (word == last)
-			return;
-	}
+	for (; word < last; word++, mask = ~0ULL)
+		mark_word(chunk, word, mask, busy);
+	mark_word(chunk, word, mask & ~0ULL >> (-to % WORD_UNITS), busy);
 }
 
-/* [from, to) of the run [start, end) was made busy. */
-static void cut_run(struct summary_chunk *chunk, unsigned int start, unsigned int from,
-		    unsigned int to, unsigned int end)
+/* [from, to) of the run [start, end) was made busy.  Return: as set_reach(). */
+static __always_inline bool cut_run(struct summary_chunk *chunk, unsigned int start,
+				    unsigned int from, unsigned int to, unsigned int end)
 {
 	unsigned int word = start / WORD_UNITS, rest = to / WORD_UNITS;
+	bool changed = false;
 
-	if (to < end && rest != word && end - to > get_lane(chunk->words, rest))
-		set_reach(chunk, rest, end - to);
-	if (get_lane(chunk->words, word) == end - start)
-		set_reach(chunk, word, reach_of(chunk, word));
+	if (to < end && rest != word && end - to > get_reach(chunk, rest))
+		changed = raise_reach(chunk, rest, end - to);
+	if (get_reach(chunk, word) == end - start)
+		changed |= set_reach(chunk, word, reach_of(chunk, word));
 	if (!start)
-		chunk->runs.first = from;
+		chunk->first = from;
 	if (end == CHUNK_UNITS)
-		chunk->runs.last = end - to;
+		chunk->last = end - to;
+	return changed;
 }
 
-/* [start, end) is one run, now that what was in front of @to is free. */
-static void join_run(struct summary_chunk *chunk, unsigned int start, unsigned int to,
-		     unsigned int end)
+/* [start, end) is one run, now that what was in front of @to is free.  Return: as set_reach(). */
+static __always_inline bool join_run(struct summary_chunk *chunk, unsigned int start,
+				     unsigned int to, unsigned int end)
 {
 	unsigned int word = start / WORD_UNITS, rest = to / WORD_UNITS;
+	bool changed = false;
 
-	if (to < end && rest != word && get_lane(chunk->words, rest) == end - to)
-		set_reach(chunk, rest, reach_of(chunk, rest));
-	if (end - start > get_lane(chunk->words, word))
-		set_reach(chunk, word, end - start);
+	if (to < end && rest != word && get_reach(chunk, rest) == end - to)
+		changed = set_reach(chunk, rest, reach_of(chunk, rest));
+	if (end - start > get_reach(chunk, word))
+		changed |= raise_reach(chunk, word, end - start);
 	if (!start)
-		chunk->runs.first = end;
+		chunk->first = end;
 	if (end == CHUNK_UNITS)
-		chunk->runs.last = end - start;
-}
-
-/* Make [from, to) of a chunk, all of which is the other, busy or free. */
-static void mark_chunk(struct summary_chunk *chunk, unsigned int from, unsigned int to, bool busy)
-{
-	unsigned int start = run_start(chunk, from), end = next_busy(chunk, to);
-
-	flip_bits(chunk, from, to);
-	if (busy)
-		cut_run(chunk, start, from, to, end);
-	else
-		join_run(chunk, start, to, end);
+		chunk->last = end - start;
+	return changed;
 }
 
 /*
@@ -427,11 +453,10 @@ static struct summary_chunk *get_chunk(struct summary_index *index)
 {
 	struct summary_chunk *chunk = lab_pool_get(&index->chunks);
 
-	if (chunk && !chunk->runs.first) {
-		chunk->runs = (struct run){ CHUNK_UNITS, CHUNK_UNITS, CHUNK_UNITS };
-		chunk->words[0] = CHUNK_UNITS;
-		chunk->leaves[0] = CHUNK_UNITS;
-		chunk->quarters[0] = CHUNK_UNITS;
+	if (chunk && !chunk->first) {
+		chunk->first = CHUNK_UNITS;
+		chunk->last = CHUNK_UNITS;
+		raise_reach(chunk, 0, CHUNK_UNITS);
 	}
 	return chunk;
 }
@@ -445,48 +470,98 @@ static struct summary_node *get_node(struct summary_index *index, unsigned long 
 	if (!node)
 		return NULL;
 	for (i = 0; i < FAN; i++) {
-		node->heap[FAN + i] = (struct run){ units, units, units };
+		node->tail[i] = (FAN - i) * units;
+		node->reach[FAN + i] = node->tail[i];
+		node->first[i] = units;
+		node->last[i] = units;
 		node->below[i] = NULL;
 	}
 	for (i = FAN - 1; i; i--)
-		node->heap[i] = join(&node->heap[2 * i], node->heap[2 * i].first);
+		node->reach[i] = node->reach[2 * i];
 	return node;
 }
 
-/* The runs of a chunk, or of a node. */
-static const struct run *runs_of(const void *below, unsigned int height)
+/**
+ * struct way - from the root to a chunk
+ * @chunk: at its end
+ * @path: the nodes above the chunk, by height
+ */
+struct way {
+	struct summary_chunk *chunk;
+	struct summary_node *path[MAX_HEIGHT + 1];
+};
+
+/* The length of the longest run of a chunk, or of a node. */
+static unsigned long longest_of(const void *below, unsigned int height)
 {
 	const struct summary_chunk *chunk = below;
 	const struct summary_node *node = below;
 
-	return height ? &node->heap[1] : &chunk->runs;
+	return height ? node->reach[1] : chunk->leaves[1];
 }
 
-static bool same_runs(const struct run *one, const struct run *other)
+/* The length of the run that @part and those behind it begin with. */
+static unsigned long first_from(const struct summary_node *node, unsigned int part,
+				unsigned long units)
 {
-	return one->first == other->first && one->longest == other->longest &&
-	       one->last == other->last;
+	unsigned long length = 0;
+
+	for (; part < FAN; part++) {
+		length += node->first[part];
+		if (node->first[part] < units)
+			break;
+	}
+	return length;
+}
+
+/* The length of the run that a node ends with. */
+static unsigned long last_of(const struct summary_node *node, unsigned long units)
+{
+	unsigned long length = 0;
+	unsigned int i;
+
+	for (i = FAN; i--;) {
+		length += node->last[i];
+		if (node->last[i] < units)
+			break;
+	}
+	return length;
+}
+
+static struct run runs_of(const void *below, unsigned int height)
+{
+	const struct summary_chunk *chunk = below;
+	const struct summary_node *node = below;
+
+	if (!height)
+		return (struct run){ chunk->first, chunk->leaves[1], chunk->last };
+	return (struct run){ first_from(node, 0, units_at(height - 1)), node->reach[1],
+			     last_of(node, units_at(height - 1)) };
 }
 
 /*
- * Tell a node of this height of the runs of one of its parts.  Return: whether it has other runs
- * now.
+ * Part @part of a node of this height has these runs now: what goes on from the parts before it
+ * goes further, too, or less far.
  */
-static bool mark_node(struct summary_node *node, unsigned int part, struct run run,
-		      unsigned int height)
+static void set_runs(struct summary_node *node, unsigned int part, struct run runs,
+		     unsigned int height)
 {
-	unsigned long units = units_at(height - 1);
-	struct run *old = &node->heap[FAN + part];
+	unsigned long units = units_at(height - 1), longest = runs.longest;
+	unsigned long next = first_from(node, part + 1, units);
+	unsigned long tail = runs.last ? runs.last + next : 0;
 
-	for (part += FAN;; units *= 2) {
-		if (same_runs(old, &run))
-			return false;
-		*old = run;
-		part /= 2;
-		if (!part)
-			return true;
-		run = join(&node->heap[2 * part], units);
-		old = &node->heap[part];
+	node->first[part] = runs.first;
+	node->last[part] = runs.last;
+	for (;;) {
+		node->tail[part] = tail;
+		long_set(node->reach, FAN_SHIFT, part, max(longest, tail));
+		next = node->first[part] + (node->first[part] == units ? next : 0);
+		if (!part--)
+			return;
+		tail = node->last[part] ? node->last[part] + next : 0;
+		if (tail == node->tail[part])
+			return;
+		longest = node->below[part] ? longest_of(node->below[part], height - 1) : units;
 	}
 }
 
@@ -502,7 +577,7 @@ static int grow(struct summary_index *index, unsigned long units)
 		if (!node)
 			return -ENOMEM;
 		node->below[0] = index->root;
-		mark_node(node, 0, *runs_of(index->root, index->height), index->height + 1);
+		set_runs(node, 0, runs_of(index->root, index->height), index->height + 1);
 		index->root = node;
 	}
 	return 0;
@@ -562,29 +637,77 @@ static void prune(struct summary_index *index, unsigned long unit, struct summar
 	index->height = 0;
 }
 
+/* Tell the nodes above the chunk of a unit of all its runs. */
+static noinline void mark_edges(struct summary_index *index, struct summary_node *path[],
+				unsigned long unit, const struct summary_chunk *chunk)
+{
+	const void *below = chunk;
+	unsigned int height;
+
+	for (height = 1; height <= index->height; height++) {
+		set_runs(path[height], part_of(unit, height), runs_of(below, height - 1), height);
+		below = path[height];
+	}
+}
+
+/* The same, if the longest of the runs is the only one that has changed, and @raised says how. */
+static __always_inline void mark_longest(struct summary_index *index, struct summary_node *path[],
+					 unsigned long unit, const struct summary_chunk *chunk,
+					 bool raised)
+{
+	unsigned long longest = chunk->leaves[1];
+	unsigned int height, part;
+	bool changed;
+
+	unit >>= CHUNK_SHIFT;
+	for (height = 1; height <= index->height; height++, unit >>= FAN_SHIFT) {
+		struct summary_node *node = path[height];
+
+		part = unit & (FAN - 1);
+		longest = max(longest, node->tail[part]);
+		if (longest == node->reach[FAN + part])
+			return;
+		changed = raised ? long_raise(node->reach, FAN_SHIFT, part, longest) :
+				   long_set(node->reach, FAN_SHIFT, part, longest);
+		if (!changed)
+			return;
+		longest = node->reach[1];
+	}
+}
+
+/* Make [from, to) of the chunk at the end of @way busy, or free: then [start, end) is a run. */
+static __always_inline void mark_run(struct summary_index *index, struct way *way,
+				     unsigned long unit, unsigned int start, unsigned int from,
+				     unsigned int to, unsigned int end, bool busy)
+{
+	struct summary_chunk *chunk = way->chunk;
+	bool changed;
+
+	mark_bits(chunk, from, to, busy);
+	changed = busy ? cut_run(chunk, start, from, to, end) : join_run(chunk, start, to, end);
+	if (!start || end == CHUNK_UNITS)
+		mark_edges(index, way->path, unit, chunk);
+	else if (changed)
+		mark_longest(index, way->path, unit, chunk, !busy);
+}
+
 /*
  * Make the units of [from, to) busy, or free; they are in one chunk.  Return: false if there is no
  * such chunk.
  */
-static bool mark_piece(struct summary_index *index, unsigned long from, unsigned long to, bool busy)
+static __always_inline bool mark_piece(struct summary_index *index, unsigned long from,
+				       unsigned long to, bool busy)
 {
-	struct summary_node *path[MAX_HEIGHT + 1];
-	struct summary_chunk *chunk;
-	unsigned int height;
-	struct run run;
+	unsigned int first = from % CHUNK_UNITS, end = (to - 1) % CHUNK_UNITS + 1, height;
+	struct way way;
 
-	chunk = go_down(index, from, path, &height);
-	if (!chunk)
+	way.chunk = go_down(index, from, way.path, &height);
+	if (!way.chunk)
 		return false;
-	mark_chunk(chunk, from % CHUNK_UNITS, (to - 1) % CHUNK_UNITS + 1, busy);
-	run = chunk->runs;
-	for (height = 1; height <= index->height; height++) {
-		if (!mark_node(path[height], part_of(from, height), run, height))
-			break;
-		run = path[height]->heap[1];
-	}
-	if (chunk->runs.first == CHUNK_UNITS)
-		prune(index, from, chunk, path);
+	mark_run(index, &way, from, run_start(way.chunk, first), first, end,
+		 next_busy(way.chunk, end), busy);
+	if (way.chunk->first == CHUNK_UNITS)
+		prune(index, from, way.chunk, way.path);
 	return true;
 }
 
@@ -598,12 +721,10 @@ static void mark(struct summary_index *index, unsigned long from, unsigned long 
 {
 	unsigned long end;
 
-	while (!in_one_chunk(from, to)) {
-		end = (from | (CHUNK_UNITS - 1)) + 1;
+	for (; from < to; from = end) {
+		end = min((from | (CHUNK_UNITS - 1)) + 1, to);
 		mark_piece(index, from, end, busy);
-		from = end;
 	}
-	mark_piece(index, from, to, busy);
 }
 
 /*
@@ -622,15 +743,15 @@ static int make_chunks(struct summary_index *index, unsigned long from, unsigned
 		err = make_chunk(index, unit);
 	for (unit = from & ~(CHUNK_UNITS - 1); unit < to && err; unit += CHUNK_UNITS) {
 		chunk = go_down(index, unit, path, &height);
-		if (chunk && chunk->runs.first == CHUNK_UNITS)
+		if (chunk && chunk->first == CHUNK_UNITS)
 			prune(index, unit, chunk, path);
 	}
 	return err;
 }
 
 /* The first fit that begins in a word, which reaches far enough, and no word before does. */
-static unsigned int find_in_word(const struct summary_chunk *chunk, unsigned int word,
-				 unsigned int size)
+static __always_inline unsigned int find_in_word(const struct summary_chunk *chunk,
+						 unsigned int word, unsigned int size)
 {
 	unsigned long row = find_row(~chunk->busy[word], size);
 
@@ -638,54 +759,49 @@ static unsigned int find_in_word(const struct summary_chunk *chunk, unsigned int
 }
 
 /* The same of a leaf. */
-static unsigned int find_in_leaf(const struct summary_chunk *chunk, unsigned int leaf,
-				 unsigned int size)
+static __always_inline unsigned int find_in_leaf(const struct summary_chunk *chunk,
+						 unsigned int leaf, unsigned int size)
 {
-	return find_in_word(chunk, first_lane(chunk->words, leaf * 8, leaf * 8 + 8, size), size);
-}
-
-/* The same of a quarter. */
-static unsigned int find_in_quarter(const struct summary_chunk *chunk, unsigned int quarter,
-				    unsigned int size)
-{
-	return find_in_leaf(chunk, first_lane(chunk->leaves, quarter * 8, quarter * 8 + 8, size),
-			    size);
+	return find_in_word(chunk, leaf * LEAF_WORDS +
+			    short_first(chunk->words[leaf], LEAF_SHIFT, size), size);
 }
 
 /* The lowest fit in a chunk, which has one. */
-static unsigned int find_in_chunk(const struct summary_chunk *chunk, unsigned int size)
+static __always_inline unsigned int find_in_chunk(const struct summary_chunk *chunk,
+						  unsigned int size)
 {
-	return find_in_quarter(chunk, first_lane(chunk->quarters, 0, CHUNK_QUARTERS, size), size);
+	return find_in_leaf(chunk, short_first(chunk->leaves, LEAVES_SHIFT, size), size);
 }
 
 /*
- * The lowest fit in part @i of a node's heap, which has one; the node is at this height, the part
- * begins at
- * @base and has @units units.
+ * The lowest fit that begins in part @i of a node, and there is one; the node is at this height,
+ * the part is number @i of all.
  */
-static unsigned long find_in_node(const struct summary_node *node, unsigned int height,
-				  unsigned int i, unsigned long base, unsigned long units,
-				  unsigned long size)
+static unsigned long find_in_part(struct summary_node *node, unsigned int height, unsigned long i,
+				  unsigned long size, struct way *way)
 {
-	for (;; i = 1) {
-		while (i < FAN) {
-			const struct run *left = &node->heap[i *= 2];
+	for (;;) {
+		unsigned int part = i & (FAN - 1);
+		void *below = node->below[part];
 
-			units /= 2;
-			if (left->longest >= size)
-				continue;
-			base += units;
-			if (left->last + left[1].first >= size)
-				return base - left->last;
-			i++;
-		}
+		way->path[height--] = node;
 		/* It is wholly free. */
-		if (!node->below[i - FAN])
-			return base;
-		if (!--height)
-			return base + find_in_chunk(node->below[i - FAN], size);
-		node = node->below[i - FAN];
+		if (!below)
+			return i * units_at(height);
+		if (!height) {
+			struct summary_chunk *chunk = below;
+
+			if (chunk->leaves[1] < size)
+				break;
+			way->chunk = chunk;
+			return i * CHUNK_UNITS + find_in_chunk(chunk, size);
+		}
+		if (((struct summary_node *)below)->reach[1] < size)
+			break;
+		node = below;
+		i = FAN * i + long_first(node->reach, FAN_SHIFT, size);
 	}
+	return (i + 1) * units_at(height) - node->last[i & (FAN - 1)];
 }
 
 /**
@@ -706,7 +822,7 @@ struct search {
 static unsigned long find_behind(const struct summary_chunk *chunk, unsigned int busy,
 				 unsigned long size)
 {
-	unsigned int word = busy / WORD_UNITS, leaf = word / 8, quarter = leaf / 8, start, end;
+	unsigned int word = busy / WORD_UNITS, leaf = word / LEAF_WORDS, start;
 	u64 open = ~chunk->busy[word] >> busy % WORD_UNITS << busy % WORD_UNITS;
 	unsigned long row = find_row(open, size);
 
@@ -717,16 +833,11 @@ static unsigned long find_behind(const struct summary_chunk *chunk, unsigned int
 	start = last_start(chunk, word);
 	if (next_busy(chunk, start) - start >= size)
 		return start;
-	end = leaf * 8 + 8;
-	word = first_lane(chunk->words, word + 1, end, size);
-	if (word < end)
-		return find_in_word(chunk, word, size);
-	end = quarter * 8 + 8;
-	leaf = first_lane(chunk->leaves, leaf + 1, end, size);
-	if (leaf < end)
-		return find_in_leaf(chunk, leaf, size);
-	quarter = first_lane(chunk->quarters, quarter + 1, CHUNK_QUARTERS, size);
-	return quarter < CHUNK_QUARTERS ? find_in_quarter(chunk, quarter, size) : NOWHERE;
+	word = short_next(chunk->words[leaf], LEAF_SHIFT, word % LEAF_WORDS, size);
+	if (word < LEAF_WORDS)
+		return find_in_word(chunk, leaf * LEAF_WORDS + word, size);
+	leaf = short_next(chunk->leaves, LEAVES_SHIFT, leaf, size);
+	return leaf < CHUNK_LEAVES ? find_in_leaf(chunk, leaf, size) : NOWHERE;
 }
 
 /*
@@ -741,7 +852,7 @@ static unsigned long find_up_chunk(struct search *search, const struct summary_c
 	if (busy - from >= search->size)
 		return search->base;
 	search->base = base + CHUNK_UNITS;
-	search->carry = busy == CHUNK_UNITS ? busy - from : chunk->runs.last;
+	search->carry = busy == CHUNK_UNITS ? busy - from : chunk->last;
 	if (busy == CHUNK_UNITS)
 		return NOWHERE;
 	found = find_behind(chunk, busy, search->size);
@@ -749,55 +860,49 @@ static unsigned long find_up_chunk(struct search *search, const struct summary_c
 }
 
 /* Look in a node at this height, to the right of one of its parts, at whose end the search is. */
-static unsigned long find_up_node(struct search *search, const struct summary_node *node,
-				  unsigned int height, unsigned int part)
+static unsigned long find_up_node(struct search *search, struct summary_node *node,
+				  unsigned int height, unsigned int part, struct way *way)
 {
 	unsigned long units = units_at(height - 1);
 	unsigned int i;
 
-	for (i = FAN + part; i > 1; i /= 2, units *= 2) {
-		const struct run *next = &node->heap[i + 1];
-
-		if (i & 1)
-			continue;
-		if (search->carry + next->first >= search->size)
+	for (i = part + 1; i < FAN; i++) {
+		if (search->carry + node->first[i] >= search->size)
 			return search->base - search->carry;
-		if (next->longest >= search->size)
-			return find_in_node(node, height, i + 1, search->base, units, search->size);
-		search->carry = next->last + (next->last == units ? search->carry : 0);
+		if (node->first[i] < units && node->reach[FAN + i] >= search->size)
+			return find_in_part(node, height, search->base / units, search->size, way);
+		search->carry = node->last[i] + (node->last[i] == units ? search->carry : 0);
 		search->base += units;
 	}
 	return NOWHERE;
 }
 
 /* The lowest fit of all.  What is behind the root is free. */
-static unsigned long find_lowest(const struct summary_index *index, unsigned long size)
+static __always_inline unsigned long find_lowest(const struct summary_index *index,
+						 unsigned long size, struct way *way)
 {
-	const struct run *runs = runs_of(index->root, index->height);
-	unsigned long units = units_at(index->height);
+	struct summary_node *node = index->root;
+	unsigned int height = index->height;
 
-	if (runs->longest < size)
-		return units - runs->last;
-	return index->height ? find_in_node(index->root, index->height, 1, 0, units, size) :
-			       find_in_chunk(index->root, size);
+	if (longest_of(node, height) < size)
+		return units_at(height) - runs_of(node, height).last;
+	if (height)
+		return find_in_part(node, height, long_first(node->reach, FAN_SHIFT, size), size,
+				    way);
+	way->chunk = index->root;
+	return find_in_chunk(way->chunk, size);
 }
 
-/*
- * The lowest fit at @from or behind.  There always is one, if need be behind the end of the space.
- */
-static unsigned long find(const struct summary_index *index, unsigned long from, unsigned long size)
+/* The lowest fit at @from or behind; neither 0 nor behind the root. */
+static unsigned long find_from(const struct summary_index *index, unsigned long from,
+			       unsigned long size, struct way *way)
 {
 	struct search search = { .size = size, .base = from };
-	struct summary_node *path[MAX_HEIGHT + 1];
 	const struct summary_chunk *chunk;
 	unsigned long found = NOWHERE;
 	unsigned int height;
 
-	if (!index->root || from >= units_at(index->height))
-		return from;
-	if (!from)
-		return find_lowest(index, size);
-	chunk = go_down(index, from, path, &height);
+	chunk = go_down(index, from, way->path, &height);
 	if (chunk) {
 		found = find_up_chunk(&search, chunk, from % CHUNK_UNITS);
 	} else {
@@ -807,8 +912,24 @@ static unsigned long find(const struct summary_index *index, unsigned long from,
 			found = from;
 	}
 	while (found == NOWHERE && height++ < index->height)
-		found = find_up_node(&search, path[height], height, part_of(from, height));
+		found = find_up_node(&search, way->path[height], height, part_of(from, height),
+				     way);
 	return found != NOWHERE ? found : search.base - search.carry;
+}
+
+/*
+ * The lowest fit at @from or behind.  There always is one, if need be behind the end of the space.
+ * If @way has a chunk, the fit begins a run of that chunk.
+ */
+static __always_inline unsigned long find(const struct summary_index *index, unsigned long from,
+					  unsigned long size, struct way *way)
+{
+	way->chunk = NULL;
+	if (!index->root)
+		return from;
+	if (!from)
+		return find_lowest(index, size, way);
+	return from < units_at(index->height) ? find_from(index, from, size, way) : from;
 }
 
 static void summary_destroy(void *self)
@@ -855,9 +976,10 @@ static int summary_alloc(void *self, const struct lab_request *request, struct l
 {
 	struct summary_index *index = self;
 	unsigned long origin = index->space.start, at = request->lo - origin, fit;
+	struct way way;
 
 	for (;; at = fit) {
-		at = find(index, at, request->size);
+		at = find(index, at, request->size, &way);
 		if (origin + at + request->size > request->hi)
 			return -ENOSPC;
 		fit = ALIGN(origin + at, request->align) - origin;
@@ -865,7 +987,12 @@ static int summary_alloc(void *self, const struct lab_request *request, struct l
 			break;
 	}
 	*area = (struct lab_area){ NULL, origin + at, request->size };
-	return cut(index, at, at + request->size);
+	if (!way.chunk || !in_one_chunk(at, at + request->size))
+		return cut(index, at, at + request->size);
+	at %= CHUNK_UNITS;
+	fit = at + request->size;
+	mark_run(index, &way, area->start - origin, at, at, fit, next_busy(way.chunk, fit), true);
+	return 0;
 }
 
 static void summary_free(void *self, const struct lab_area *area)
@@ -873,7 +1000,10 @@ static void summary_free(void *self, const struct lab_area *area)
 	struct summary_index *index = self;
 	unsigned long from = area->start - index->space.start;
 
-	mark(index, from, from + area->size, false);
+	if (in_one_chunk(from, from + area->size))
+		mark_piece(index, from, from + area->size, false);
+	else
+		mark(index, from, from + area->size, false);
 }
 
 /**

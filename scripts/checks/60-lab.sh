@@ -38,8 +38,10 @@ check_mutants() {
 	mutant tile.c 's/hi - \*start >= request->size/hi - *start + 1 >= request->size/' vmem
 	mutant buddy.c 's/other->order == block->order ? other : NULL/NULL/' buddy
 	mutant busy_list.c 's/found < request->hi ? found/found ? found/' busy_list
-	mutant summary.c 's/end - start > get_lane/end - to > get_lane/' summary
-	mutant summary.c 's/left->last + left\[1\].first >= size/left->last + left[1].first > size/' summary
+	mutant summary.c 's/end - start > get_reach/end - to > get_reach/' summary
+	mutant summary.c 's/node->first\[i\] < units && //' summary
+	mutant summary.c 's/next = node->first\[part\] + .*/next = node->first[part];/' summary
+	mutant summary.c 's/longest = max(longest, node->tail\[part\]);//' summary
 	mutant segregated.c 's/order = ilog2(request->size); order/order = ilog2(request->size) + 1; order/' \
 		segregated
 }
