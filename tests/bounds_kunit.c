@@ -6,7 +6,6 @@
  */
 #include <linux/delay.h>
 #include <linux/fs.h>
-#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/uio.h>
@@ -465,33 +464,14 @@ static struct kprobe probes[] = {
 	{ .symbol_name = "__might_resched", .pre_handler = on_rest },
 };
 
-static void take_probes(void *unused)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (probes[i].addr)
-			unregister_kprobe(&probes[i]);
-		probes[i].addr = NULL;
-		probes[i].flags = 0;
-	}
-}
-
 static void put_probes(struct kunit *test)
 {
 	unsigned int i;
 
 	if (!IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
 		kunit_skip(test, "without DEBUG_ATOMIC_SLEEP cond_resched() cannot be seen");
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, take_probes, NULL), 0);
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		int err = register_kprobe(&probes[i]);
-
-		if (err) {
-			probes[i].addr = NULL;
-			kunit_skip(test, "no probe of %s: %d", probes[i].symbol_name, err);
-		}
-	}
+	for (i = 0; i < ARRAY_SIZE(probes); i++)
+		kt_probe(test, &probes[i]);
 }
 
 /* How many pages are freed at most without letting others run? */

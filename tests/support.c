@@ -287,5 +287,26 @@ int kt_shell(const char *command)
 	return call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
 }
 
+static void unprobe(void *data)
+{
+	struct kprobe *probe = data;
+
+	unregister_kprobe(probe);
+	probe->addr = NULL;
+	probe->flags = 0;
+}
+
+/* Have a probe until the test ends; where it cannot be put the test is skipped. */
+void kt_probe(struct kunit *test, struct kprobe *probe)
+{
+	int err = register_kprobe(probe);
+
+	if (err) {
+		probe->addr = NULL;
+		kunit_skip(test, "no probe of %s: %d", probe->symbol_name, err);
+	}
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unprobe, probe), 0);
+}
+
 MODULE_DESCRIPTION("KUnit suites for vmap_arena");
 MODULE_LICENSE("GPL");

@@ -11,6 +11,7 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/kprobes.h>
 #include <linux/prandom.h>
 #include <linux/sched.h>
 
@@ -39,6 +40,7 @@ int kt_write(const char *path, const char *text);
 ssize_t kt_read(const char *path, char *text, size_t size);
 int kt_parameter(const char *name, unsigned long *value);
 int kt_shell(const char *command);
+void kt_probe(struct kunit *test, struct kprobe *probe);
 
 #ifdef CONFIG_FAULT_INJECTION
 /* Let no allocation by this task succeed once that of kt_fail_nth() has failed; or let them all. */
