@@ -133,11 +133,10 @@ static void stop_shard(struct vmap_purge *shard)
 
 	if (space->memory)
 		vpurge_all(shard);
-	/* purge_work would give these to the slab a few at a time, with pauses. */
-	vspace_trim_spares(space, 0, ULONG_MAX);
 	cancel_work_sync(&shard->purge_work);
 	cancel_delayed_work_sync(&space->span_work);
 	cancel_work_sync(&space->stock_work);
+	cancel_work_sync(&space->trim_work);
 }
 
 /*
@@ -154,9 +153,9 @@ static void stop_shard(struct vmap_purge *shard)
  *
  * The works are cancelled in an order in which no work can queue one that was cancelled before: the
  * work of the compaction drains the cache; cache_work, the reserve and vpurge_all() make extents
- * lazy, which queues purge_work; purge_work makes spans idle, which queues span_work; nothing is
- * left that queues stock_work, or the work of a stock.  No work of a shard queues one of another
- * shard, once nothing is cached any more.
+ * lazy, which queues purge_work; purge_work makes spans idle, which queues span_work, and queues
+ * trim_work; nothing is left that queues stock_work, or the work of a stock.  No work of a shard
+ * queues one of another shard, once nothing is cached any more.
  */
 static void empty_arena(struct vmap_arena *arena)
 {
@@ -174,10 +173,9 @@ static void empty_arena(struct vmap_arena *arena)
 		vspan_return_idle(&shard->space, 0);
 	}
 	vtake_recount_lost(&arena->cache);
-	vpurge_for_each(shard, first) {
+	vpurge_for_each(shard, first)
 		vlost_drop(&shard->space);
-		vspace_trim_spares(&shard->space, 0, ULONG_MAX);
-	}
+	vspace_drop_spares(&first->space);
 	varena_release(arena);
 }
 

@@ -21,7 +21,7 @@
  * Invariants:
  *   - one caller at most claims an extent: the one whose cmpxchg() clears the slot of the extent;
  *   - an extent that a look-up found in a slot is not given to the slab before a grace period ends
- *     (drop_extent() in spares.c).  Until then the fields that a look-up reads may be out of date,
+ *     (give_back() in spares.c).  Until then the fields that a look-up reads may be out of date,
  *     but they are fields of an extent.
  *
  * Locking: none.  Look-ups run under rcu_read_lock() or with interrupts off.

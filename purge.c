@@ -73,15 +73,6 @@
  */
 #define FLUSH_LOOK	16
 
-/*
- * Spares that the worker leaves in the pool: twice as many as vspace_stock_work() fills the pool up
- * to (SPARES_HIGH), so that the two do not undo each other.  512 spares take 32 KiB.
- */
-#define SPARES_KEEP	512
-
-/* Spares given back in one pass of the worker, which merges as many extents in the same pass. */
-#define TRIM_BATCH	THROTTLE_MERGE_BATCH
-
 static unsigned long lazy_units(const struct vmap_purge *purge)
 {
 	return atomic_long_read(&purge->lazy_units);
@@ -496,16 +487,6 @@ static void pause(const struct vmap_purge *purge)
 		schedule_timeout_idle(1);
 }
 
-/*
- * Give spares beyond SPARES_KEEP, which merging leaves over, back to the slab.  Return whether more
- * may be left.  A range arena keeps the memory of its extents until the arena is destroyed, because
- * vmap_extent_free() reads the state of an extent that may be freed already.
- */
-static bool trim_a_little(struct vmap_purge *purge)
-{
-	return purge->space.memory && vspace_trim_spares(&purge->space, SPARES_KEEP, TRIM_BATCH);
-}
-
 /* Was the last flush at least 1 / THROTTLE_FLUSH_RATE seconds ago? */
 static bool is_flush_due(const struct vmap_purge *purge)
 {
@@ -537,7 +518,7 @@ static bool purge_a_little(struct vmap_purge *purge)
 	if (wants_flush(purge))
 		vpurge_flush(purge);
 	return merge(purge, THROTTLE_MERGE_BATCH) || deferred || wants_purge(purge) ||
-	       awaits_flush(purge) || trim_a_little(purge);
+	       awaits_flush(purge);
 }
 
 /*
@@ -550,6 +531,7 @@ static void purge_work(struct work_struct *work)
 
 	while (purge_a_little(purge))
 		pause(purge);
+	vspace_trim_later(&purge->space);
 }
 
 /* Finish the generation of deferred frees that is in work, and the next one. */

@@ -46,6 +46,7 @@
 void vshard_begin(struct vmap_purge *shard)
 {
 	INIT_WORK(&shard->space.stock_work, vspace_stock_work);
+	INIT_WORK(&shard->space.trim_work, vspace_trim_work);
 	INIT_DELAYED_WORK(&shard->space.span_work, vtake_upkeep);
 	vpurge_init(shard);
 }

@@ -8,7 +8,6 @@
  * until the last space has ended.
  */
 #include <linux/log2.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -35,7 +34,7 @@ static void begin_empty(struct vmap_space *space)
  * @name: the name of the arena, for reports; shorter than VMAP_NAME_MAX
  * @quantum: a power of two
  *
- * The caller sets memory, guard and limit, and the functions of stock_work and span_work.
+ * The caller sets memory, guard and limit, and the functions of stock_work, trim_work and span_work.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
@@ -120,10 +119,5 @@ void vspace_exit_module(void)
 {
 	if (vspace_wq)
 		destroy_workqueue(vspace_wq);
-	/*
-	 * drop_extent() gives extents of memory arenas to the slab after a grace period: wait for
-	 * it.
-	 */
-	rcu_barrier();
 	kmem_cache_destroy(vspace_extent_slab);
 }

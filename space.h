@@ -213,6 +213,8 @@ struct vmap_space {
 
 	/* Runs vspace_stock_work(), which fills the pool of spares. */
 	struct work_struct stock_work;
+	/* Runs vspace_trim_work(), which gives spares to the slab. */
+	struct work_struct trim_work;
 	/*
 	 * Imports ahead of need, returns idle spans, settles lost spans.  The layer "take" sets the
 	 * function (vtake_upkeep()).
@@ -337,7 +339,9 @@ static inline unsigned long vspace_class_of(const struct vmap_space *space,
 
 void vspace_stock_work(struct work_struct *work);
 bool vspace_stock_spares(struct vmap_space *space, gfp_t gfp);
-bool vspace_trim_spares(struct vmap_space *space, unsigned long keep, unsigned long most);
+void vspace_trim_work(struct work_struct *work);
+void vspace_trim_later(struct vmap_space *space);
+void vspace_drop_spares(struct vmap_space *first);
 
 /* span.c */
 

@@ -4,7 +4,8 @@
  *
  * A cut takes up to FREE_TREE_SPARES spares; a put returns one or two.  An allocation calls
  * vspace_stock_spares() before it takes space->lock.  The worker fills the pool ahead of need, so
- * that few allocations call the slab, which may take long.  With PREEMPT_RT the slab must not be
+ * that few allocations call the slab, which may take long.  Another work gives spares back where
+ * merges have left many.  With PREEMPT_RT the slab must not be
  * called in atomic context: there an allocation has only the spares in the pool.  A free needs no
  * spare.
  *
@@ -30,6 +31,15 @@
  * worker is woken once for 128 spares used and not for each cut.
  */
 #define SPARES_HIGH	(2 * VSPACE_SPARES_LOW)
+
+/*
+ * The number of spares down to which trim_work empties the pool: twice SPARES_HIGH, so that the two
+ * works do not undo each other.  512 spares take 32 KiB.
+ */
+#define SPARES_KEEP	(2 * SPARES_HIGH)
+
+/* Spares that one hold of space->lock takes out of the pool for the slab. */
+#define SPARES_TAKEN	8
 
 /*
  * The gfp flags of a caller that say how hard to try.  The other flags (zone, zeroing, accounting)
@@ -81,41 +91,74 @@ void vspace_stock_work(struct work_struct *work)
 	} while (after > before && after < SPARES_HIGH);
 }
 
-static void free_extent(struct rcu_head *rcu)
+/* Take spares out of the pool into @extra until @keep are left. */
+static void take_extra(struct vmap_space *space, unsigned long keep, struct vmap_extent_pool *extra)
 {
-	kmem_cache_free(vspace_extent_slab, container_of(rcu, struct vmap_extent, rcu));
-}
-
-/*
- * Give an extent to the slab.  badfree.c may still read an extent of a memory arena under
- * rcu_read_lock(), so the slab gets it after a grace period.
- */
-static void drop_extent(const struct vmap_space *space, struct vmap_extent *extent)
-{
-	if (space->memory)
-		call_rcu(&extent->rcu, free_extent);
-	else
-		kmem_cache_free(vspace_extent_slab, extent);
-}
-
-/*
- * Give spares to the slab until @keep are left, but at most @most.  Return true if more than @keep
- * may be left.
- */
-bool vspace_trim_spares(struct vmap_space *space, unsigned long keep, unsigned long most)
-{
-	struct vmap_extent *extent;
 	unsigned long flags;
+	unsigned int taken;
 
 	do {
-		extent = NULL;
 		flags = vspace_lock(space);
-		if (space->spares.count > keep)
-			extent = vext_pool_pop(&space->spares);
+		for (taken = 0; taken < SPARES_TAKEN && space->spares.count > keep; taken++)
+			vext_pool_push(extra, vext_pool_pop(&space->spares));
 		vspace_unlock(space, flags);
-		if (extent)
-			drop_extent(space, extent);
 		cond_resched();
-	} while (extent && --most);
-	return extent;
+	} while (taken == SPARES_TAKEN);
+}
+
+/*
+ * Give extents to the slab.  badfree.c may still read an extent of a memory arena under
+ * rcu_read_lock(): hence the grace period.  All wait for the same one in a thread, rather than each
+ * for a callback of its own: RCU runs callbacks behind an interrupt, many without a pause.
+ */
+static void give_back(struct vmap_extent_pool *extra, bool memory)
+{
+	struct vmap_extent *extent;
+
+	if (memory && extra->count)
+		synchronize_rcu();
+	while ((extent = vext_pool_pop(extra))) {
+		kmem_cache_free(vspace_extent_slab, extent);
+		cond_resched();
+	}
+}
+
+/*
+ * The function of space->trim_work: give spares beyond SPARES_KEEP, which merging leaves over, back
+ * to the slab.
+ */
+void vspace_trim_work(struct work_struct *work)
+{
+	struct vmap_space *space = container_of(work, struct vmap_space, trim_work);
+	struct vmap_extent_pool extra = {};
+
+	take_extra(space, SPARES_KEEP, &extra);
+	give_back(&extra, space->memory);
+}
+
+/*
+ * Queue trim_work if the pool has more than SPARES_KEEP spares.  A range arena keeps the memory of
+ * its extents until the arena is destroyed, because vmap_extent_free() reads the state of an extent
+ * that may be freed already.
+ */
+void vspace_trim_later(struct vmap_space *space)
+{
+	if (space->memory && data_race(space->spares.count) > SPARES_KEEP)
+		queue_work(vspace_wq, &space->trim_work);
+}
+
+/**
+ * vspace_drop_spares() - give all spares of an arena to the slab
+ * @first: the arena's first space; nothing is allocated from the arena, no work of it is queued
+ *
+ * Context: process, may sleep.
+ */
+void vspace_drop_spares(struct vmap_space *first)
+{
+	struct vmap_extent_pool extra = {};
+	struct vmap_space *space;
+
+	vspace_for_each(space, first)
+		take_extra(space, 0, &extra);
+	give_back(&extra, first->memory);
 }

@@ -249,23 +249,16 @@ static int look_up(void *data)
 	return 0;
 }
 
-static unsigned long spares(struct vmap_arena *arena)
+/* Free all areas and wait until their extents are merged: each leaves a spare over. */
+static void free_and_merge(struct kunit *test, struct vmap_arena *arena, void **addr)
 {
-	return data_race(arena->cache.purge.space.spares.count);
-}
-
-/* Free all areas and have the worker give extents back to the slab. */
-static void free_until_trimmed(struct kunit *test, struct vmap_arena *arena, void **addr)
-{
-	unsigned long before = spares(arena), i;
+	unsigned long i;
 
 	WRITE_ONCE(arena->cache.purge.threshold, PAGE_SIZE);
 	for (i = 0; i < AREAS_LOOKED_AT; i++)
 		vmap_free(addr[i]);
 	KUNIT_EXPECT_TRUE(test,
 			  kt_until(data_race(arena->cache.purge.purged) >= AREAS_LOOKED_AT - 2));
-	/* Each that was merged left an extent over. */
-	KUNIT_EXPECT_TRUE(test, kt_until(spares(arena) + 32 <= before + AREAS_LOOKED_AT));
 }
 
 static void extents_outlive_a_look_up(struct kunit *test)
@@ -291,12 +284,60 @@ static void extents_outlive_a_look_up(struct kunit *test)
 	/* Pairs with the release in look_up(). */
 	while (!smp_load_acquire(&look->began))
 		msleep(20);
-	free_until_trimmed(test, arena, addr);
+	free_and_merge(test, arena, addr);
+	/* It waits for the reader, with extents that it is to give back. */
+	KUNIT_EXPECT_TRUE(test, kt_until(work_busy(&arena->cache.purge.space.trim_work)));
 	/* Pairs with the acquire in look_up(). */
 	smp_store_release(&look->end, true);
 	kthread_stop(reader);
 	put_task_struct(reader);
 	KUNIT_EXPECT_EQ(test, look->busy, 0);
+}
+
+/* Of these extents: how many the slab got, and how many of them behind an interrupt. */
+static struct {
+	struct vmap_extent *extent[AREAS_LOOKED_AT];
+	atomic_t all;
+	atomic_t behind;
+} given;
+
+static int on_give(struct kprobe *probe, struct pt_regs *regs)
+{
+	const void *object = (const void *)regs_get_kernel_argument(regs, 1);
+	unsigned int i;
+
+	for (i = 0; i < AREAS_LOOKED_AT && given.extent[i] != object; i++)
+		;
+	if (i < AREAS_LOOKED_AT) {
+		atomic_inc(&given.all);
+		if (in_serving_softirq())
+			atomic_inc(&given.behind);
+	}
+	return 0;
+}
+
+static struct kprobe give_probe = { .symbol_name = "kmem_cache_free", .pre_handler = on_give };
+
+/* Many callbacks of RCU in a row keep whoever was interrupted from the CPU. */
+static void extents_go_back_in_a_thread(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD);
+	void **addr = kunit_kcalloc(test, AREAS_LOOKED_AT, sizeof(*addr), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	kt_stay_in_first_shard(arena);
+	for (i = 0; i < AREAS_LOOKED_AT; i++) {
+		addr[i] = kt_pages(arena, 1, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr[i]);
+		given.extent[i] = kt_extent(arena, addr[i]);
+	}
+	atomic_set(&given.all, 0);
+	atomic_set(&given.behind, 0);
+	kt_probe(test, &give_probe);
+	free_and_merge(test, arena, addr);
+	KUNIT_EXPECT_TRUE(test, kt_until(atomic_read(&given.all) >= 32));
+	KUNIT_EXPECT_EQ(test, atomic_read(&given.behind), 0);
 }
 
 /* What an NMI that interrupted one of our calls would find this CPU to be in. */
@@ -547,6 +588,7 @@ static struct kunit_case badfree_cases[] = {
 	KUNIT_CASE(interior_pointers_of_a_large_area),
 	KUNIT_CASE(two_frees_at_once),
 	KUNIT_CASE(extents_outlive_a_look_up),
+	KUNIT_CASE(extents_go_back_in_a_thread),
 	KUNIT_CASE(calls_in_an_nmi),
 	KUNIT_CASE(foreign_pointers),
 	KUNIT_CASE(memory_of_any_kind),

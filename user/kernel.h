@@ -148,6 +148,8 @@ void play_irqs_on(void);
 #define might_sleep()			((void)0)
 #define cond_resched()			((void)0)
 #define fatal_signal_pending(task)	false
+#undef synchronize_rcu
+#define synchronize_rcu()		((void)0)
 
 /* Locks.  Who came first gets a spin lock first, as in the kernel. */
 typedef struct {

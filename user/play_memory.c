@@ -335,7 +335,7 @@ const char *play_close_memory(struct vmap_arena *arena)
 	vstock_exit(&arena->cache.purge.stock);
 	while (!wrong && nr_spans)
 		drop_span(spans[--nr_spans]);
-	vspace_trim_spares(space, 0, ULONG_MAX);
+	vspace_drop_spares(space);
 	play_grace();
 	free(spans);
 	varena_default = NULL;

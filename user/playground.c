@@ -31,6 +31,7 @@ static void begin_space(struct vmap_space *space)
 	INIT_LIST_HEAD(&space->spans);
 	INIT_LIST_HEAD(&space->idle_spans);
 	INIT_WORK(&space->stock_work, vspace_stock_work);
+	INIT_WORK(&space->trim_work, vspace_trim_work);
 	free_tree_init(&space->tree, space->quantum);
 }
 
@@ -155,7 +156,6 @@ static const char *close_shard(struct vmap_space *space)
 	whole = free_tree_first(&space->tree);
 	free_tree_close(&space->tree, whole);
 	kmem_cache_free(vspace_extent_slab, whole);
-	vspace_trim_spares(space, 0, ULONG_MAX);
 	return NULL;
 }
 
@@ -171,6 +171,7 @@ const char *play_close(struct vmap_arena *arena, unsigned long end)
 		units += shard->space.tree.units;
 		wrong = wrong ?: close_shard(&shard->space);
 	}
+	vspace_drop_spares(&arena->cache.purge.space);
 	free(arena->cache.more);
 	return wrong ?: units != end ? "something did not come back" : NULL;
 }
