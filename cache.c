@@ -547,7 +547,27 @@ static unsigned long uncache(struct vmap_cache *cache, struct vmap_extent *exten
 	return pages;
 }
 
-/* Free all detached magazines and their extents.  Return how many pages went back to the kernel. */
+/*
+ * The function of retire_work: free the magazines on cache->retired after a grace period.  A thread
+ * frees them, because RCU runs callbacks behind an interrupt, many without a pause.
+ */
+static void retire_work(struct work_struct *work)
+{
+	struct vmap_cache *cache = container_of(work, struct vmap_cache, retire_work);
+	struct llist_node *batch = llist_del_all(&cache->retired);
+	struct vmap_magazine *magazine, *following;
+
+	synchronize_rcu();
+	llist_for_each_entry_safe(magazine, following, batch, node) {
+		kfree(magazine);
+		cond_resched();
+	}
+}
+
+/*
+ * Free the extents in all detached magazines, and have retire_work free the magazines.  Return how
+ * many pages went back to the kernel.
+ */
 static unsigned long empty_detached(struct vmap_cache *cache)
 {
 	struct llist_node *batch = llist_del_all(&cache->detached);
@@ -557,8 +577,10 @@ static unsigned long empty_detached(struct vmap_cache *cache)
 	llist_for_each_entry_safe(magazine, following, batch, node) {
 		while (magazine->count)
 			pages += uncache(cache, magazine->slot[--magazine->count]);
-		kfree_rcu(magazine, rcu);
+		llist_add(&magazine->node, &cache->retired);
 	}
+	if (batch)
+		queue_work(vspace_wq, &cache->retire_work);
 	return pages;
 }
 
@@ -872,6 +894,8 @@ int vcache_init(struct vmap_cache *cache)
 	cache->nr_shards = 1;
 	mutex_init(&cache->drain_lock);
 	init_llist_head(&cache->detached);
+	init_llist_head(&cache->retired);
+	INIT_WORK(&cache->retire_work, retire_work);
 	INIT_DELAYED_WORK(&cache->cache_work, cache_work);
 	cache->memory_align = memory && !cache->purge.space.huge ? PAGE_SIZE : 0;
 	cache->cpu = alloc_percpu(struct vmap_cache_cpu);
@@ -886,10 +910,11 @@ int vcache_init(struct vmap_cache *cache)
 	return 0;
 }
 
-/* End a cache that is switched off, and therefore empty. */
+/* End a cache that is switched off, and therefore empty.  Context: process, may sleep. */
 void vcache_exit(struct vmap_cache *cache)
 {
 	VM_WARN_ON_ONCE(most_cached(cache));
+	flush_work(&cache->retire_work);
 	kvfree(cache->far);
 	kvfree(cache->more);
 	free_percpu(cache->cpu);

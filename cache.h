@@ -22,7 +22,7 @@
 
 /*
  * The extents of one class on one CPU.  Only that CPU changes the magazine, with interrupts off;
- * idle, node and rcu excepted.
+ * idle and node excepted.
  */
 struct vmap_magazine {
 	/* How many extents slot[] has. */
@@ -33,10 +33,8 @@ struct vmap_magazine {
 	unsigned int class;
 	/* Ticks since the magazine was used: its CPU sets idle to 0, age_magazine() adds 1. */
 	u8 idle;
-	/* On cache->detached, once the magazine was taken from its CPU. */
+	/* On cache->detached, once the magazine was taken from its CPU; then on cache->retired. */
 	struct llist_node node;
-	/* vcache_sum() and age_magazines() may still read the magazine after kfree_rcu(). */
-	struct rcu_head rcu;
 	/* The extents, in state VMAP_CACHED, extent->space set. */
 	struct vmap_extent *slot[];
 };
@@ -147,6 +145,10 @@ struct vmap_cache {
 
 	/* Magazines taken from their CPU, to be emptied; lock-free. */
 	struct llist_head detached;
+	/* Emptied magazines, which vcache_sum() and age_magazines() may still read; lock-free. */
+	struct llist_head retired;
+	/* Frees the magazines on retired. */
+	struct work_struct retire_work;
 	/* The tick: frees the extents that were not used for a while. */
 	struct delayed_work cache_work;
 };

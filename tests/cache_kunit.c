@@ -190,6 +190,36 @@ static void a_warm_area_is_aligned_as_asked(struct kunit *test)
 	}
 }
 
+/* Calls by the task that leave a free to RCU. */
+static struct {
+	struct task_struct *task;
+	unsigned int calls;
+} left;
+
+static int on_leave(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (current == READ_ONCE(left.task))
+		left.calls++;
+	return 0;
+}
+
+static struct kprobe leave_probe = { .symbol_name = "kvfree_call_rcu", .pre_handler = on_leave };
+
+/* RCU may free a batch behind an interrupt, which keeps whoever was interrupted from the CPU. */
+static void magazines_are_freed_by_a_thread(struct kunit *test)
+{
+	struct vmap_arena *arena = kt_memory(test, 0);
+
+	kt_probe(test, &leave_probe);
+	cache_areas(test, arena, 3, 5);
+	left.calls = 0;
+	WRITE_ONCE(left.task, current);
+	vmap_arena_purge(arena);
+	WRITE_ONCE(left.task, NULL);
+	KUNIT_EXPECT_EQ(test, kt_stats(arena).cached, 0);
+	KUNIT_EXPECT_EQ(test, left.calls, 0);
+}
+
 static void the_cached_is_neither_busy_nor_free(struct kunit *test)
 {
 	struct vmap_arena *memory = kt_memory(test, 0), *range = kt_range(test, 0, 1 << 20, 16);
@@ -855,6 +885,7 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(a_warm_area_is_used_again),
 	KUNIT_CASE(what_is_freed_after_a_grace_period_is_kept_too),
 	KUNIT_CASE(a_warm_area_is_aligned_as_asked),
+	KUNIT_CASE(magazines_are_freed_by_a_thread),
 	KUNIT_CASE(the_cached_is_neither_busy_nor_free),
 	KUNIT_CASE(the_depot_is_met_seldom),
 	KUNIT_CASE(a_cpu_that_only_frees_meets_it_seldom),

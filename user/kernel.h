@@ -229,7 +229,6 @@ typedef struct {
 #define rcu_head			callback_head
 #define rcu_read_lock()			((void)0)
 #define rcu_read_unlock()		((void)0)
-#define kfree_rcu(pointer, head)	free(pointer)
 
 void kvfree(const void *pointer);
 void *kvrealloc(const void *pointer, size_t size, gfp_t gfp);
@@ -414,6 +413,7 @@ void play_work(struct work_struct *work);
 #endif
 #define queue_delayed_work(workers, queued, delay)	((void)(queued))
 #define cancel_work_sync(queued)			((void)(queued))
+#define flush_work(queued)				((void)(queued))
 long schedule_timeout_idle(long timeout);
 long schedule_timeout_uninterruptible(long timeout);
 #define mm_account_reclaimed_pages(pages)	((void)(pages))
