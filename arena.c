@@ -133,6 +133,8 @@ static void stop_shard(struct vmap_purge *shard)
 
 	if (space->memory)
 		vpurge_all(shard);
+	if (shard->remote)
+		vremote_merge_all(space, shard->remote);
 	cancel_work_sync(&shard->purge_work);
 	cancel_delayed_work_sync(&space->span_work);
 	cancel_work_sync(&space->stock_work);
@@ -605,8 +607,11 @@ void vmap_arena_purge(struct vmap_arena *arena)
 	struct vmap_purge *shard;
 
 	vcache_drain_all(cache);
-	vpurge_for_each(shard, &cache->purge)
+	vpurge_for_each(shard, &cache->purge) {
 		vpurge_all(shard);
+		if (shard->remote)
+			vremote_merge_all(&shard->space, shard->remote);
+	}
 	vpurge_give_stocks(&cache->purge);
 	vpurge_for_each(shard, &cache->purge)
 		if (shard->space.memory)
@@ -688,6 +693,8 @@ static void add_units(struct vmap_purge *shard, struct vmap_arena_stats *stats)
 	stats->reserved += space->reserved;
 	stats->free += space->tree.units;
 	stats->lazy += atomic_long_read(&shard->lazy_units);
+	if (shard->remote)
+		stats->lazy += vremote_units(space, shard->remote);
 	stats->pending += atomic_long_read(&shard->deferred_units);
 	surveyed = free_tree_longest(&space->tree, &survey);
 	add_work(shard, stats);

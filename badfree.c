@@ -258,3 +258,10 @@ void vbad_report_extent(const struct vmap_space *space, const struct vmap_extent
 	pr_err_ratelimited("vmap_arena: bad free of extent %p by %pS: not a live one of arena %s\n",
 			   extent, caller, space->name);
 }
+
+/* Report that two CPUs freed @extent of @space in the same instant: see remote.c. */
+void vbad_report_twice(const struct vmap_space *space, const struct vmap_extent *extent)
+{
+	pr_err_ratelimited("vmap_arena: bad free of extent %p: freed by two CPUs at once: arena %s\n",
+			   extent, space->name);
+}

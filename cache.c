@@ -916,6 +916,7 @@ void vcache_exit(struct vmap_cache *cache)
 	VM_WARN_ON_ONCE(most_cached(cache));
 	flush_work(&cache->retire_work);
 	kvfree(cache->far);
+	kvfree(cache->remote);
 	kvfree(cache->more);
 	free_percpu(cache->cpu);
 }

@@ -114,6 +114,8 @@ struct vmap_cache {
 	 */
 	unsigned long start;
 	unsigned long part;
+	/* In such an arena: vmap_purge.remote of all shards.  Else NULL. */
+	struct vmap_remote *remote;
 	/* The magazines of each CPU, and its shard. */
 	struct vmap_cache_cpu __percpu *cpu;
 	/* The depots of the NUMA nodes from 1 on; NULL in a range arena or with one node only. */

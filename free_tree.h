@@ -22,7 +22,7 @@ enum vmap_state {
 	VMAP_BUSY,		/* handed out to a caller */
 	VMAP_SLOT,		/* the same, of a range arena's reserve: slots.c */
 	VMAP_FREEING,		/* the caller freed it; not yet unmapped, or not yet charged */
-	VMAP_LAZY,		/* unmapped; not yet flushed, or not yet merged */
+	VMAP_LAZY,		/* freed and unmapped; not yet flushed, or not yet merged */
 	VMAP_CACHED,		/* in a magazine or a depot, kept for the next allocation */
 	VMAP_SPARE,		/* without an address range: waits in a pool for a split */
 	VMAP_LOST,		/* in a span whose reservation somebody gave to vfree(): lost.c */

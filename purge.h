@@ -9,6 +9,7 @@
 
 #include <linux/llist.h>
 
+#include "remote.h"
 #include "stock.h"
 #include "throttle.h"
 
@@ -21,13 +22,19 @@
 #define UNMAP_BATCH	(2UL << 20)
 
 /*
- * A shard of an arena: a space, and the extents of the space that are between busy and free.  The
- * shards of an arena share no cache line.
+ * A shard of an arena: a space, and the extents of the space that are between busy and free.  In a
+ * range arena of several shards these are what CPUs of other shards freed.  The shards of an arena
+ * share no cache line.
  */
 struct vmap_purge {
 	struct vmap_space space;
 	/* Where the pages of an area of this shard come from, and go when the area is unmapped. */
 	struct vmap_stock stock;
+	/* In a range arena of several shards: what CPUs of others freed.  Else NULL.  Constant. */
+	struct vmap_remote *remote;
+	/* In such an arena: the first unit of this shard, and how many it has.  Constant. */
+	unsigned long start;
+	unsigned long part;
 
 	/* Without a lock; not in a cache line with the stock, which is constant. */
 

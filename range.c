@@ -2,7 +2,7 @@
 /*
  * range.c - the extent calls: what a range arena hands out
  *
- * A range arena has neither pages nor page tables, and no extent is ever lazy: a free puts the
+ * A range arena has neither pages nor page tables, so no extent waits for a flush: a free puts the
  * extent into this CPU's magazine (cache.c), else straight back into the free tree.  An allocation
  * takes an extent of the same size from the magazine, else the lowest extent that fits; where that
  * is not to be had at once, one of the reserve (slots.c), if the arena has a reserve.
@@ -16,7 +16,8 @@
  * space->lock, under which compaction reads and writes the state.
  *
  * An arena may have several shards (shards.c): then an allocation takes the lowest extent of this
- * CPU's shard, and a free puts the extent back where it belongs.
+ * CPU's shard, and a free puts the extent back where it belongs: a CPU of that shard into the tree,
+ * any other CPU into a slot, which costs no lock (remote.c).
  *
  * Locking: space->lock for the tree; a magazine is used with interrupts off.  A busy extent belongs
  * to its holder: no lock covers extent->state, so two CPUs that free one extent in the same instant
@@ -113,21 +114,35 @@ static __always_inline unsigned long range_class(const struct vmap_cache *cache,
 	return vspace_quanta(&cache->purge.space, size + cache->purge.space.quantum - 1);
 }
 
-/* Allocate the lowest extent that fits: from the tree, or by vtake_slow(). */
+/* Is a request for @size, rounded up to @rounded, for nothing but units?  @align: see there. */
+static __always_inline bool is_plain(const struct vmap_space *space, unsigned long rounded,
+				     unsigned long align)
+{
+	return rounded && align - 1 < space->quantum && !(align & (align - 1));
+}
+
+/*
+ * Allocate the lowest extent that fits: from the tree, or by vtake_slow().  @divided: there are
+ * several shards; each caller knows when it is compiled.
+ */
 static __always_inline struct vmap_extent *alloc_extent_lowest(struct vmap_cache *cache,
 							       unsigned long size,
 							       unsigned long align, gfp_t gfp,
-							       const void *caller, u64 began)
+							       const void *caller, u64 began,
+							       bool divided)
 {
-	struct vmap_space *space = &cache->purge.space;
+	const struct vmap_space *space = &cache->purge.space;
 	unsigned long rounded = ALIGN(size, space->quantum);
+	struct vmap_purge *shard = &cache->purge;
 	struct vmap_extent *extent;
-	struct vmap_purge *shard;
 
-	if (likely(!space->memory && rounded && align - 1 < space->quantum &&
-		   !(align & (align - 1)))) {
-		shard = vcache_shard_here(cache);
-		extent = vtake_fast_range(shard, rounded, caller);
+	if (likely((divided || !space->memory) && is_plain(space, rounded, align))) {
+		if (divided) {
+			shard = vcache_shard_here(cache);
+			extent = vtake_fast_shard(shard, rounded, caller);
+		} else {
+			extent = vtake_fast_range(shard, rounded, caller);
+		}
 		if (likely(extent)) {
 			vspace_count(space, allocs);
 			vwatch_alloc(extent, size, VWATCH_TREE, began);
@@ -165,10 +180,14 @@ static void note_align(const struct vmap_cache *cache, struct vmap_extent *exten
 		extent->align_shift = ilog2(align) - cache->purge.space.quantum_shift;
 }
 
-/* Allocate past this CPU's magazine: from the depot, or the lowest extent that fits. */
-static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, unsigned long size,
-						      unsigned long align, gfp_t gfp,
-						      const void *caller)
+/*
+ * Allocate past this CPU's magazine: from the depot, or the lowest extent that fits.  @divided: see
+ * alloc_extent_lowest().
+ */
+static __always_inline struct vmap_extent *alloc_extent_past(struct vmap_cache *cache,
+							     unsigned long size,
+							     unsigned long align, gfp_t gfp,
+							     const void *caller, bool divided)
 {
 	struct vmap_extent *extent;
 	u64 began = vwatch_begin();
@@ -190,7 +209,23 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, 
 			return extent;
 		}
 	}
-	return alloc_extent_lowest(cache, size, align, gfp, caller, began);
+	return alloc_extent_lowest(cache, size, align, gfp, caller, began, divided);
+}
+
+/* alloc_extent_past() where there are several shards. */
+static noinline struct vmap_extent *alloc_extent_divided(struct vmap_cache *cache,
+							 unsigned long size, unsigned long align,
+							 gfp_t gfp, const void *caller)
+{
+	return alloc_extent_past(cache, size, align, gfp, caller, true);
+}
+
+/* alloc_extent_past() where there is one shard. */
+static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, unsigned long size,
+						      unsigned long align, gfp_t gfp,
+						      const void *caller)
+{
+	return alloc_extent_past(cache, size, align, gfp, caller, false);
 }
 
 /**
@@ -208,7 +243,7 @@ static noinline struct vmap_extent *alloc_extent_slow(struct vmap_cache *cache, 
  * serves: vmap_extent_size() says how long.
  *
  * Steps: at most 150 + 15 * log2(extents) + 14 * misses * log2(extents) + 1600 * full +
- *	  12 * cached * log2(extents)
+ *	  12 * cached * log2(extents) + 12 * waiting * log2(extents) + 600 * shards * full
  *
  * Context: any but NMI that @gfp allows; takes the arena's lock for O(log n) steps at a time.
  * Where nothing fits and the caller may not sleep, the call frees the extents cached on this CPU,
@@ -230,6 +265,8 @@ struct vmap_extent *vmap_extent_alloc(struct vmap_arena *arena, unsigned long si
 		vspace_hand_out(extent, __builtin_return_address(0));
 		return extent;
 	}
+	if (unlikely(cache->part))
+		return alloc_extent_divided(cache, size, align, gfp, __builtin_return_address(0));
 	return alloc_extent_slow(cache, size, align, gfp, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_extent_alloc);
@@ -263,7 +300,7 @@ struct vmap_extent *vmap_extent_alloc_range(struct vmap_arena *arena, unsigned l
 	if (cache->purge.space.memory || in_nmi() || cache->more ||
 	    !free_tree_within(&cache->purge.space.tree, lo, hi))
 		return alloc_extent(cache, &search, gfp, caller);
-	return alloc_extent_lowest(cache, size, align, gfp, caller, vwatch_begin());
+	return alloc_extent_lowest(cache, size, align, gfp, caller, vwatch_begin(), false);
 }
 EXPORT_SYMBOL_GPL(vmap_extent_alloc_range);
 
@@ -295,20 +332,14 @@ static noinline enum vwatch_path free_extent_not_busy(struct vmap_cache *cache,
 	return VWATCH_NOWHERE;
 }
 
-/* Free past this CPU's magazine.  Return which way the free went. */
-static enum vwatch_path free_extent_uncached(struct vmap_cache *cache, struct vmap_extent *extent,
-					     const void *caller)
+/* Put an extent into the free tree of its home.  Return which way the free went. */
+static __always_inline enum vwatch_path free_extent_home(struct vmap_cache *cache,
+							 struct vmap_space *space,
+							 struct vmap_extent *extent,
+							 const void *caller)
 {
-	struct vmap_space *space = &vcache_home(cache, extent)->space;
 	unsigned long flags;
 
-	/* Else the compiler keeps the shard, too, which has the address of its space. */
-	OPTIMIZER_HIDE_VAR(space);
-	if (vbad_refuse_nmi(caller))
-		return VWATCH_NOWHERE;
-	if (data_race(cache->range_align) && is_busy_in(extent, cache) &&
-	    vcache_store_slow(cache, extent, vspace_class_of(space, extent)))
-		return VWATCH_DEPOT;
 	flags = vspace_lock(space);
 	if (unlikely(space->memory || !is_busy_in(extent, cache))) {
 		vspace_unlock(space, flags);
@@ -319,6 +350,47 @@ static enum vwatch_path free_extent_uncached(struct vmap_cache *cache, struct vm
 	vspace_count_free_irqs_off(space);
 	vspace_unlock(space, flags);
 	return VWATCH_TREE;
+}
+
+/*
+ * Free in an arena of several shards.  The prefetch gets the extent's cache line for writing at
+ * once, not for reading first.
+ */
+static __always_inline enum vwatch_path free_extent_shard(struct vmap_cache *cache,
+							  struct vmap_extent *extent,
+							  const void *caller)
+{
+	struct vmap_purge *home = vcache_shard_here(cache);
+
+	prefetchw(extent);
+	if (READ_ONCE(extent->start) - home->start < home->part)
+		return free_extent_home(cache, &home->space, extent, caller);
+	home = vcache_home(cache, extent);
+	if (!is_busy_in(extent, cache) || !vremote_claim(extent))
+		return free_extent_not_busy(cache, extent, caller);
+	if (unlikely(!vremote_push(home->remote, extent)))
+		vremote_free(&home->space, home->remote, extent);
+	vspace_count_free(&cache->purge.space);
+	return VWATCH_TREE;
+}
+
+/*
+ * Free past this CPU's magazine.  Return which way the free went.  @divided: there are several
+ * shards, which each caller but one knows when it is compiled.
+ */
+static __always_inline enum vwatch_path free_extent_past(struct vmap_cache *cache,
+							 struct vmap_extent *extent,
+							 const void *caller, bool divided)
+{
+	struct vmap_space *space = &cache->purge.space;
+
+	if (vbad_refuse_nmi(caller))
+		return VWATCH_NOWHERE;
+	if (data_race(cache->range_align) && is_busy_in(extent, cache) &&
+	    vcache_store_slow(cache, extent, vspace_class_of(space, extent)))
+		return VWATCH_DEPOT;
+	return divided ? free_extent_shard(cache, extent, caller) :
+			 free_extent_home(cache, space, extent, caller);
 }
 
 /*
@@ -344,18 +416,28 @@ static noinline void free_extent_watched(struct vmap_cache *cache, struct vmap_e
 		vwatch_begin_free(&call, &cache->purge.space, READ_ONCE(extent->start),
 				  extent->size, caller);
 	if (!free_extent_fast(cache, extent))
-		path = free_extent_uncached(cache, extent, caller);
+		path = free_extent_past(cache, extent, caller, cache->part);
 	vwatch_end_free(&call, path);
 }
 
-/* Free past this CPU's magazine, or any way if calls are watched. */
+/* Free past this CPU's magazine, or any way if calls are watched, where there is one shard. */
 static noinline void free_extent_slow(struct vmap_cache *cache, struct vmap_extent *extent,
 				      const void *caller)
 {
 	if (static_branch_unlikely(&vwatch_calls))
 		free_extent_watched(cache, extent, caller);
 	else
-		free_extent_uncached(cache, extent, caller);
+		free_extent_past(cache, extent, caller, false);
+}
+
+/* free_extent_slow() where there are several shards. */
+static noinline void free_extent_divided(struct vmap_cache *cache, struct vmap_extent *extent,
+					 const void *caller)
+{
+	if (static_branch_unlikely(&vwatch_calls))
+		free_extent_watched(cache, extent, caller);
+	else
+		free_extent_past(cache, extent, caller, true);
 }
 
 /* IS_ERR_OR_NULL() in one comparison: NULL and the error pointers, less one, are the top values. */
@@ -376,19 +458,25 @@ static __always_inline bool is_no_extent(const struct vmap_extent *extent)
  * once, and compaction finishes the free when the mover returns.  Until then the extent counts as
  * allocated, and the mover may still use its data: see vmap_extent_set_movable().
  *
- * Steps: at most 150 + 30 * log2(extents)
+ * Steps: at most 150 + 30 * log2(extents) + 12 * waiting * log2(extents)
  *
  * Context: any but NMI, also with PREEMPT_RT; takes the arena's lock, if at all, for O(log n)
  * steps.
  */
 void vmap_extent_free(struct vmap_arena *arena, struct vmap_extent *extent)
 {
+	struct vmap_cache *cache;
+
 	if (unlikely(is_no_extent(extent)))
 		return;
 	/* If arena is NULL, &arena->cache.purge.space is 0, which no busy extent has as space. */
-	if (static_branch_unlikely(&vwatch_calls) || !free_extent_fast(&arena->cache, extent))
-		free_extent_slow(&varena_or_default(arena)->cache, extent,
-				 __builtin_return_address(0));
+	if (!static_branch_unlikely(&vwatch_calls) && free_extent_fast(&arena->cache, extent))
+		return;
+	cache = &varena_or_default(arena)->cache;
+	if (unlikely(cache->part))
+		free_extent_divided(cache, extent, __builtin_return_address(0));
+	else
+		free_extent_slow(cache, extent, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(vmap_extent_free);
 

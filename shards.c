@@ -11,7 +11,8 @@
  *               no room, from the other shards in turn, before a span is imported and before the
  *               call fails: vtake_slow().
  *   free        to the shard that the addresses belong to, whichever CPU frees: vpurge_free(),
- *               vcache_home().
+ *               vcache_home().  In a range arena a CPU of another shard leaves the extent to that
+ *               shard, without its lock (remote.c); in a memory arena each free does (purge.c).
  *   lowest fit  holds within a shard.
  *
  * All else is of the arena as a whole.  Magazines and depots hold extents of any shard.  The limit
@@ -104,24 +105,35 @@ int vshard_begin_stocks(struct vmap_cache *cache)
  * @start: first unit
  * @end: one past the last unit; no less than a quantum for each shard
  *
- * The last part has the rest, too.
+ * The last part has the rest, too.  Where there are several, each gets room for what other shards'
+ * CPUs free (remote.c).
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
  */
 int vshard_split(struct vmap_cache *cache, unsigned long start, unsigned long end)
 {
+	struct vmap_remote *remote;
 	struct vmap_purge *shard;
 	int err = 0;
 
 	if (cache->more) {
+		cache->remote = kvcalloc(cache->nr_shards, sizeof(*cache->remote),
+					 vgfp_may_fail(GFP_KERNEL));
+		if (!cache->remote)
+			return -ENOMEM;
 		cache->start = start;
 		cache->part = ALIGN_DOWN((end - start) / cache->nr_shards,
 					 cache->purge.space.quantum);
 	}
+	remote = cache->remote;
 	vpurge_for_each(shard, &cache->purge) {
 		unsigned long stop = vpurge_next(shard) ? start + cache->part : end;
 
+		if (remote)
+			shard->remote = remote++;
+		shard->start = start;
+		shard->part = stop - start;
 		err = err ?: vspan_adopt(&shard->space, start, stop);
 		start = stop;
 	}

@@ -513,6 +513,7 @@ void vbad_change_caller(unsigned long addr, const void *old, const void *caller)
 void vbad_report_nmi(const void *caller);
 void vbad_report_extent(const struct vmap_space *space, const struct vmap_extent *extent,
 			const void *caller);
+void vbad_report_twice(const struct vmap_space *space, const struct vmap_extent *extent);
 
 /**
  * vbad_refuse_nmi() - refuse a call in an NMI, with a report

@@ -11,7 +11,8 @@
  *
  *   1. In a memory arena merge a batch of flushed extents of the shard that was searched.  If none
  *      is flushed, flush the lazy ones; if none is lazy, do some deferred frees.  MAX_MERGES
- *      batches for each call.
+ *      batches for each call.  In a range arena of several shards merge all that CPUs of other
+ *      shards have freed (remote.c), once for each search of the shard.
  *   2. Go on to the next shard, until all were searched since step 3 or 4.
  *   3. In a memory arena import a span into the own shard.  MAX_IMPORTS for each call.
  *   4. Once for each call: free all cached extents, and return idle spans if the arena has a limit,
@@ -71,6 +72,8 @@ static enum free_found try_take(struct vmap_purge *shard, struct free_search *se
 	flags = vspace_lock(&shard->space);
 	if (shard->flushed)
 		vtake_merge(shard);
+	if (shard->remote && !search->reach)
+		vremote_help(&shard->space, shard->remote);
 	if (shard->space.spares.count >= FREE_TREE_SPARES) {
 		found = free_tree_find(&shard->space.tree, search);
 		if (found == FREE_FOUND) {
@@ -81,6 +84,8 @@ static enum free_found try_take(struct vmap_purge *shard, struct free_search *se
 		}
 	}
 	vspace_unlock(&shard->space, flags);
+	if (shard->remote)
+		vremote_report(&shard->space, shard->remote);
 	return found;
 }
 
@@ -103,6 +108,8 @@ struct effort {
 	/* The shard that is searched, and how often its search began anew. */
 	struct vmap_purge *shard;
 	unsigned int restarts;
+	/* What CPUs of other shards have freed of the shard that is searched was merged. */
+	bool collected;
 	/* Batches that the call has merged or tried to merge. */
 	unsigned int merges;
 	/* Spans that the call has imported or tried to import. */
@@ -134,12 +141,23 @@ static bool has_batch(struct effort *effort, bool may_sleep)
 	       (vpurge_flush(effort->shard) || vpurge_deferred(effort->shard));
 }
 
+/* Step 1 in a range arena of several shards.  Return false if nothing was merged, or again. */
+static bool collect_for_room(struct effort *effort)
+{
+	bool before = effort->collected;
+
+	effort->collected = true;
+	return !before && vremote_merge_all(&effort->shard->space, effort->shard->remote);
+}
+
 /* Step 1: merge a batch.  Return false if there is none, or after MAX_MERGES. */
 static bool merge_for_room(struct effort *effort, bool may_sleep)
 {
 	struct vmap_purge *shard = effort->shard;
 	unsigned long flags;
 
+	if (shard->remote)
+		return collect_for_room(effort);
 	if (!shard->space.memory || !has_batch(effort, may_sleep))
 		return false;
 	flags = vspace_lock(&shard->space);
@@ -152,6 +170,7 @@ static bool merge_for_room(struct effort *effort, bool may_sleep)
 static bool go_to_next_shard(struct vmap_cache *cache, struct effort *effort)
 {
 	effort->shard = vpurge_next(effort->shard) ?: &cache->purge;
+	effort->collected = false;
 	if (effort->shard == effort->own)
 		return false;
 	effort->restarts = 0;

@@ -29,8 +29,8 @@ static inline void vtake_merge(struct vmap_purge *shard)
 }
 
 /*
- * Take the lowest extent of @size that a shard of a range arena has; no extent is ever lazy there.
- * NULL if none is large enough or if spares are missing; vtake_slow() makes room.
+ * Take the lowest extent of @size that the only shard of a range arena has; no extent is ever lazy
+ * there.  NULL if none is large enough or if spares are missing; vtake_slow() makes room.
  */
 static __always_inline struct vmap_extent *vtake_fast_range(struct vmap_purge *shard,
 							    unsigned long size, const void *caller)
@@ -41,6 +41,26 @@ static __always_inline struct vmap_extent *vtake_fast_range(struct vmap_purge *s
 	flags = vspace_lock(&shard->space);
 	extent = vspace_cut_lowest(&shard->space, size, caller);
 	vspace_unlock(&shard->space, flags);
+	return extent;
+}
+
+/*
+ * The same of a range arena of several shards, where a batch of what CPUs of other shards freed may
+ * be merged first.
+ */
+static __always_inline struct vmap_extent *vtake_fast_shard(struct vmap_purge *shard,
+							    unsigned long size, const void *caller)
+{
+	struct vmap_extent *extent;
+	unsigned long flags;
+	bool turned;
+
+	flags = vspace_lock(&shard->space);
+	turned = vremote_help(&shard->space, shard->remote);
+	extent = vspace_cut_lowest(&shard->space, size, caller);
+	vspace_unlock(&shard->space, flags);
+	if (turned)
+		vremote_report(&shard->space, shard->remote);
 	return extent;
 }
 

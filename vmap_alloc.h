@@ -27,9 +27,13 @@
  *             an alignment of up to a page, or up to the quantum.  For more than 4 G units also
  *             free extents of so many units that are too short.  A search without a lower bound
  *             remembers what it missed, so the next one begins behind.
- *   full      1 if a range arena has no free extent for the request, else 0
+ *   full      1 if a range arena, or of several shards that of the CPU, has no free extent for the
+ *             request, else 0
  *   cached    the cached extents that a range arena gives up then; the parameters cache_cpu and
  *             cache_depot bound them
+ *   waiting   extents that CPUs of other shards freed and the call merges, where a range arena has
+ *             several shards: 8 at most, but 64 of each shard if full is 1
+ *   shards    how many shards a range arena has, if it has several; else 0
  *   pressed   1 if a memory arena has more than its threshold lazy, the area of the call included,
  *             or deferred; else 0
  *
@@ -73,7 +77,8 @@ enum vmap_fit {
  * @spans: spans imported at present
  * @reserved: address space of those spans, in bytes (units, in a range arena)
  * @busy: allocated, guards included
- * @lazy: unmapped but perhaps still in some TLB
+ * @lazy: unmapped but perhaps still in some TLB; in a range arena: freed by a CPU of another shard
+ *	  than that of the extent, and not yet in the free tree
  * @free: in the free tree
  * @cached: kept for reuse, neither busy nor free; guards included
  * @largest_free: the largest single free extent

@@ -187,6 +187,7 @@ struct duel {
  * @count: areas to be held
  * @size: of each, in pages or units
  * @range: a range arena, else a memory arena
+ * @shards: of a range arena that has several
  * @flags: of a memory arena
  * @throttled: so little may be lazy that all but the first have to wait, or to be deferred
  * @share: of the arenas to be destroyed, in percent; little where a span comes and goes with each
@@ -197,6 +198,7 @@ struct kind {
 	unsigned int count;
 	unsigned int size;
 	bool range;
+	unsigned int shards;
 	unsigned int flags;
 	bool throttled;
 	unsigned int share;
@@ -252,6 +254,8 @@ static const struct kind kinds[] = {
 	{ "memory deferred", free_memory_by_interrupt, 6, 2, .flags = VMAP_ARENA_NOCACHE,
 	  .throttled = true, .share = 1 },
 	{ "extents uncached", free_extents, 6, CACHE_CLASSES + 1, .range = true, .share = 32 },
+	{ "extents of another shard", free_extents, 6, CACHE_CLASSES + 1, .range = true,
+	  .shards = 2, .share = 32 },
 	{ "extents cached", free_extents, 10, 1, .range = true, .share = 32 },
 	{ "extents with a magazine added last", free_extents, 4, 1, .range = true, .share = 32 },
 };
@@ -311,8 +315,13 @@ static void fight(struct kunit *test, struct duel *duel, bool look)
 {
 	const struct kind *kind = duel->kind;
 
-	duel->arena = kind->range ? vmap_arena_create_range(kt_name(), 0, 1 << 20, 1)
-				  : vmap_arena_create(kt_name(), kind->flags);
+	if (kind->shards)
+		duel->arena = vmap_arena_create_range_sharded(kt_name(), 0, 1 << 20, 1,
+							      kind->shards);
+	else if (kind->range)
+		duel->arena = vmap_arena_create_range(kt_name(), 0, 1 << 20, 1);
+	else
+		duel->arena = vmap_arena_create(kt_name(), kind->flags);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, duel->arena);
 	KUNIT_EXPECT_TRUE(test, fill_arena(duel));
 	if (kind->throttled)

@@ -235,6 +235,16 @@ void *kvrealloc(const void *pointer, size_t size, gfp_t gfp);
 void kvfree_rcu_mightsleep(const void *pointer);
 void call_rcu(struct rcu_head *head, void (*function)(struct rcu_head *head));
 
+/* As the kernel does it; the compiler's own would ask a CPU that is not named for less. */
+#ifdef __x86_64__
+static inline void prefetchw(const void *pointer)
+{
+	asm volatile("prefetchw %0" : : "m" (*(const char *)pointer));
+}
+#else
+#define prefetchw(pointer)	__builtin_prefetch(pointer, 1)
+#endif
+
 /* Lists that are pushed to and emptied without a lock. */
 struct llist_head {
 	struct llist_node *first;

@@ -344,7 +344,12 @@ const char *play_close_memory(struct vmap_arena *arena)
 
 unsigned long play_tiles(const struct vmap_arena *arena)
 {
-	return play_extents - arena->cache.purge.space.spares.count;
+	const struct vmap_space *space;
+	unsigned long spares = 0;
+
+	vspace_for_each(space, &arena->cache.purge.space)
+		spares += space->spares.count;
+	return play_extents - spares;
 }
 
 unsigned long play_cached(struct vmap_arena *arena)

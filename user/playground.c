@@ -168,10 +168,13 @@ const char *play_close(struct vmap_arena *arena, unsigned long end)
 	vcache_switch(&arena->cache, false);
 	vcompact_exit(&arena->compaction);
 	vpurge_for_each(shard, &arena->cache.purge) {
+		if (shard->remote)
+			vremote_merge_all(&shard->space, shard->remote);
 		units += shard->space.tree.units;
 		wrong = wrong ?: close_shard(&shard->space);
 	}
 	vspace_drop_spares(&arena->cache.purge.space);
+	free(arena->cache.remote);
 	free(arena->cache.more);
 	return wrong ?: units != end ? "something did not come back" : NULL;
 }

@@ -15,7 +15,9 @@ BEGIN {
 	factor["full"] = 5
 	factor["pressed"] = 6
 	factor["pressed * log2(extents)"] = 7
-	FACTORS = 8
+	factor["waiting * log2(extents)"] = 8
+	factor["shards * full"] = 9
+	FACTORS = 10
 }
 
 function put(what, kind, text) {

@@ -24,7 +24,7 @@
 #include "steps.h"
 #include "tap.h"
 
-#define FACTORS		8
+#define FACTORS		10
 #define MOST_ROWS	128
 #define PAGE_LOGS	16
 #define EXTENT_LOGS	24
@@ -199,7 +199,7 @@ static double promised(const struct promise *promise, const struct steps_at *at)
 	double log = log2_of(at->extents);
 	const double value[FACTORS] = {
 		1, at->pages, log, at->misses * log, at->cached * log, at->full, at->pressed,
-		at->pressed * log,
+		at->pressed * log, at->waiting * log, (double)at->shards * at->full,
 	};
 	double sum = 0;
 	unsigned int i;
@@ -348,9 +348,10 @@ static void judge_sum(const struct promise *promise)
 
 	snprintf(name, sizeof(name), "%s: at most %s", promise->name, promise->text);
 	snprintf(detail, sizeof(detail),
-		 "the worst, %s: %lu steps, %.0f %% of it, with %lu pages, %lu extents, %lu misses, %lu cached%s%s",
+		 "the worst, %s: %lu steps, %.0f %% of it, with %lu pages, %lu extents, %lu misses, %lu cached, %lu waiting%s%s",
 		 worst.way ?: "of none", worst.steps, 100 * worst.used, worst.at.pages,
-		 worst.at.extents, worst.at.misses, worst.at.cached, worst.at.full ? ", full" : "",
+		 worst.at.extents, worst.at.misses, worst.at.cached, worst.at.waiting,
+		 worst.at.full ? ", full" : "",
 		 worst.at.pressed ? ", pressed" : "");
 	tap(worst.used <= 1 && worst.used >= LEAST_USED && was_called(promise->name), name, detail);
 }

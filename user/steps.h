@@ -20,7 +20,14 @@ struct steps_at {
 	unsigned long misses;
 	/* Cached extents that the call gave up because it found no room. */
 	unsigned long cached;
-	/* No free extent had room: a range arena gave up what is cached, or the call failed. */
+	/* Extents that CPUs of other shards had freed and the call merged. */
+	unsigned long waiting;
+	/* The shards of a range arena that has several, else 0. */
+	unsigned long shards;
+	/*
+	 * No free extent had room, or none of the CPU's shard: a range arena gave up what is
+	 * cached, or looked further, or the call failed.
+	 */
 	bool full;
 	/* A memory arena had more than its threshold lazy or deferred when the call began. */
 	bool pressed;

@@ -15,6 +15,7 @@
  *   readers    as many walks as there may be are in progress
  *   movable    each extent has a mover, and they are marked, moved and freed
  *   background the same; a request fails, and the worker moves them
+ *   divided    several shards: what one CPU has allocated another one frees
  */
 #include <stdlib.h>
 
@@ -49,14 +50,32 @@ struct request {
 	gfp_t gfp;
 };
 
-static void open_bed(unsigned long units, unsigned long most, bool cached)
+static void open_shards(unsigned long units, unsigned long most, bool cached, unsigned int shards)
 {
 	steps_seed = units;
 	nr_live = 0;
 	live = calloc(most, sizeof(*live));
 	if (!live)
 		abort();
-	play_open(&arena, units, cached);
+	play_open_shards(&arena, units, cached, shards);
+}
+
+static void open_bed(unsigned long units, unsigned long most, bool cached)
+{
+	open_shards(units, most, cached, 1);
+}
+
+/* The extents that wait in all shards. */
+static unsigned long waiting(void)
+{
+	unsigned long extents = 0;
+	struct vmap_purge *shard;
+	unsigned int at;
+
+	vpurge_for_each(shard, &arena.cache.purge)
+		for (at = 0; shard->remote && at < VREMOTE_MOST; at++)
+			extents += !!shard->remote->slot[at];
+	return extents;
 }
 
 static void close_bed(unsigned long units)
@@ -80,8 +99,9 @@ static struct vmap_extent *get(const char *way, const struct request *request)
 		.misses = play_misses(&arena, request->size, request->align, request->lo,
 				      request->hi ?: ULONG_MAX),
 	};
-	unsigned long cached = play_cached(&arena), left;
+	unsigned long cached = play_cached(&arena), left, before = waiting();
 	struct vmap_extent *extent;
+	bool room = free_tree_lowest(&vcache_shard_here(&arena.cache)->space.tree, request->size);
 
 	at.misses *= 1 + anew;
 	steps_begin();
@@ -93,7 +113,9 @@ static struct vmap_extent *get(const char *way, const struct request *request)
 	steps_end();
 	left = cached ? play_cached(&arena) : 0;
 	at.cached = cached > left + 1 ? cached - left : 0;
-	at.full = IS_ERR(extent) || at.cached;
+	at.waiting = before - waiting();
+	at.shards = arena.cache.more ? arena.cache.nr_shards : 0;
+	at.full = IS_ERR(extent) || at.cached || (at.shards && !room);
 	steps_judge(request->hi ? "vmap_extent_alloc_range" : "vmap_extent_alloc", way, &at);
 	return IS_ERR(extent) ? NULL : extent;
 }
@@ -109,11 +131,14 @@ static struct vmap_extent *get_size(const char *way, unsigned long size)
 
 static void put(const char *way, struct vmap_extent *extent)
 {
-	const struct steps_at at = { .extents = play_tiles(&arena) };
+	struct steps_at at = { .extents = play_tiles(&arena) };
+	unsigned long before = waiting(), after;
 
 	steps_begin();
 	vmap_extent_free(&arena, extent);
 	steps_end();
+	after = waiting();
+	at.waiting = before > after ? before - after : 0;
 	steps_judge("vmap_extent_free", way, &at);
 }
 
@@ -480,6 +505,68 @@ static void background(unsigned long n, gfp_t gfp)
 	close_bed(2 * n);
 }
 
+/* CPU 0 allocates from its shard, and from then on another CPU frees. */
+static void play_other_cpu(bool other)
+{
+	this_cpu.offset = other ? PERCPU_SIZE : 0;
+}
+
+/* One more extent of a unit, from this CPU's shard. */
+static void get_one_more(const char *way)
+{
+	live[nr_live] = get_size(way, 1);
+	nr_live++;
+	play_queued();
+}
+
+/*
+ * The first of the shards is filled with units, of which another CPU frees every other one, up to
+ * the last and down, in slots and where there is no slot; so each merge joins three or none.  The
+ * home takes some more, merging meanwhile, and in the end wants what waits, too.
+ */
+static void divided(unsigned long n, unsigned int shards)
+{
+	const struct request all = { .size = 2 * n, .align = 1, .gfp = GFP_NOWAIT };
+	const struct request odd = {
+		.size = 2, .align = 2, .lo = 1, .hi = 2 * n, .gfp = GFP_KERNEL
+	};
+	struct vmap_extent *extent;
+	unsigned long i;
+
+	open_shards(2 * n * shards, 2 * n * shards, false, shards);
+	fill(1, 2 * n);
+	play_other_cpu(true);
+	for (i = 0; i < n; i++)
+		put("remote", live[2 * i]);
+	play_other_cpu(false);
+	for (i = 0; i < n / 2; i++)
+		live[2 * i] = get_size("divided", 1);
+	play_other_cpu(true);
+	for (i = n / 2; i; i--)
+		put("remote", live[2 * i - 2]);
+	for (i = n; i; i--)
+		put("remote", live[2 * i - 1]);
+	play_other_cpu(false);
+	nr_live = 0;
+	extent = get("divided, bounded", &odd);
+	if (extent)
+		put("divided", extent);
+	extent = get("divided, no room", &all);
+	steps_expect(extent && !extent->start, "what waits makes room");
+	put("divided", extent);
+	while (nr_live < 2 * n * shards)
+		get_one_more("divided");
+	steps_expect(!get("divided, no room", &all), "all shards are full");
+	play_other_cpu(true);
+	for (i = 0; i < nr_live; i++)
+		put("remote", live[i]);
+	nr_live = 0;
+	steps_expect(!get("divided, no room", &(struct request){
+		.size = 2 * n + 1, .align = 1, .gfp = GFP_KERNEL }), "longer than a shard");
+	play_other_cpu(false);
+	close_bed(2 * n * shards);
+}
+
 static void ask(void)
 {
 	const struct steps_at at = { .extents = 2 };
@@ -530,5 +617,8 @@ void steps_of_range_arenas(void)
 	all_classes(GFP_KERNEL);
 	all_classes(GFP_NOWAIT);
 	readers();
+	for (n = 64; n <= LARGE; n *= 8)
+		divided(n, 2);
+	divided(64, VSHARD_MOST);
 	ask();
 }
