@@ -34,7 +34,7 @@ static void begin_empty(struct vmap_space *space)
  * @name: the name of the arena, for reports; shorter than VMAP_NAME_MAX
  * @quantum: a power of two
  *
- * The caller sets memory, guard and limit, and the functions of stock_work, trim_work and span_work.
+ * The caller sets memory, guard and limit, and the functions of the works of the space.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
