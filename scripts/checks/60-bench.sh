@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the benchmark measures calls and wake-ups, counts locks and entries of page tables, divides calls into parts; its figures are not judged
-# kernels: 6.1 6.12
+# kernels: 6.12
+# deep: 6.1
 # quick: 6.12
 
 # complete FILE - is each measurement there, whole and in order?

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the lab's structures agree with the model, in the kernel and as a user program; both replay alike
-# kernels: 6.1 6.12
+# kernels: 6.12
+# deep: 6.1
 # quick: 6.12
 
 # shellcheck source=scripts/lab-check-lib.sh
