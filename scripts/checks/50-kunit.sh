@@ -5,8 +5,8 @@
 # deep: kcsan 7.2-debug rt-debug arm64-debug
 
 use_test_kernel "$1"
-loops=1000
-((QUICK == 0)) || loops=200
+loops=200
+((!DEEP)) || loops=1000
 # First what some cases need another boot for.  Neither zeroed memory nor the limit nor zones bring new
 # races.  10,000 arenas take an hour.
 if [[ $1 != kcsan && $QUICK == 0 ]]; then
