@@ -114,7 +114,7 @@ static __always_inline unsigned long range_class(const struct vmap_cache *cache,
 	return vspace_quanta(&cache->purge.space, size + cache->purge.space.quantum - 1);
 }
 
-/* Is a request for @size, rounded up to @rounded, for nothing but units?  @align: see there. */
+/* Does a request for @rounded units, a multiple of the quantum, ask for no alignment beyond it? */
 static __always_inline bool is_plain(const struct vmap_space *space, unsigned long rounded,
 				     unsigned long align)
 {

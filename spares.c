@@ -4,10 +4,9 @@
  *
  * A cut takes up to FREE_TREE_SPARES spares; a put returns one or two.  An allocation calls
  * vspace_stock_spares() before it takes space->lock.  The worker fills the pool ahead of need, so
- * that few allocations call the slab, which may take long.  Another work gives spares back where
- * merges have left many.  With PREEMPT_RT the slab must not be
- * called in atomic context: there an allocation has only the spares in the pool.  A free needs no
- * spare.
+ * that few allocations call the slab, which may take long.  Another work (trim_work) gives spares
+ * back where merges have left many.  With PREEMPT_RT the slab must not be called in atomic context:
+ * there an allocation has only the spares in the pool.  A free needs no spare.
  *
  * Invariant: each spare in the pool is in state VMAP_SPARE and on no ring.
  *

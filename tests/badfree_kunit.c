@@ -285,7 +285,7 @@ static void extents_outlive_a_look_up(struct kunit *test)
 	while (!smp_load_acquire(&look->began))
 		msleep(20);
 	free_and_merge(test, arena, addr);
-	/* It waits for the reader, with extents that it is to give back. */
+	/* trim_work waits for the reader, with extents that trim_work is to give back. */
 	KUNIT_EXPECT_TRUE(test, kt_until(work_busy(&arena->cache.purge.space.trim_work)));
 	/* Pairs with the acquire in look_up(). */
 	smp_store_release(&look->end, true);
