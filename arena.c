@@ -484,7 +484,8 @@ static bool is_unused(const struct vmap_arena *arena)
  * is not done, counts as allocated; so does an extent that was freed while it was being moved,
  * until the compaction has finished the free.
  *
- * Steps: no formula: all extents that are cached, lazy or free, and a vunmap() of each span.
+ * Steps: no formula: all extents that are cached, lazy or free, a vunmap() of each span, and in a
+ * memory arena a grace period before the memory of the extents is free.
  *
  * Context: process, may sleep, also with PREEMPT_RT; the caller holds no lock that a mover of the
  * arena took.
