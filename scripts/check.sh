@@ -11,6 +11,7 @@
 #   --only NAME  only this check (build-6.12), or all of a file's (build), deep or not; may be
 #                repeated
 #   --kernel K   only what can be run in any kernel, in this one (see scripts/run.sh); may be repeated
+#   --within MIN skip what cannot begin within so many minutes, 0 to 1440 (75; with --deep or --only: 1440)
 #   --list       print the names of the checks, and what each is about
 #   --help       print this text
 #
@@ -27,8 +28,10 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/check-results.sh
+. "$ROOT/scripts/check-results.sh"
 
-quick=0 deep=0 only=() kernel=() list=0 jobs=$(nproc)
+quick=0 deep=0 within='' only=() kernel=() list=0 jobs=$(nproc)
 ((jobs <= 4)) || jobs=4
 SUMMARY=$BUILD/check/summary
 declare -A running=() # by process id: name, kernel and start of a check
@@ -74,58 +77,6 @@ wanted() {
 		[[ $name != "$1" && $name != "$2" ]] || return 0
 	done
 	return 1
-}
-
-# count REGEX FILE
-count() {
-	grep -cE "$1" "$2" || true
-}
-
-# say_now WORDS - a line of the output, after the seconds since the start.
-say_now() {
-	printf '%5d s  %s\n' "$SECONDS" "$1"
-}
-
-# show_failures NAME KTAP - the tests that failed and what they said.  If none did, or a guest died, the log's
-# end: of a machine that is gone afterwards the output of check.sh may be all that is kept.
-show_failures() {
-	say_now "FAIL $1 (log: build/check/$1.log; repeat: scripts/check.sh --only $1)"
-	awk '/^(not )?ok|^1\.\./ { bad = /^not/ } bad { print "             " $0 }' "$2"
-	if ! grep -q '^not ok' "$2" || grep -q '^not ok .* the guest survives' "$2"; then
-		tail -n 40 "$BUILD/check/$1.log" | sed 's/^/             /'
-	fi
-}
-
-show_skips() {
-	sed -nE 's/^ok [0-9]+ - (.*) # SKIP (.*)/             skipped: \1: \2/p' "$1"
-}
-
-# judge NAME KERNEL STATUS SECONDS - print what a check did, and add a line to the summary: name,
-# kernel, tests passed, failed and skipped, and why nothing of it could run.
-judge() {
-	local ktap=$BUILD/check/$1/ktap ok bad skip reason=''
-
-	bad=$(count '^not ok' "$ktap")
-	skip=$(count '^ok .*# SKIP' "$ktap")
-	ok=$(($(count '^ok' "$ktap") - skip))
-	if (($3 == 77 && ok + bad + skip == 0)); then
-		skip=1
-		reason=$(tail -n 1 "$BUILD/check/$1.log")
-	elif (($3 != 0 && bad == 0)); then
-		bad=1
-	elif ((ok + bad + skip == 0)); then
-		ok=1
-	fi
-	if ((bad)); then
-		show_failures "$1" "$ktap"
-	elif ((ok)); then
-		say_now "PASS $1 ($ok tests, $4 s)"
-	else
-		reason=${reason:-nothing of it could run}
-		say_now "SKIP $1: $reason"
-	fi
-	show_skips "$ktap"
-	printf '%s\t%s\t%d\t%d\t%d\t%s\n' "$1" "$2" "$ok" "$bad" "$skip" "$reason" >>"$SUMMARY"
 }
 
 # start NAME KERNEL FILE - in a process group of its own, so that all of it can be ended.
@@ -179,7 +130,11 @@ run_checks() {
 	while read -r name base each file; do
 		wanted "$name" "$base" || continue
 		((${#running[@]} < jobs)) || reap
-		start "$name" "$each" "$file"
+		if ((SECONDS >= within * 60)); then
+			pass_over "$name" "$each"
+		else
+			start "$name" "$each" "$file"
+		fi
 	done < <(all_checks)
 	while ((${#running[@]})); do
 		reap
@@ -189,6 +144,10 @@ run_checks() {
 
 parse_options "$@"
 export QUICK=$quick DEEP=$deep
+if [[ ! $within ]]; then
+	within=75
+	((!deep && ${#only[@]} == 0)) || within=1440
+fi
 if ((list)); then
 	list_checks
 	exit

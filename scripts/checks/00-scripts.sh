@@ -114,3 +114,18 @@ expect "model: a shard for each CPU: nobody waits, nothing is handed over" model
 	'0.04 2.56' -v shards=64 -v handover=100
 expect "model: as many locks as CPUs are so many locks" \
 	modelled 'think 20/lock 4 1 each' 4 "$(model 'think 20/lock 1 1 one/lock 1 1 one/lock 1 1 one/lock 1 1 one' 4)"
+
+# out_of_time - a check that cannot begin in time is skipped, and says why; nothing fails.  In a copy, whose results are
+# not those of this run.
+out_of_time() {
+	local said
+
+	mkdir -p "$CHECK_DIR/late"
+	cp -r "$ROOT/scripts" "$CHECK_DIR/late/"
+	said=$("$CHECK_DIR/late/scripts/check.sh" --only promises --within 0) || return
+	echo "$said"
+	grep -qx '.*SKIP promises: no time left, after 0 minutes; alone: scripts/check.sh --only promises' <<<"$said" &&
+		[[ ${said##*$'\n'} == "0 passed, 0 failed, 1 skipped" ]]
+}
+
+expect "a check for which there is no time left is skipped" out_of_time
