@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: every stress test passes on both targets, and every arena verifies before, during and after
-# kernels: 6.1 6.12 7.2 6.12-rt 7.2-arm64 7.2-arm64-16k
-# deep: 7.3 6.1-rt 7.2-rt 6.1-arm64 6.12-arm64 6.12-arm64-16k
+# kernels: 6.1 6.12 7.2 6.12-rt 7.2-arm64-16k
+# deep: 7.3 6.1-rt 7.2-rt 6.1-arm64 7.2-arm64 6.12-arm64 6.12-arm64-16k
 # quick: 6.12
 # any: yes
 

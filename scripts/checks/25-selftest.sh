@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the kernel's own test_vmalloc.sh, unchanged, runs our stress module, which hides nobody else's
-# kernels: 6.1 6.12 7.2
-# deep: debug
+# kernels: 6.12 7.2
+# deep: 6.1 debug
 
 OWN=$CHECK_DIR/root # what the script gets for a root
 SCRIPT=tools/testing/selftests/mm/test_vmalloc.sh

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # about: the arena works with 4 and 5 levels of page tables, isolated from user space or not
-# kernels: 6.1 6.12 7.2 6.12-arm64
+# kernels: 6.12 6.12-arm64
+# deep: 6.1 7.2
 # any: yes
 
 use_kernel "$1"

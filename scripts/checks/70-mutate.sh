@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: bugs put into the code are noticed: all of the user-space and litmus tests', a dozen of KUnit's (debug)
+# about: bugs put into the code are noticed: one in six, with --deep all, of the user-space and litmus tests'; one in six of KUnit's (debug)
 # kernels: -
 # quick: -
 # deep: debug
@@ -24,6 +24,8 @@ if [[ $1 == debug ]]; then
 	bugs --kunit --sample=6
 elif ((QUICK)); then
 	bugs --user --sample=5
-else
+elif ((DEEP)); then
 	bugs --user --all
+else
+	bugs --user --sample=6
 fi
