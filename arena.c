@@ -99,8 +99,9 @@ void varena_release(struct vmap_arena *arena)
 	kref_put(&arena->refs, free_arena);
 }
 
-/* An arena without spans and without caching. */
-static struct vmap_arena *new_arena(const char *name, unsigned long quantum, bool memory)
+/* An arena without spans and without caching.  Of the flags VMAP_ARENA_SUMMARY matters here. */
+static struct vmap_arena *new_arena(const char *name, unsigned long quantum, bool memory,
+				    unsigned int flags)
 {
 	struct vmap_arena *arena = kzalloc(sizeof(*arena), vgfp_may_fail(GFP_KERNEL));
 	struct vmap_space *space;
@@ -116,6 +117,8 @@ static struct vmap_arena *new_arena(const char *name, unsigned long quantum, boo
 		kfree(arena);
 		return NULL;
 	}
+	if (varena_defaults.summary || flags & VMAP_ARENA_SUMMARY)
+		vspace_use_summary(space);
 	vcompact_init(&arena->compaction);
 	arena->compaction.background = !memory && varena_defaults.compact;
 	vshard_begin(&arena->cache.purge);
@@ -207,11 +210,11 @@ static bool check_name(const char *name)
 	return false;
 }
 
-static bool check_flags(const char *name, unsigned int flags)
+static bool check_flags(const char *name, unsigned int flags, unsigned int known)
 {
-	if (!(flags & ~VMAP_ARENA_FLAGS))
+	if (!(flags & ~known))
 		return true;
-	pr_err("%s: flags %#x: only those in %#x are known\n", name, flags, VMAP_ARENA_FLAGS);
+	pr_err("%s: flags %#x: only those in %#x are known\n", name, flags, known);
 	return false;
 }
 
@@ -271,7 +274,8 @@ static unsigned int shards_of(unsigned int flags, bool huge)
 static struct vmap_arena *new_memory(const char *name, unsigned int flags)
 {
 	bool huge = VCHUNK_WORKS && flags & VMAP_ARENA_HUGE;
-	struct vmap_arena *arena = new_arena(name, huge ? PMD_SIZE : PAGE_SIZE, true);
+	struct vmap_arena *arena = new_arena(name, huge ? PMD_SIZE : PAGE_SIZE, true,
+					     flags);
 	struct vmap_space *space;
 
 	if (!arena)
@@ -296,7 +300,7 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
 	struct vmap_arena *arena;
 	int err;
 
-	if (!check_name(name) || !check_flags(name, flags))
+	if (!check_name(name) || !check_flags(name, flags, VMAP_ARENA_FLAGS))
 		return ERR_PTR(-EINVAL);
 	arena = new_memory(name, flags);
 	if (!arena)
@@ -321,6 +325,9 @@ static struct vmap_arena *create_memory(const char *name, unsigned int flags)
  * With VMAP_ARENA_SHARDED the arena has as many shards as the machine has CPUs online, 64 at most;
  * else as many as the parameter shards says.  Each shard has a lock of its own, and CPUs that share
  * no shard do not wait for each other.  With VMAP_ARENA_HUGE there is one shard.
+ *
+ * With VMAP_ARENA_SUMMARY a summary finds free extents, in place of the red-black tree: see
+ * vmap_arena_create_range_flags().
  *
  * Steps: no formula: the import of a span, by vmap(), and the debugfs folder.
  *
@@ -351,15 +358,17 @@ static bool check_shards(const char *name, unsigned long start, unsigned long en
 }
 
 static struct vmap_arena *create_range(const char *name, unsigned long start, unsigned long end,
-				       unsigned long quantum, unsigned int shards)
+				       unsigned long quantum, unsigned int shards,
+				       unsigned int flags)
 {
 	struct vmap_arena *arena;
 	int err;
 
 	if (!check_name(name) || !check_bounds(name, start, end, quantum) ||
-	    !check_shards(name, start, end, quantum, shards))
+	    !check_shards(name, start, end, quantum, shards) ||
+	    !check_flags(name, flags, VMAP_ARENA_SUMMARY))
 		return ERR_PTR(-EINVAL);
-	arena = new_arena(name, quantum, false);
+	arena = new_arena(name, quantum, false, flags);
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
 	err = vshard_add(&arena->cache, shards);
@@ -392,7 +401,7 @@ static struct vmap_arena *create_range(const char *name, unsigned long start, un
 struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start,
 					   unsigned long end, unsigned long quantum)
 {
-	return create_range(name, start, end, quantum, 1);
+	return create_range(name, start, end, quantum, 1, 0);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_create_range);
 
@@ -418,9 +427,37 @@ struct vmap_arena *vmap_arena_create_range_sharded(const char *name, unsigned lo
 						   unsigned long end, unsigned long quantum,
 						   unsigned int shards)
 {
-	return create_range(name, start, end, quantum, shards);
+	return create_range(name, start, end, quantum, shards, 0);
 }
 EXPORT_SYMBOL_GPL(vmap_arena_create_range_sharded);
+
+/**
+ * vmap_arena_create_range_flags() - create a range arena with an index that the caller chooses
+ * @name: as for vmap_arena_create_range()
+ * @start: as for vmap_arena_create_range()
+ * @end: as for vmap_arena_create_range()
+ * @quantum: as for vmap_arena_create_range()
+ * @shards: as for vmap_arena_create_range_sharded(); 1 for an arena that is not cut into parts
+ * @flags: VMAP_ARENA_SUMMARY, or 0
+ *
+ * With VMAP_ARENA_SUMMARY a radix tree that knows the longest free extent of each piece finds the
+ * lowest fit, in place of the red-black tree: see free_summary.c.  It takes 128 bytes for each
+ * piece of eight quanta in which an extent ends, free or not, and as much again for some of the
+ * pieces above.
+ *
+ * Steps: no formula: the debugfs folder, and a slot for each class of each CPU.
+ *
+ * Context: process, may sleep, also with PREEMPT_RT.
+ * Return: the arena, or an ERR_PTR as vmap_arena_create_range_sharded(); -EINVAL also for a bad
+ * flag.
+ */
+struct vmap_arena *vmap_arena_create_range_flags(const char *name, unsigned long start,
+						 unsigned long end, unsigned long quantum,
+						 unsigned int shards, unsigned int flags)
+{
+	return create_range(name, start, end, quantum, shards, flags);
+}
+EXPORT_SYMBOL_GPL(vmap_arena_create_range_flags);
 
 /**
  * varena_sum_calls() - add up allocations and frees, so that no live area is missed
@@ -676,6 +713,7 @@ static void add_work(const struct vmap_purge *shard, struct vmap_arena_stats *st
 	stats->purged += shard->purged;
 	stats->imports += shard->space.imports;
 	stats->lost_spans += shard->space.nr_lost;
+	stats->index_nodes += shard->space.summary.used;
 }
 
 /*

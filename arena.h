@@ -23,6 +23,8 @@ struct varena_defaults {
 	unsigned long limit;
 	/* Lazy bytes above which purging has priority; 0: by the number of CPUs. */
 	unsigned long threshold;
+	/* The index of each arena is a summary, else a red-black tree. */
+	bool summary;
 	/* Shards of a memory arena, VSHARD_MOST at most; 0: as many as CPUs. */
 	unsigned int shards;
 };

@@ -561,7 +561,7 @@ static enum scan_step step(struct scan *scan)
 		scan->upper = mover->extent->start;
 		return SCAN_ON;
 	}
-	if (space->spares.count < FREE_TREE_SPARES)
+	if (!vspace_may_cut(space))
 		return SCAN_ON;
 	switch (find_place(scan, mover->extent)) {
 	case FREE_FOUND:

@@ -76,6 +76,7 @@ static int stats_show(struct seq_file *m, void *unused)
 		   stats.moves_refused);
 	seq_printf(m, "compactions_background %lu\nmoved_background %lu\n",
 		   stats.compactions_background, stats.moved_background);
+	seq_printf(m, "index_nodes %lu\n", stats.index_nodes);
 	vspace_for_each(space, &arena->cache.purge.space)
 		held_max = max(held_max, READ_ONCE(space->held_max));
 	seq_printf(m, "lock_held_max %llu\n", held_max);

@@ -60,6 +60,11 @@
  * remembered request.  After SEARCH_BATCH misses free_tree_find() returns FREE_AGAIN, so that its
  * caller can drop the lock.
  *
+ * A summary.  free_tree_use_summary() gives a space another index of its free extents,
+ * free_summary.c; root is empty then.  Tiles, fits, the search for an aligned fit and the hint are
+ * the same.  Where a pair is fast, in cuts of the left edge and in merges, each index has a
+ * function of its own.
+ *
  * Locking: none here.  The caller serialises all calls for a tree and for the rings of its spans.
  * No function sleeps, allocates memory or touches a page table.  With CONFIG_DEBUG_VM, and in user
  * programs, the functions assert what they rely on.
@@ -231,8 +236,8 @@ static const struct rb_augment_callbacks longest = {
  * @turn is the last such node for which the node or its right subtree has @size: all nodes below
  * @turn are too short or end below @reach.
  */
-static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigned long size,
-					   unsigned long reach)
+static struct vmap_extent *lowest_in_tree(const struct free_tree *tree, unsigned long size,
+					  unsigned long reach)
 {
 	struct rb_node *rb = tree->root.rb_node;
 	struct rb_node *turn = NULL;
@@ -254,6 +259,13 @@ static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigne
 	return free_tree_lowest_at(turn->rb_right, size);
 }
 
+static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigned long size,
+					   unsigned long reach)
+{
+	return tree->summary ? free_summary_next(tree->summary, reach, size)
+			     : lowest_in_tree(tree, size, reach);
+}
+
 /*
  * The lowest extent above @miss of at least @size that ends at @reach or above.  The next free
  * extent often qualifies, which saves the walk from the root.
@@ -261,7 +273,7 @@ static struct vmap_extent *lowest_reaching(const struct free_tree *tree, unsigne
 static struct vmap_extent *next_reaching(const struct free_tree *tree, struct vmap_extent *miss,
 					 unsigned long size, unsigned long reach)
 {
-	struct vmap_extent *next = free_tree_after(miss);
+	struct vmap_extent *next = free_tree_after(tree, miss);
 
 	if (next && vext_end(next) >= reach && next->size >= size)
 		return next;
@@ -338,7 +350,7 @@ static void remember_failed(struct free_tree *tree, const struct free_search *se
 static noinline enum free_found find_among_misses(struct free_tree *tree,
 						  struct free_search *search)
 {
-	unsigned long least = vext_recorded(search->size);
+	unsigned long least = tree->summary ? search->size : vext_recorded(search->size);
 	bool complete = begin_search(tree, search);
 	struct vmap_extent *extent;
 	unsigned int misses = 0;
@@ -378,7 +390,8 @@ enum free_found free_tree_find(struct free_tree *tree, struct free_search *searc
 	if (search->align > tree->grain || search->lo > tree->lowest ||
 	    search->size > VEXT_MOST_RECORDED)
 		return find_among_misses(tree, search);
-	search->extent = free_tree_lowest(tree, search->size);
+	search->extent = tree->summary ? free_summary_lowest(tree->summary, search->size)
+				       : free_tree_lowest(tree, search->size);
 	if (!search->extent)
 		return FREE_NONE;
 	search->start = search->extent->start;
@@ -444,6 +457,38 @@ static __always_inline struct rb_node *first_below(struct rb_node *rb, unsigned 
 }
 
 /*
+ * Mark @extent as free.  To who still has the extent, and frees it once more, it is no longer busy
+ * in any space: as in the tree, node overlays its state.
+ */
+static void mark_free(struct free_tree *tree, struct vmap_extent *extent)
+{
+	extent->below[VEXT_RIGHT] = 0;
+	extent->node = (struct rb_node){};
+	tree->count++;
+}
+
+/* Record @extent, which is free or has another size now, in the summary. */
+static void set_free(struct free_tree *tree, struct vmap_extent *extent)
+{
+	free_summary_set(tree->summary, vext_end(extent), extent);
+}
+
+/*
+ * link_by_start() if the red-black tree is empty, as it always is beside a summary: so no other
+ * free has to ask for the summary.
+ */
+static noinline bool link_first(struct free_tree *tree, struct vmap_extent *extent)
+{
+	if (!tree->summary) {
+		link_at(tree, extent, NULL, &tree->root.rb_node);
+		return false;
+	}
+	mark_free(tree, extent);
+	set_free(tree, extent);
+	return true;
+}
+
+/*
  * Link @extent into the tree.  Return false if two red nodes follow each other now, or if @extent
  * is the root: rebalance() is to be called.  Once a record on the way down is too low, all those
  * below are, too.
@@ -455,10 +500,8 @@ static __always_inline bool link_by_start(struct free_tree *tree, struct vmap_ex
 	u32 size = vext_recorded(extent->size);
 	long side;
 
-	if (unlikely(!rb)) {
-		link_at(tree, extent, NULL, &tree->root.rb_node);
-		return false;
-	}
+	if (unlikely(!rb))
+		return link_first(tree, extent);
 	rb = first_below(rb, start, size);
 	do {
 		side = side_of(rb, start);
@@ -478,6 +521,14 @@ static void insert(struct free_tree *tree, struct vmap_extent *extent)
 {
 	if (!link_by_start(tree, extent))
 		rebalance(tree, extent);
+}
+
+/* Take @extent, whose tile goes on, out of the summary. */
+static void erase_from_summary(struct free_tree *tree, struct vmap_extent *extent)
+{
+	free_summary_set(tree->summary, vext_end(extent), NULL);
+	extent->below[VEXT_RIGHT] = VEXT_NOT_FREE;
+	tree->count--;
 }
 
 static __always_inline void erase(struct free_tree *tree, struct vmap_extent *extent)
@@ -502,11 +553,11 @@ static inline void leave_ring(struct vmap_extent *extent)
 	extent->next->prev = extent->prev;
 }
 
-/* Make @extent a spare: its range belongs to a neighbour now. */
+/* Make @extent, which is not free, a spare: its range belongs to a neighbour now. */
 static inline void retire(struct vmap_extent *extent, struct vmap_extent_pool *spares)
 {
 	leave_ring(extent);
-	vext_pool_push(spares, extent);
+	vext_pool_add(spares, extent);
 }
 
 static inline struct vmap_extent *new_tile(struct vmap_extent_pool *spares, unsigned long start,
@@ -532,19 +583,22 @@ static inline struct vmap_extent *new_tile(struct vmap_extent_pool *spares, unsi
 bool free_tree_longest(const struct free_tree *tree, struct free_survey *survey)
 {
 	unsigned long recorded = recorded_at(tree->root.rb_node);
+	bool exact = recorded < VEXT_MOST_RECORDED;
 	const struct vmap_extent *extent;
 	unsigned int looks;
 
+	if (tree->summary)
+		recorded = free_summary_longest(tree->summary, &exact);
 	survey->longest = max(survey->longest, recorded);
-	if (recorded < VEXT_MOST_RECORDED)
+	if (exact)
 		return true;
 	for (looks = 0; looks < SEARCH_BATCH; looks++) {
-		extent = lowest_reaching(tree, VEXT_MOST_RECORDED, survey->reach);
+		extent = lowest_reaching(tree, recorded, survey->reach);
 		if (!extent)
 			return true;
 		survey->longest = max(survey->longest, extent->size);
-		survey->reach = vext_end(extent) + VEXT_MOST_RECORDED;
-		if (survey->reach < VEXT_MOST_RECORDED)
+		survey->reach = vext_end(extent) + recorded;
+		if (survey->reach < recorded)
 			return true;
 	}
 	return false;
@@ -558,12 +612,25 @@ void free_tree_init(struct free_tree *tree, unsigned long grain)
 }
 
 /**
+ * free_tree_use_summary() - have a summary in the place of the red-black tree
+ * @tree: the tree, without spans
+ * @summary: the summary; undefined before, and without a spare node afterwards
+ */
+void free_tree_use_summary(struct free_tree *tree, struct free_summary *summary)
+{
+	free_summary_init(summary, tree->grain);
+	tree->summary = summary;
+}
+
+/**
  * free_tree_open() - add a span, all of it free
  * @tree: the tree
  * @marker: storage for the marker of the span
  * @whole: a spare extent, which becomes the first tile of the span
  * @start: first unit of the span
  * @end: one past the last unit
+ *
+ * A summary has SUMMARY_NODES_OPEN spare nodes.
  */
 void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end)
@@ -576,7 +643,14 @@ void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct v
 	whole->start = start;
 	whole->size = end - start;
 	join_ring(whole, marker);
-	insert(tree, whole);
+	if (tree->summary) {
+		free_summary_open(tree->summary, start, end);
+		free_summary_add(tree->summary, end);
+		mark_free(tree, whole);
+		set_free(tree, whole);
+	} else {
+		insert(tree, whole);
+	}
 	tree->changes++;
 	tree->units += end - start;
 	tree->lowest = min(tree->lowest, start);
@@ -595,7 +669,12 @@ void free_tree_close(struct free_tree *tree, struct vmap_extent *whole)
 	VM_WARN_ON_ONCE(!vext_is_free(whole) || whole->prev != whole->next);
 	tree->changes++;
 	tree->units -= whole->size;
-	erase(tree, whole);
+	if (tree->summary) {
+		erase_from_summary(tree, whole);
+		free_summary_remove(tree->summary, vext_end(whole));
+	} else {
+		erase(tree, whole);
+	}
 	leave_ring(whole);
 }
 
@@ -609,7 +688,10 @@ void free_tree_withdraw(struct free_tree *tree, struct vmap_extent *extent)
 	VM_WARN_ON_ONCE(!vext_is_free(extent));
 	tree->changes++;
 	tree->units -= extent->size;
-	erase(tree, extent);
+	if (tree->summary)
+		erase_from_summary(tree, extent);
+	else
+		erase(tree, extent);
 }
 
 /* Not inlined, as each part of a call that calls another: the rest then saves no register. */
@@ -622,7 +704,7 @@ static noinline struct vmap_extent *cut_whole(struct free_tree *tree, struct vma
 
 /**
  * free_tree_cut_left() - cut the lower end of a free extent, or all of the extent (LE and FL fit)
- * @tree: the tree
+ * @tree: the tree, without a summary
  * @from: the free extent, of at least @size
  * @size: units to cut, not 0
  * @spares: holds at least FREE_TREE_SPARES extents
@@ -634,7 +716,7 @@ struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_exten
 {
 	unsigned long start = from->start;
 
-	VM_WARN_ON_ONCE(!vext_is_free(from) || !size || size > from->size);
+	VM_WARN_ON_ONCE(!vext_is_free(from) || !size || size > from->size || tree->summary);
 	VM_WARN_ON_ONCE(size & (tree->grain - 1) || spares->count < FREE_TREE_SPARES);
 	tree->changes++;
 	tree->units -= size;
@@ -645,6 +727,44 @@ struct vmap_extent *free_tree_cut_left(struct free_tree *tree, struct vmap_exten
 	from->size -= size;
 	pass_loss(&from->node, from->size + size, from->size);
 	return new_tile(spares, start, size, from->prev);
+}
+
+/* free_tree_cut() beside a summary. */
+static struct vmap_extent *cut_of_summary(struct free_tree *tree, const struct free_search *search,
+					  struct vmap_extent_pool *spares)
+{
+	unsigned long start = search->start, end = start + search->size;
+	struct vmap_extent *from = search->extent, *cut, *rest;
+	unsigned long below = start - from->start, above = vext_end(from) - end;
+
+	if (!below && !above) {
+		tree->fits[VMAP_FIT_FULL]++;
+		erase_from_summary(tree, from);
+		return from;
+	}
+	if (!below) {
+		tree->fits[VMAP_FIT_LEFT]++;
+		from->start = end;
+		from->size = above;
+		set_free(tree, from);
+		free_summary_add(tree->summary, end);
+		return new_tile(spares, start, search->size, from->prev);
+	}
+	cut = new_tile(spares, start, search->size, from);
+	from->size = below;
+	free_summary_add(tree->summary, start);
+	set_free(tree, from);
+	if (!above) {
+		tree->fits[VMAP_FIT_RIGHT]++;
+		free_summary_set(tree->summary, end, NULL);
+		return cut;
+	}
+	tree->fits[VMAP_FIT_NO_EDGE]++;
+	rest = new_tile(spares, end, above, cut);
+	free_summary_add(tree->summary, end);
+	mark_free(tree, rest);
+	set_free(tree, rest);
+	return cut;
 }
 
 /**
@@ -661,12 +781,14 @@ struct vmap_extent *free_tree_cut(struct free_tree *tree, const struct free_sear
 	unsigned long start = search->start, size = search->size, above;
 	struct vmap_extent *from = search->extent, *cut, *rest;
 
-	if (start == from->start)
+	if (start == from->start && !tree->summary)
 		return free_tree_cut_left(tree, from, size, spares);
 	VM_WARN_ON_ONCE(!vext_is_free(from) || !size || spares->count < FREE_TREE_SPARES);
 	VM_WARN_ON_ONCE(start < from->start || start + size > vext_end(from));
 	tree->changes++;
 	tree->units -= size;
+	if (tree->summary)
+		return cut_of_summary(tree, search, spares);
 	above = vext_end(from) - start - size;
 	cut = new_tile(spares, start, size, from);
 	if (!above) {
@@ -700,6 +822,39 @@ static __always_inline void doubt_failed(struct free_tree *tree, const struct vm
 		forget_failed(tree, extent);
 }
 
+/* merge() beside a summary: what is merged ends where the highest of the neighbours does. */
+static noinline struct vmap_extent *merge_in_summary(struct free_tree *tree,
+						     struct vmap_extent *extent,
+						     struct vmap_extent_pool *spares)
+{
+	struct vmap_extent *prev = extent->prev, *next = extent->next, *merged = next;
+	unsigned long start = extent->start, end = vext_end(extent);
+
+	if (vext_is_free(next)) {
+		free_summary_remove(tree->summary, end);
+		end = vext_end(next);
+	}
+	if (vext_is_free(prev)) {
+		merged = prev;
+		free_summary_set(tree->summary, start, NULL);
+		free_summary_remove(tree->summary, start);
+		start = prev->start;
+		if (vext_is_free(next)) {
+			next->below[VEXT_RIGHT] = VEXT_NOT_FREE;
+			tree->count--;
+			retire(next, spares);
+			tree->merges++;
+		}
+	}
+	retire(extent, spares);
+	tree->merges++;
+	merged->start = start;
+	merged->size = end - start;
+	set_free(tree, merged);
+	doubt_failed(tree, merged);
+	return merged;
+}
+
 /* Merge @extent, which is not in the tree, into the free neighbour or neighbours. */
 static noinline struct vmap_extent *merge(struct free_tree *tree, struct vmap_extent *extent,
 					  struct vmap_extent_pool *spares)
@@ -707,6 +862,9 @@ static noinline struct vmap_extent *merge(struct free_tree *tree, struct vmap_ex
 	struct vmap_extent *prev = extent->prev, *next = extent->next, *merged = prev;
 	unsigned long size = extent->size;
 
+	/* A free neighbour is in the tree, unless the space has a summary. */
+	if (unlikely(!tree->root.rb_node))
+		return merge_in_summary(tree, extent, spares);
 	if (!vext_is_free(prev)) {
 		merged = next;
 		next->start = extent->start;
@@ -733,7 +891,8 @@ static noinline struct vmap_extent *merge(struct free_tree *tree, struct vmap_ex
  * @extent: the tile, on the ring but not in the tree
  * @spares: gets the tiles that are merged into a neighbour; @extent may be one of these tiles
  *
- * Return: the free extent that now covers the range of @extent.
+ * Return: the free extent that now covers the range of @extent: of those that are merged the lowest
+ * that was free, on which vwalk_note_free() relies.
  */
 struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *extent,
 				  struct vmap_extent_pool *spares)
@@ -773,16 +932,24 @@ void free_tree_swap(struct vmap_extent *a, struct vmap_extent *b)
 /* The lowest free extent, or NULL. */
 struct vmap_extent *free_tree_first(const struct free_tree *tree)
 {
-	struct rb_node *rb = rb_first(&tree->root);
+	struct rb_node *rb;
 
+	if (tree->summary)
+		return free_summary_next(tree->summary, 0, tree->grain);
+	rb = rb_first(&tree->root);
 	return rb ? to_extent(rb) : NULL;
 }
 
 /* The next free extent above @extent, or NULL.  @extent must be free. */
-struct vmap_extent *free_tree_after(const struct vmap_extent *extent)
+struct vmap_extent *free_tree_after(const struct free_tree *tree, const struct vmap_extent *extent)
 {
-	struct rb_node *rb = rb_next(&extent->node);
+	unsigned long reach = vext_end(extent) + tree->grain;
+	struct rb_node *rb;
 
+	if (tree->summary)
+		return reach < tree->grain ? NULL :
+		       free_summary_next(tree->summary, reach, tree->grain);
+	rb = rb_next(&extent->node);
 	return rb ? to_extent(rb) : NULL;
 }
 
@@ -792,6 +959,10 @@ struct vmap_extent *free_tree_at_or_after(const struct free_tree *tree, unsigned
 	struct rb_node *rb = tree->root.rb_node;
 	struct vmap_extent *best = NULL;
 
+	if (tree->summary) {
+		best = free_summary_next(tree->summary, start, tree->grain);
+		return best && best->start < start ? free_tree_after(tree, best) : best;
+	}
 	while (rb) {
 		if (to_extent(rb)->start < start) {
 			rb = rb->rb_right;
@@ -803,34 +974,46 @@ struct vmap_extent *free_tree_at_or_after(const struct free_tree *tree, unsigned
 	return best;
 }
 
-static const char *check_free(const struct vmap_extent *extent)
+static const char *check_node(const struct vmap_extent *extent)
 {
 	const struct rb_node *rb = &extent->node;
-	const struct vmap_extent *after = free_tree_after(extent);
 
-	if (vext_is_free(extent->prev) || vext_is_free(extent->next))
-		return "two free extents touch";
 	if (extent->below[VEXT_LEFT] != recorded_at(rb->rb_left) ||
 	    extent->below[VEXT_RIGHT] != recorded_at(rb->rb_right))
 		return "a recorded maximum is not exact";
+	return NULL;
+}
+
+static const char *check_free(const struct free_tree *tree, const struct vmap_extent *extent)
+{
+	const struct vmap_extent *after;
+	const char *wrong;
+
+	if (vext_is_free(extent->prev) || vext_is_free(extent->next))
+		return "two free extents touch";
+	wrong = tree->summary ? free_summary_check(tree->summary, extent) : check_node(extent);
+	if (wrong)
+		return wrong;
+	after = free_tree_after(tree, extent);
 	if (after && after->start < vext_end(extent))
 		return "the tree is out of order";
 	return NULL;
 }
 
 /**
- * free_tree_check_tile() - check one tile and its neighbours, and the node of a free tile
+ * free_tree_check_tile() - check one tile and its neighbours, and the place of a free tile
+ * @tree: the tree
  * @extent: any tile but a marker
  *
  * Return: NULL, or the invariant that does not hold.
  */
-const char *free_tree_check_tile(const struct vmap_extent *extent)
+const char *free_tree_check_tile(const struct free_tree *tree, const struct vmap_extent *extent)
 {
 	if (vext_end(extent) <= extent->start)
 		return "an extent is empty";
 	if (vext_end(extent->prev) != extent->start || extent->next->start != vext_end(extent))
 		return "the extents of a span do not tile it";
-	return vext_is_free(extent) ? check_free(extent) : NULL;
+	return vext_is_free(extent) ? check_free(tree, extent) : NULL;
 }
 
 /**
@@ -844,8 +1027,8 @@ const char *free_tree_check(const struct free_tree *tree)
 	const struct vmap_extent *extent;
 	unsigned long count = 0, units = 0;
 
-	for (extent = free_tree_first(tree); extent; extent = free_tree_after(extent)) {
-		const char *wrong = free_tree_check_tile(extent);
+	for (extent = free_tree_first(tree); extent; extent = free_tree_after(tree, extent)) {
+		const char *wrong = free_tree_check_tile(tree, extent);
 
 		if (!vext_is_free(extent))
 			wrong = "the tree holds an extent that is not free";

@@ -1,118 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * free_tree.h - the extent, and the tree that finds free extents
+ * free_tree.h - tiles, and the tree that finds the free ones
  *
  * The theory statement is in free_tree.c.  Both files compile in the kernel and in user programs.
  */
 #ifndef FREE_TREE_H
 #define FREE_TREE_H
 
-#include <linux/llist.h>
-#include <linux/rbtree_augmented.h>
-#include <linux/types.h>
-
-#include "vmap_alloc.h"
-
-/*
- * The state of an extent that is not free.  A free extent has no state: its rb_node overlays
- * vmap_extent.state, and vmap_extent.below says that it is free.
- */
-enum vmap_state {
-	VMAP_MARKER,		/* closes the ring of a span's tiles */
-	VMAP_BUSY,		/* handed out to a caller */
-	VMAP_SLOT,		/* the same, of a range arena's reserve: slots.c */
-	VMAP_FREEING,		/* the caller freed it; not yet unmapped, or not yet charged */
-	VMAP_LAZY,		/* freed and unmapped; not yet flushed, or not yet merged */
-	VMAP_CACHED,		/* in a magazine or a depot, kept for the next allocation */
-	VMAP_SPARE,		/* without an address range: waits in a pool for a split */
-	VMAP_LOST,		/* in a span whose reservation somebody gave to vfree(): lost.c */
-	VMAP_MOVABLE,		/* busy, and has a mover: compact.c */
-	VMAP_TARGET,		/* the place that a movable extent is just being moved to */
-};
-
-/*
- * A range inside a span.  64 bytes, one cache line: a look at a neighbour costs one miss.
- *
- * A free extent uses node; an extent in any other state uses state, flags and the union before
- * them, whose members are named by the states that use them.
- */
-struct vmap_extent {
-	/* The first unit, and the number of units. */
-	unsigned long start;
-	unsigned long size;
-	/* The neighbours on the ring of the span: prev ends at start, next begins at the end. */
-	struct vmap_extent *prev;
-	struct vmap_extent *next;
-	/*
-	 * Free: vext_recorded() of the longest free extent in the right subtree of node, and in the
-	 * left one; 0 for an empty subtree.  In any other state below[VEXT_RIGHT] is VEXT_NOT_FREE.
-	 */
-	u32 below[2];
-	union {
-		/* Free: the place in the tree. */
-		struct rb_node node;
-		struct {
-			union {
-				struct {
-					union {
-						/* Busy: the space of the extent. */
-						struct vmap_space *space;
-						/* Freeing, lazy: on a list of purge.c. */
-						struct llist_node lazy;
-						/* Spare, cached: the extent below on a stack. */
-						struct vmap_extent *under;
-					};
-					union {
-						/* Busy: address of the caller's code. */
-						const void *caller;
-						/* Freeing: unmapped below this. */
-						unsigned long unmapped;
-						/* Cached, memory arena: of the span. */
-						struct vmap_window *window;
-					};
-				};
-				/* Freed after a grace period; overlays all members above. */
-				struct callback_head rcu;
-			};
-			union {
-				struct {
-					/* An enum vmap_state; its holder writes without lock. */
-					u8 state;
-					union {
-						/* Memory arena: VMAP_EXTENT_*: space.h. */
-						u8 flags;
-						/*
-						 * Busy, range arena: the start is a
-						 * multiple of the quantum shifted by
-						 * this, as was asked, or more.
-						 */
-						u8 align_shift;
-					};
-					/* Busy or cached, recyclable: the node of all pages. */
-					u16 node_id;
-					/*
-					 * Busy: bytes between those asked for and the
-					 * guard; range arena: 0.
-					 */
-					u32 slack;
-				};
-				/* All of these, from state to slack, to be written at once. */
-				u64 particulars;
-			};
-		};
-	};
-};
-
-/*
- * A stack of spare extents.  A split takes extents from a pool and a merge puts extents into a
- * pool, so neither calls the slab allocator.
- */
-struct vmap_extent_pool {
-	/* The extent pushed last; the others follow by vmap_extent.under. */
-	struct vmap_extent *top;
-	/* Extents on the stack. */
-	unsigned long count;
-};
+#include "free_summary.h"
 
 /*
  * The most spares that one cut takes: an NE fit needs a tile for the cut and one for the upper
@@ -122,7 +17,7 @@ struct vmap_extent_pool {
 
 /* The free extents of a space.  The owner's lock (vmap_space.lock) covers all fields. */
 struct free_tree {
-	/* The free extents by address, augmented by vmap_extent.below. */
+	/* The free extents by address, augmented by vmap_extent.below.  Empty with a summary. */
 	struct rb_root root;
 	/* A power of two that divides each start and each size. */
 	unsigned long grain;
@@ -147,6 +42,9 @@ struct free_tree {
 	unsigned long failed_below;
 	unsigned long failed_size;
 	unsigned long failed_align;
+
+	/* The index of the free extents in the place of root; NULL: root is the index. */
+	struct free_summary *summary;
 };
 
 /* One request, and the progress of the search for it. */
@@ -178,13 +76,6 @@ enum free_found {
 	FREE_AGAIN,		/* SEARCH_BATCH misses: drop the lock, take it again, call again */
 };
 
-/* The children of an rb_node in the order of its members: the indices of vmap_extent.below. */
-#define VEXT_RIGHT	0
-#define VEXT_LEFT	1
-
-/* In vmap_extent.below[VEXT_RIGHT]: the extent is not free. */
-#define VEXT_NOT_FREE	0xffffffffU
-
 /*
  * The largest size that vmap_extent.below records.  Longer extents are recorded as this size, so
  * for a longer request a record does not tell whether the subtree has room.  A test sets a small
@@ -194,41 +85,10 @@ enum free_found {
 #define VEXT_MOST_RECORDED	0xfffffffeUL
 #endif
 
-static inline bool vext_is_free(const struct vmap_extent *extent)
-{
-	return extent->below[VEXT_RIGHT] != VEXT_NOT_FREE;
-}
-
 /* What vmap_extent.below records of an extent of @size. */
 static __always_inline u32 vext_recorded(unsigned long size)
 {
 	return min(size, VEXT_MOST_RECORDED);
-}
-
-/* One past the last unit of @extent. */
-static inline unsigned long vext_end(const struct vmap_extent *extent)
-{
-	return extent->start + extent->size;
-}
-
-static inline void vext_pool_push(struct vmap_extent_pool *pool, struct vmap_extent *extent)
-{
-	extent->below[VEXT_RIGHT] = VEXT_NOT_FREE;
-	extent->state = VMAP_SPARE;
-	extent->under = pool->top;
-	pool->top = extent;
-	pool->count++;
-}
-
-static inline struct vmap_extent *vext_pool_pop(struct vmap_extent_pool *pool)
-{
-	struct vmap_extent *extent = pool->top;
-
-	if (extent) {
-		pool->top = extent->under;
-		pool->count--;
-	}
-	return extent;
 }
 
 /*
@@ -320,6 +180,7 @@ static __always_inline struct vmap_extent *free_tree_lowest(const struct free_tr
 }
 
 void free_tree_init(struct free_tree *tree, unsigned long grain);
+void free_tree_use_summary(struct free_tree *tree, struct free_summary *summary);
 bool free_tree_longest(const struct free_tree *tree, struct free_survey *survey);
 void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct vmap_extent *whole,
 		    unsigned long start, unsigned long end);
@@ -334,9 +195,10 @@ struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *ex
 				  struct vmap_extent_pool *spares);
 void free_tree_swap(struct vmap_extent *a, struct vmap_extent *b);
 struct vmap_extent *free_tree_first(const struct free_tree *tree);
-struct vmap_extent *free_tree_after(const struct vmap_extent *extent);
+struct vmap_extent *free_tree_after(const struct free_tree *tree,
+				    const struct vmap_extent *extent);
 struct vmap_extent *free_tree_at_or_after(const struct free_tree *tree, unsigned long start);
-const char *free_tree_check_tile(const struct vmap_extent *extent);
+const char *free_tree_check_tile(const struct free_tree *tree, const struct vmap_extent *extent);
 const char *free_tree_check(const struct free_tree *tree);
 
 #endif

@@ -118,7 +118,7 @@ static struct vmap_span *get_span(struct vmap_space *space, unsigned long size)
 static int open_span(struct vmap_space *space, unsigned long size)
 {
 	unsigned long limit = space->first->limit;
-	struct vmap_extent *whole;
+	struct vmap_opening opening;
 	struct vmap_span *span;
 
 	lockdep_assert_held(&space->first->import_lock);
@@ -127,14 +127,14 @@ static int open_span(struct vmap_space *space, unsigned long size)
 	/* vmap() would refuse as well, but only after its page array took much of the memory. */
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return -ENOMEM;
-	whole = kmem_cache_alloc(vspace_extent_slab, vgfp_may_fail(GFP_KERNEL));
-	span = whole ? get_span(space, size) : NULL;
+	if (!vspace_begin_opening(space, &opening))
+		return -ENOMEM;
+	span = get_span(space, size);
 	if (!span) {
-		if (whole)
-			kmem_cache_free(vspace_extent_slab, whole);
+		vspace_cancel_opening(&opening);
 		return -ENOMEM;
 	}
-	vspan_open(space, span, whole);
+	vspan_open(space, span, &opening);
 	return 0;
 }
 
@@ -202,12 +202,12 @@ int vspan_import(struct vmap_space *space, unsigned long size, unsigned long see
  */
 int vspan_adopt(struct vmap_space *space, unsigned long start, unsigned long end)
 {
-	struct vmap_extent *whole = kmem_cache_alloc(vspace_extent_slab, vgfp_may_fail(GFP_KERNEL));
 	struct vmap_span *span = kzalloc(sizeof(*span), vgfp_may_fail(GFP_KERNEL));
+	struct vmap_opening opening;
 
-	if (!whole || !span) {
-		if (whole)
-			kmem_cache_free(vspace_extent_slab, whole);
+	if (!span)
+		return -ENOMEM;
+	if (!vspace_begin_opening(space, &opening)) {
 		kfree(span);
 		return -ENOMEM;
 	}
@@ -215,6 +215,6 @@ int vspan_adopt(struct vmap_space *space, unsigned long start, unsigned long end
 	span->first = space->first;
 	span->start = start;
 	span->end = end;
-	vspan_open(space, span, whole);
+	vspan_open(space, span, &opening);
 	return 0;
 }

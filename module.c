@@ -109,6 +109,28 @@ static int set_shards(const char *text, const struct kernel_param *kp)
 
 static const struct kernel_param_ops shards_ops = { .set = set_shards, .get = param_get_uint };
 
+/* The number of a word is the value of varena_defaults.summary. */
+static const char *const index_words[] = { "tree", "summary" };
+
+static int set_index(const char *text, const struct kernel_param *kp)
+{
+	int word = match_string(index_words, ARRAY_SIZE(index_words), text);
+
+	if (word < 0) {
+		pr_err("%s=%s: is neither tree nor summary\n", kp->name, text);
+		return -EINVAL;
+	}
+	*(bool *)kp->arg = word;
+	return 0;
+}
+
+static int get_index(char *text, const struct kernel_param *kp)
+{
+	return sysfs_emit(text, "%s\n", index_words[*(bool *)kp->arg]);
+}
+
+static const struct kernel_param_ops index_ops = { .set = set_index, .get = get_index };
+
 module_param_cb(span_size, &size_ops, &vspan_size, 0444);
 MODULE_PARM_DESC(span_size, "address space imported at a time, in bytes, K, M or G; "
 			    "a multiple of 2M from 2M to 64G (default 64M)");
@@ -133,6 +155,10 @@ MODULE_PARM_DESC(cache,
 module_param_cb(shards, &shards_ops, &varena_defaults.shards, 0444);
 MODULE_PARM_DESC(shards, "locks of a memory arena, each with a free tree and spans of its own; "
 			 "from 1 (default) to 64; 0: as many as CPUs, at most 64");
+
+module_param_cb(index, &index_ops, &varena_defaults.summary, 0444);
+MODULE_PARM_DESC(index,
+		 "what finds the lowest free extent: tree (default), a red-black tree; summary, a radix tree of the longest of each piece");
 
 module_param_cb(compact, &flag_ops, &varena_defaults.compact, 0444);
 MODULE_PARM_DESC(compact, "move extents of a range arena that may move, in the background; "

@@ -4,8 +4,8 @@
  *
  * The theory statement of the layer is in space.h.
  *
- * Locking: vspace_wq and vspace_extent_slab are set before the first space begins, and constant
- * until the last space has ended.
+ * Locking: vspace_wq, vspace_extent_slab and vspace_node_slab are set before the first space
+ * begins, and constant until the last space has ended.
  */
 #include <linux/log2.h>
 #include <linux/slab.h>
@@ -15,6 +15,7 @@
 
 struct workqueue_struct *vspace_wq;
 struct kmem_cache *vspace_extent_slab;
+struct kmem_cache *vspace_node_slab;
 
 /* What each space has for itself. */
 static void begin_empty(struct vmap_space *space)
@@ -73,6 +74,14 @@ void vspace_init_next(struct vmap_space *space, struct vmap_space *last)
 	space->guard = last->guard;
 	space->calls = last->calls;
 	begin_empty(space);
+	if (last->tree.summary)
+		vspace_use_summary(space);
+}
+
+/* Have a summary as the index of the only space of an arena, which has no span yet. */
+void vspace_use_summary(struct vmap_space *space)
+{
+	free_tree_use_summary(&space->tree, &space->summary);
 }
 
 /* Units in all spans of the arena of @space, but the lost ones; no snapshot. */
@@ -93,11 +102,11 @@ void vspace_exit(struct vmap_space *space)
 }
 
 /*
- * Create the slab of extents and the workqueue.
+ * Create the slabs of extents and of nodes, and the workqueue.
  *
  * SLAB_NOLEAKTRACE keeps kmemleak out of extents: extent->start is the address of the area, so an
- * area would never count as leaked.  An extent that leaks shows when kmem_cache_destroy()
- * complains.
+ * area would never count as leaked.  An extent or a node that leaks shows when
+ * kmem_cache_destroy() complains.
  *
  * The workqueue: WQ_MEM_RECLAIM, because frees under memory pressure wait for the purge worker;
  * WQ_HIGHPRI, because allocations that may not sleep depend on spares and on the reserve;
@@ -106,10 +115,13 @@ void vspace_exit(struct vmap_space *space)
 int vspace_init_module(void)
 {
 	BUILD_BUG_ON(sizeof(struct vmap_extent) != 64);
+	BUILD_BUG_ON(sizeof(struct summary_node) != 128);
 	vspace_extent_slab = kmem_cache_create("vmap_extent", sizeof(struct vmap_extent),
 					       sizeof(struct vmap_extent), SLAB_NOLEAKTRACE, NULL);
+	vspace_node_slab = kmem_cache_create("vmap_summary", sizeof(struct summary_node),
+					     sizeof(struct summary_node), SLAB_NOLEAKTRACE, NULL);
 	vspace_wq = alloc_workqueue("vmap_arena", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
-	if (vspace_extent_slab && vspace_wq)
+	if (vspace_extent_slab && vspace_node_slab && vspace_wq)
 		return 0;
 	vspace_exit_module();
 	return -ENOMEM;
@@ -120,4 +132,5 @@ void vspace_exit_module(void)
 	if (vspace_wq)
 		destroy_workqueue(vspace_wq);
 	kmem_cache_destroy(vspace_extent_slab);
+	kmem_cache_destroy(vspace_node_slab);
 }

@@ -17,6 +17,8 @@
  *   idle       said of a span all of which is free
  *   lost       said of a span whose reservation somebody else gave back to the kernel: see lost.c
  *   spare      an extent without a range, allocated ahead of need: a cut takes up to two
+ *   index      what finds the lowest free extent: the red-black tree of free_tree.c, or a summary
+ *              (free_summary.c); chosen when the arena is created, the same in all its shards
  *   shard      a space with what is lazy of it (purge.h), one of those that an arena consists of.
  *              What the arena has once stands in the space of its first shard: vmap_space.first
  *   quantum    divides all sizes and addresses of a space; in a memory arena PAGE_SIZE, or PMD_SIZE
@@ -43,7 +45,8 @@
  * spans, and each free extent.  One hold takes O(log n) steps or one fixed batch.
  * Steps, a hold of space->lock: at most 200 + 120 * log2(extents)
  * Steps, interrupts off: at most 1600 + 120 * log2(extents)
- * (a batch of 16 misses in a search, or of 8 merges; vmap_alloc.h has the words.)
+ * (beside a summary log2(extents) stands for the logarithm of the quanta in the range that all
+ * spans lie in; a batch of 16 misses in a search, or of 8 merges; vmap_alloc.h has the words.)
  * vmap_space.lock is a raw spinlock taken with interrupts off, because frees come from any context,
  * also with PREEMPT_RT.  Order: walk_lock or import_lock (never both), then vmap_space.lock.  No
  * call holds the locks of two spaces.
@@ -173,6 +176,8 @@ struct vmap_space {
 	struct free_tree tree;
 	/* The pool of spares. */
 	struct vmap_extent_pool spares;
+	/* The index of the free extents if tree.summary points here, with its spare nodes. */
+	struct free_summary summary;
 	/* All spans that are not lost, in order of import. */
 	struct list_head spans;
 	/* The idle spans: at the head those larger than vspan_size, which are returned first. */
@@ -211,9 +216,9 @@ struct vmap_space {
 	/* Spans, never opened, that overlap a lost span: see get_span().  Under import_lock. */
 	struct list_head aside;
 
-	/* Runs vspace_stock_work(), which fills the pool of spares. */
+	/* Runs vspace_stock_work(), which fills the pools of spares and of nodes. */
 	struct work_struct stock_work;
-	/* Runs vspace_trim_work(), which gives spares to the slab. */
+	/* Runs vspace_trim_work(), which gives spares and nodes to their slabs. */
 	struct work_struct trim_work;
 	/*
 	 * Imports ahead of need, returns idle spans, settles lost spans.  The layer "take" sets the
@@ -225,10 +230,12 @@ struct vmap_space {
 /* space.c */
 extern struct workqueue_struct *vspace_wq;
 extern struct kmem_cache *vspace_extent_slab;
+extern struct kmem_cache *vspace_node_slab;
 int vspace_init_module(void);
 void vspace_exit_module(void);
 int vspace_init(struct vmap_space *space, const char *name, unsigned long quantum);
 void vspace_init_next(struct vmap_space *space, struct vmap_space *last);
+void vspace_use_summary(struct vmap_space *space);
 void vspace_exit(struct vmap_space *space);
 unsigned long vspace_reserved_in_all(const struct vmap_space *space);
 
@@ -337,6 +344,25 @@ static inline unsigned long vspace_class_of(const struct vmap_space *space,
  */
 #define VSPACE_SPARES_LOW	128
 
+/*
+ * Fewer nodes than this have vspan_cut_of_summary() queue stock_work: enough for four cuts, each
+ * of which needs as many nodes as a cut may.
+ */
+static inline unsigned long vspace_nodes_low(const struct free_summary *summary)
+{
+	return 4 * free_summary_need(summary);
+}
+
+/* What one opening of a span needs, allocated before. */
+struct vmap_opening {
+	/* The first tile. */
+	struct vmap_extent *whole;
+	/* SUMMARY_NODES_OPEN nodes if the space has a summary. */
+	struct summary_pool nodes;
+};
+
+bool vspace_begin_opening(const struct vmap_space *space, struct vmap_opening *opening);
+void vspace_cancel_opening(struct vmap_opening *opening);
 void vspace_stock_work(struct work_struct *work);
 bool vspace_stock_spares(struct vmap_space *space, gfp_t gfp);
 void vspace_trim_work(struct work_struct *work);
@@ -356,11 +382,13 @@ extern unsigned long vspan_size;
 int vspan_enter(struct vmap_span *span, unsigned long addr);
 void vspan_leave(struct vmap_span *span, unsigned long end);
 void vspan_free(struct vmap_span *span);
-void vspan_open(struct vmap_space *space, struct vmap_span *span, struct vmap_extent *whole);
+void vspan_open(struct vmap_space *space, struct vmap_span *span, struct vmap_opening *opening);
 void vspan_remove(struct vmap_space *space, struct vmap_span *span);
 void vspan_return_idle(struct vmap_space *space, unsigned long keep);
 bool vspan_note_idle(struct vmap_space *space, struct vmap_extent *whole);
 void vspan_note_used(struct vmap_space *space, struct vmap_extent *whole);
+struct vmap_extent *vspan_cut_of_summary(struct vmap_space *space, unsigned long size,
+					 const void *caller);
 struct vmap_span *vspan_look_up(unsigned long addr);
 
 /*
@@ -540,6 +568,15 @@ static inline bool vspace_is_held(enum vmap_state state)
 
 /* Cut and put. */
 
+/* Are there as many spares and nodes as a cut may take?  A hint without space->lock. */
+static inline bool vspace_may_cut(const struct vmap_space *space)
+{
+	const struct free_summary *summary = space->tree.summary;
+
+	return space->spares.count >= FREE_TREE_SPARES &&
+	       (!summary || summary->spares.count >= free_summary_need(summary));
+}
+
 /* Make @extent busy; extent->space is set.  WRITE_ONCE(), since a walk may read the fields. */
 static __always_inline void vspace_hand_out(struct vmap_extent *extent, const void *caller)
 {
@@ -564,7 +601,7 @@ static __always_inline void vspace_hand_out_new(struct vmap_space *space,
 /*
  * Cut @size from the lowest free extent of at least @size and make the cut busy.  Return NULL if no
  * free extent is long enough, or if the pool has less spares than a cut may take.  Under
- * space->lock.
+ * space->lock.  Beside a summary the tree is empty: so the cut from a tree does not ask for one.
  */
 static __always_inline struct vmap_extent *vspace_cut_lowest(struct vmap_space *space,
 							     unsigned long size, const void *caller)
@@ -574,7 +611,7 @@ static __always_inline struct vmap_extent *vspace_cut_lowest(struct vmap_space *
 
 	lockdep_assert_held(&space->lock);
 	if (unlikely(!free_tree_has(top, size) || space->spares.count < FREE_TREE_SPARES))
-		return NULL;
+		return space->tree.summary ? vspan_cut_of_summary(space, size, caller) : NULL;
 	extent = free_tree_lowest_at(top, size);
 	if (unlikely(vspan_is_idle(extent)))
 		vspan_note_used(space, extent);

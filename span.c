@@ -112,16 +112,19 @@ static void note_used(struct vmap_space *space, struct vmap_span *span)
  * vspan_open() - add a span, all of it free, to a space
  * @space: the space
  * @span: the span; in a memory arena vspan_of() finds it already
- * @whole: a spare extent, which becomes the first tile of the span
+ * @opening: what vspace_begin_opening() got; used up
  *
  * Context: any but NMI; takes space->lock.
  */
-void vspan_open(struct vmap_space *space, struct vmap_span *span, struct vmap_extent *whole)
+void vspan_open(struct vmap_space *space, struct vmap_span *span, struct vmap_opening *opening)
 {
+	struct summary_node *node;
 	unsigned long flags;
 
 	flags = vspace_lock(space);
-	free_tree_open(&space->tree, &span->marker, whole, span->start, span->end);
+	while ((node = summary_pool_pop(&opening->nodes)))
+		summary_pool_push(&space->summary.spares, node);
+	free_tree_open(&space->tree, &span->marker, opening->whole, span->start, span->end);
 	list_add_tail(&span->link, &space->spans);
 	note_idle(space, span);
 	space->reserved += span->end - span->start;
@@ -211,4 +214,26 @@ bool vspan_note_idle(struct vmap_space *space, struct vmap_extent *whole)
 void vspan_note_used(struct vmap_space *space, struct vmap_extent *whole)
 {
 	note_used(space, span_around(whole));
+}
+
+/* vspace_cut_lowest() beside a summary.  Under space->lock. */
+struct vmap_extent *vspan_cut_of_summary(struct vmap_space *space, unsigned long size,
+					 const void *caller)
+{
+	struct free_summary *summary = space->tree.summary;
+	struct free_search search = { .size = size };
+
+	lockdep_assert_held(&space->lock);
+	if (summary->spares.count < vspace_nodes_low(summary))
+		queue_work(vspace_wq, &space->stock_work);
+	search.extent = free_summary_lowest(summary, size);
+	/* What is recorded as the longest may be too short: then vtake_slow() looks on. */
+	if (!search.extent || search.extent->size < size || !vspace_may_cut(space))
+		return NULL;
+	search.start = search.extent->start;
+	if (unlikely(vspan_is_idle(search.extent)))
+		vspan_note_used(space, search.extent);
+	search.extent = free_tree_cut(&space->tree, &search, &space->spares);
+	vspace_hand_out_new(space, search.extent, caller);
+	return search.extent;
 }

@@ -74,7 +74,7 @@ static enum free_found try_take(struct vmap_purge *shard, struct free_search *se
 		vtake_merge(shard);
 	if (shard->remote && !search->reach)
 		vremote_help(&shard->space, shard->remote);
-	if (shard->space.spares.count >= FREE_TREE_SPARES) {
+	if (vspace_may_cut(&shard->space)) {
 		found = free_tree_find(&shard->space.tree, search);
 		if (found == FREE_FOUND) {
 			if (unlikely(vspan_is_idle(search->extent)))

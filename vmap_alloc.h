@@ -60,8 +60,9 @@ struct vmap_extent;
 #define VMAP_ARENA_NOGUARD	(1U << 1)	/* no unmapped page after each allocation */
 #define VMAP_ARENA_HUGE		(1U << 2)	/* 2 MiB pages where they can be had at once */
 #define VMAP_ARENA_SHARDED	(1U << 3)	/* a lock for each CPU, 64 at most */
+#define VMAP_ARENA_SUMMARY	(1U << 4)	/* a summary finds free extents, no tree */
 #define VMAP_ARENA_FLAGS	(VMAP_ARENA_NOCACHE | VMAP_ARENA_NOGUARD | VMAP_ARENA_HUGE | \
-				 VMAP_ARENA_SHARDED)
+				 VMAP_ARENA_SHARDED | VMAP_ARENA_SUMMARY)
 
 /* How a request fitted the free extent it was cut from. */
 enum vmap_fit {
@@ -125,6 +126,8 @@ enum vmap_fit {
  * @compactions_background: of @compactions, those by the worker after a request had failed; counted
  *	when they end
  * @moved_background: of @moved, those
+ * @index_nodes: nodes, of 128 bytes each, by which the summaries of the shards find free extents; 0
+ *	where a red-black tree does
  */
 struct vmap_arena_stats {
 	unsigned long spans;
@@ -174,6 +177,7 @@ struct vmap_arena_stats {
 	unsigned long moves_refused;
 	unsigned long compactions_background;
 	unsigned long moved_background;
+	unsigned long index_nodes;
 };
 
 /* Memory, from the default arena. */
@@ -204,6 +208,9 @@ struct vmap_arena *vmap_arena_create_range(const char *name, unsigned long start
 struct vmap_arena *vmap_arena_create_range_sharded(const char *name, unsigned long start,
 						   unsigned long end, unsigned long quantum,
 						   unsigned int shards);
+struct vmap_arena *vmap_arena_create_range_flags(const char *name, unsigned long start,
+						 unsigned long end, unsigned long quantum,
+						 unsigned int shards, unsigned int flags);
 int vmap_arena_destroy(struct vmap_arena *arena);
 int vmap_arena_reserve(struct vmap_arena *arena, unsigned long bytes, unsigned int area_pages,
 		       unsigned int frees);

@@ -112,7 +112,8 @@ int vwalk_join(struct vmap_walk *walk, struct vmap_space *space)
 }
 
 /* Copy @extent to @tile.  Under space->lock. */
-static void describe(struct vmap_tile *tile, const struct vmap_extent *extent)
+static void describe(const struct vmap_space *space, struct vmap_tile *tile,
+		     const struct vmap_extent *extent)
 {
 	bool free = vext_is_free(extent);
 	enum vmap_state state = free ? VMAP_SPARE : READ_ONCE(extent->state);
@@ -125,7 +126,7 @@ static void describe(struct vmap_tile *tile, const struct vmap_extent *extent)
 		.flags = free ? 0 : extent->flags,
 		.slack = vspace_is_held(state) ? READ_ONCE(extent->slack) : 0,
 		.caller = vspace_is_held(state) ? READ_ONCE(extent->caller) : NULL,
-		.wrong = free_tree_check_tile(extent),
+		.wrong = free_tree_check_tile(&space->tree, extent),
 	};
 }
 
@@ -139,7 +140,7 @@ static bool step_here(struct vmap_walk *walk)
 	flags = vspace_lock(space);
 	extent = walk->next;
 	if (extent) {
-		describe(&walk->tile, extent);
+		describe(space, &walk->tile, extent);
 		walk->next = following(space, extent);
 	}
 	vspace_unlock(space, flags);

@@ -12,6 +12,7 @@
 
 const struct lab_index *const lab_indexes[] = {
 	&lab_tree,
+	&lab_tree_summary,
 	&lab_busy_list,
 	&lab_free_list,
 	&lab_segregated,

@@ -167,6 +167,7 @@ extern const struct lab_index lab_segregated;
 extern const struct lab_index lab_buddy;
 extern const struct lab_index lab_vmem;
 extern const struct lab_index lab_summary;
+extern const struct lab_index lab_tree_summary;
 extern const struct lab_index lab_rbtrees;
 extern const struct lab_index lab_bump;
 extern const struct lab_index lab_bump_rb;

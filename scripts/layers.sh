@@ -59,7 +59,7 @@ going_up() {
 # strangers OBJECTS - global names that a kernel header might take, too.
 strangers() {
 	parts | sed "s,.*,$1/&.o," | xargs nm | awk 'NF == 3 && $2 ~ /[TDBR]/ { print $3 }' |
-		grep -vE "^(vmap_|free_tree_|v(win|chunk|huge|ext|space|span|lost|walk|bad|remote|purge|cache|place|take|shard|watch|reserve|slots|alloc|page|stock|arena|own|compact|leak|debug|catch)_)" |
+		grep -vE "^(vmap_|free_(tree|summary)_|v(win|chunk|huge|ext|space|span|lost|walk|bad|remote|purge|cache|place|take|shard|watch|reserve|slots|alloc|page|stock|arena|own|compact|leak|debug|catch)_)" |
 		grep -vE '^(init_module|cleanup_module|__)'
 }
 

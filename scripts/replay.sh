@@ -46,7 +46,7 @@ runs=1 threads='' moves=0 baseline='' least=5
 
 # In the guest there are these, in the program what it lists: of the kernel's own structures some, with a series.
 KERNEL_ONLY='maple|maple_rcu|maple_two|maple_tree|tree_rcu|summary_rcu|bump_rcu|iova|drm_mm|gen_pool'
-OURS='tree|busy_list|free_list|segregated|buddy|vmem|summary|rbtrees|bump|bump_rb|recorded'
+OURS='tree|tree_summary|busy_list|free_list|segregated|buddy|vmem|summary|rbtrees|bump|bump_rb|recorded'
 USER_ONLY='(maple|maple_rcu|maple_two|maple_tree|tree_rcu|summary_rcu|bump_rcu|drm_mm)-[67][.][0-9]+'
 
 check_options() {

@@ -62,16 +62,18 @@ static void note_span(struct kt_picture *picture, const struct vmap_span *span)
 
 static void note_tree(struct kt_picture *picture, const struct vmap_arena *arena)
 {
+	const struct free_tree *tree = &arena->cache.purge.space.tree;
 	const struct vmap_extent *extent;
 
-	for (extent = free_tree_first(&arena->cache.purge.space.tree); extent;
-	     extent = free_tree_after(extent)) {
+	for (extent = free_tree_first(tree); extent; extent = free_tree_after(tree, extent)) {
 		note(picture, "in the tree", extent->start - picture->home);
+		if (tree->summary)
+			continue;
 		note(picture, "the longest to its left", extent->below[VEXT_LEFT]);
 		note(picture, "the longest to its right", extent->below[VEXT_RIGHT]);
 	}
-	note(picture, "free extents", arena->cache.purge.space.tree.count);
-	note(picture, "free units", arena->cache.purge.space.tree.units);
+	note(picture, "free extents", tree->count);
+	note(picture, "free units", tree->units);
 }
 
 static void note_counters(struct kt_picture *picture, const struct vmap_arena *arena)

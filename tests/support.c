@@ -19,6 +19,7 @@
 
 #include "vmap_kunit.h"
 
+#include "../free_summary.c"
 #include "../free_tree.c"
 
 unsigned int kt_loops = 2000;
@@ -97,12 +98,13 @@ struct vmap_arena_stats kt_stats(struct vmap_arena *arena)
 }
 
 /* Under the lock of the space. */
-static const char *check_ring(const struct vmap_span *span, unsigned long *free)
+static const char *check_ring(const struct vmap_space *space, const struct vmap_span *span,
+			      unsigned long *free)
 {
 	const struct vmap_extent *tile;
 
 	for (tile = span->marker.next; tile != &span->marker; tile = tile->next) {
-		const char *wrong = free_tree_check_tile(tile);
+		const char *wrong = free_tree_check_tile(&space->tree, tile);
 
 		if (wrong)
 			return wrong;
@@ -117,7 +119,7 @@ static const char *check_spans(const struct vmap_space *space)
 	const struct vmap_span *span;
 
 	list_for_each_entry(span, &space->spans, link) {
-		const char *wrong = check_ring(span, &free);
+		const char *wrong = check_ring(space, span, &free);
 
 		if (wrong)
 			return wrong;

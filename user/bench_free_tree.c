@@ -92,6 +92,7 @@ static const struct contender contenders[] = {
 	{ "buddy", &lab_buddy },
 	{ "vmem", &lab_vmem },
 	{ "summary", &lab_summary },
+	{ "tree_summary", &lab_tree_summary },
 };
 
 #define NR_CONTENDERS	(sizeof(contenders) / sizeof(contenders[0]))

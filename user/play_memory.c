@@ -262,6 +262,7 @@ static struct vmap_window *new_window(unsigned long start, unsigned long size)
 static void add_span(struct vmap_space *space, unsigned long start)
 {
 	struct vmap_span *span = calloc(1, sizeof(*span));
+	struct vmap_opening opening = {};
 	unsigned long addr;
 
 	if (!span)
@@ -279,7 +280,8 @@ static void add_span(struct vmap_space *space, unsigned long start)
 		abort();
 	for (addr = span->start; addr < span->end; addr += WINDOW_GRAIN)
 		vspan_enter(span, addr);
-	vspan_open(space, span, play_new_extent());
+	opening.whole = play_new_extent();
+	vspan_open(space, span, &opening);
 	spans[nr_spans++] = span;
 }
 
@@ -371,7 +373,7 @@ unsigned long play_misses(const struct vmap_arena *arena, unsigned long size, un
 
 	if (align <= tree->grain && size <= VEXT_MOST_RECORDED)
 		return 0;
-	for (; extent && extent->start < hi; extent = free_tree_after(extent)) {
+	for (; extent && extent->start < hi; extent = free_tree_after(tree, extent)) {
 		if (extent->size < vext_recorded(size) || vext_end(extent) < reach)
 			continue;
 		start = ALIGN(max(extent->start, lo), align);

@@ -60,9 +60,9 @@ void vspan_note_used(struct vmap_space *of, struct vmap_extent *whole)
 {
 }
 
-void vspan_open(struct vmap_space *of, struct vmap_span *only, struct vmap_extent *whole)
+void vspan_open(struct vmap_space *of, struct vmap_span *only, struct vmap_opening *opening)
 {
-	free_tree_open(&of->tree, &only->marker, whole, only->start, only->end);
+	free_tree_open(&of->tree, &only->marker, opening->whole, only->start, only->end);
 }
 
 /* Nobody walks. */
@@ -91,9 +91,11 @@ void vspace_init_next(struct vmap_space *space, struct vmap_space *last)
 int vspan_adopt(struct vmap_space *space, unsigned long start, unsigned long end)
 {
 	struct vmap_span *span = &spans[nr_spans++].span;
+	struct vmap_opening opening = {};
 
 	*span = (struct vmap_span){ .space = space, .start = start, .end = end };
-	vspan_open(space, span, kmem_cache_alloc(vspace_extent_slab, GFP_KERNEL));
+	opening.whole = kmem_cache_alloc(vspace_extent_slab, GFP_KERNEL);
+	vspan_open(space, span, &opening);
 	return 0;
 }
 

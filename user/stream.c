@@ -239,7 +239,8 @@ void stream_fini(struct stream *stream)
 		if (!twin_close(twin, twin->model.count - 1))
 			twin_fail(twin, "a span is not free at the end");
 	}
-	if (twin_ok(twin) && (twin->tree.count || twin->tree.units || twin->tree.root.rb_node))
+	if (twin_ok(twin) && (twin->tree.count || twin->tree.units || twin->tree.root.rb_node ||
+			      twin->summary.used))
 		twin_fail(twin, "the tree is not empty at the end");
 	twin_fini(twin);
 }

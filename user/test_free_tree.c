@@ -186,6 +186,24 @@ static const char *withdraw_once(unsigned long start)
 	return verdict(&twin, fine && twin.tree.count == 2, "what is withdrawn is left alone");
 }
 
+/* Before the first span and after the last one nothing is found; nor what no span has room for. */
+static const char *test_no_span(void)
+{
+	struct twin twin;
+	bool got;
+
+	twin_init(&twin, 1);
+	twin_check(&twin);
+	got = twin_alloc(&twin, 1, 1, 0, ~0UL);
+	twin_open(&twin, 4096, 8);
+	got |= twin_alloc(&twin, 16, 2, 0, ~0UL);
+	twin_check(&twin);
+	twin_close(&twin, 0);
+	twin_check(&twin);
+	got |= twin_alloc(&twin, 1, 1, 0, ~0UL);
+	return verdict(&twin, !got, "nothing is found");
+}
+
 static const char *test_withdraw(void)
 {
 	const char *wrong = withdraw_once(16);
@@ -644,14 +662,48 @@ static const char *notice_record(const struct free_tree *tree, u32 *record, u32 
 	return wrong;
 }
 
+/* The records of the red-black tree. */
+static const char *notice_records(struct twin *twin)
+{
+	struct vmap_extent *low = free_tree_first(&twin->tree);
+
+	return notice_record(&twin->tree, &low->below[VEXT_LEFT], 100, "maximum") ?:
+	       notice_record(&twin->tree, &low->below[VEXT_RIGHT], 100, "maximum");
+}
+
+/* The nodes of the summary: a root, and a leaf that has the lowest extent. */
+static const char *notice_nodes(struct twin *twin)
+{
+	struct vmap_extent *low = free_tree_first(&twin->tree), **place;
+	struct free_summary *summary = &twin->summary;
+	unsigned long last = vext_end(low) - 1;
+	struct summary_node *root = summary->root, *leaf;
+	const char *wrong;
+
+	leaf = root->below[last / SUMMARY_PARTS];
+	place = &leaf->extent[last % SUMMARY_PARTS];
+	wrong = notice_record(&twin->tree, &root->reach[1], 100, "maximum");
+	wrong = wrong ?: notice_record(&twin->tree, &root->reach[SUMMARY_PARTS + 3], 1, "maximum");
+	wrong = wrong ?: notice(&twin->tree, &summary->prefix, summary->prefix + 1, "cover");
+	wrong = wrong ?: notice(&twin->tree, (unsigned long *)place, 0, "counts");
+	free_summary_set(summary, last + 1, NULL);
+	if (!wrong && !strstr(free_tree_check_tile(&twin->tree, low) ?: "", "ends"))
+		wrong = "not noticed: an extent that is not where it ends";
+	root->below[last / SUMMARY_PARTS] = NULL;
+	if (!wrong && !strstr(free_tree_check_tile(&twin->tree, low) ?: "", "ends"))
+		wrong = "not noticed: a leaf that is missing";
+	root->below[last / SUMMARY_PARTS] = leaf;
+	free_summary_set(summary, last + 1, low);
+	return wrong;
+}
+
 /* The checks of the tree are themselves checked: each must notice what it is for. */
 static const char *notice_each(struct twin *twin)
 {
 	struct free_tree *tree = &twin->tree;
 	struct vmap_extent *low = free_tree_first(tree);
-	const char *wrong = notice_record(tree, &low->below[VEXT_LEFT], 100, "maximum");
+	const char *wrong = TWIN_SUMMARY ? notice_nodes(twin) : notice_records(twin);
 
-	wrong = wrong ?: notice_record(tree, &low->below[VEXT_RIGHT], 100, "maximum");
 	wrong = wrong ?: notice_record(tree, &low->below[VEXT_RIGHT], VEXT_NOT_FREE, "not free");
 	wrong = wrong ?: notice(tree, &low->size, 0, "empty");
 	wrong = wrong ?: notice(tree, &low->size, low->size - 1, "tile");
@@ -687,7 +739,7 @@ static const char *test_checks(void)
 	three_extents(&twin);
 	twin_alloc_at(&twin, 16, 1);
 	wrong = notice_each(&twin);
-	if (!wrong)
+	if (!wrong && !TWIN_SUMMARY)
 		wrong = notice_order(&twin);
 	return verdict(&twin, !wrong, wrong);
 }
@@ -698,6 +750,7 @@ static const struct tap_test tests[] = {
 	{ "the ends of a span do not merge round its ring", test_ring_ends },
 	{ "spans that touch", test_touching_spans },
 	{ "spans opened and closed in each place", test_spans },
+	{ "no span at all", test_no_span },
 	{ "an extent taken out of the tree that stays on its ring", test_withdraw },
 	{ "tiles that change places", test_swap },
 	{ "the top of the address space", test_top },

@@ -78,12 +78,42 @@ static void drain_pool(struct twin *twin, struct vmap_extent_pool *pool, unsigne
 		twin_fail(twin, "the pool says that it holds %lu more", pool->count);
 }
 
+/* Give the summary as many spare nodes as the next call may take. */
+static void stock_nodes(struct twin *twin, unsigned long count)
+{
+	while (TWIN_SUMMARY && twin->summary.spares.count < count) {
+		struct summary_node *node = malloc(sizeof(*node));
+
+		if (!node)
+			abort();
+		memset(node, JUNK, sizeof(*node));
+		summary_pool_push(&twin->summary.spares, node);
+		twin->nodes++;
+	}
+}
+
+/* Free the spare nodes: those that the summary uses, and no other, are left. */
+static void drain_nodes(struct twin *twin)
+{
+	struct summary_node *node;
+
+	while ((node = summary_pool_pop(&twin->summary.spares))) {
+		memset(node, JUNK, sizeof(*node));
+		free(node);
+		twin->nodes--;
+	}
+	if (twin->nodes != twin->summary.used || twin->summary.spares.count)
+		twin_fail(twin, "of %lu nodes %lu are in use", twin->nodes, twin->summary.used);
+}
+
 /* @grain: all sizes and addresses that are asked for are multiples of this */
 void twin_init(struct twin *twin, unsigned long grain)
 {
 	memset(twin, 0, sizeof(*twin));
 	memset(&twin->tree, JUNK, sizeof(twin->tree));
 	free_tree_init(&twin->tree, grain);
+	if (TWIN_SUMMARY)
+		free_tree_use_summary(&twin->tree, &twin->summary);
 	twin->next_owner = 1;
 }
 
@@ -113,6 +143,12 @@ void twin_fini(struct twin *twin)
 	}
 	if (whole && twin->tiles)
 		twin_fail(twin, "%lu extents were lost", twin->tiles);
+	if (!whole)
+		return;
+	free_summary_fini(&twin->summary);
+	drain_nodes(twin);
+	if (twin->nodes)
+		twin_fail(twin, "%lu nodes were lost", twin->nodes);
 }
 
 /* Add a span.  There must be room in the model for it, and no other span where it lies. */
@@ -131,7 +167,9 @@ void twin_open(struct twin *twin, unsigned long start, unsigned long count)
 		abort();
 	memset(edge, JUNK, sizeof(*edge));
 	fill_pool(twin, &pool, 1);
+	stock_nodes(twin, SUMMARY_NODES_OPEN);
 	free_tree_open(&twin->tree, edge, vext_pool_pop(&pool), start, start + count);
+	drain_nodes(twin);
 	twin->changes++;
 	index = model_open(&twin->model, start, count, units);
 	for (i = twin->model.count - 1; i > index; i--)
@@ -155,6 +193,7 @@ bool twin_close(struct twin *twin, unsigned int index)
 	}
 	whole = edge->next;
 	free_tree_close(&twin->tree, whole);
+	drain_nodes(twin);
 	twin->changes++;
 	if (edge->next != edge)
 		twin_fail(twin, "a closed span has tiles left");
@@ -189,7 +228,9 @@ static void cut_out(struct twin *twin, const struct free_search *request)
 	struct vmap_extent *tile;
 
 	fill_pool(twin, &pool, FREE_TREE_SPARES);
+	stock_nodes(twin, free_summary_need(&twin->summary));
 	tile = free_tree_cut(&twin->tree, request, &pool);
+	drain_nodes(twin);
 	twin->changes++;
 	twin->operations++;
 	twin->fits[fit]++;
@@ -297,7 +338,7 @@ bool twin_alloc_at(struct twin *twin, unsigned long start, unsigned long size)
 /* Free the tile with this index in twin.busy. */
 void twin_free(struct twin *twin, unsigned int index)
 {
-	struct vmap_extent *tile, *merged;
+	struct vmap_extent *tile, *lower, *merged;
 	struct vmap_extent_pool pool = { 0 };
 	unsigned long start, size;
 	unsigned int joined;
@@ -309,7 +350,11 @@ void twin_free(struct twin *twin, unsigned int index)
 	twin->busy[index] = twin->busy[--twin->nr_busy];
 	start = tile->start;
 	size = tile->size;
+	lower = vext_is_free(tile->prev) ? tile->prev : NULL;
 	merged = free_tree_put(&twin->tree, tile, &pool);
+	drain_nodes(twin);
+	if (lower && merged != lower)
+		twin_fail(twin, "the free extent below %#lx did not survive", start);
 	model_set(&twin->model, start, size, 0);
 	run = model_run_at(&twin->model, start);
 	joined = (run.start < start) + (run.end > start + size);
@@ -382,7 +427,7 @@ static void check_tile(struct twin *twin, const struct model_span *span,
 {
 	unsigned long first = tile->start - span->start, i;
 	unsigned long owner = vext_is_free(tile) ? 0 : (unsigned long)tile->caller;
-	const char *wrong = free_tree_check_tile(tile);
+	const char *wrong = free_tree_check_tile(&twin->tree, tile);
 
 	if (wrong) {
 		twin_fail(twin, "[%#lx, %#lx): %s", tile->start, vext_end(tile), wrong);
@@ -416,7 +461,7 @@ static unsigned long check_ring(struct twin *twin, unsigned int index,
 			if (tile != *free)
 				twin_fail(twin, "free %#lx is not next in the tree", tile->start);
 			else
-				*free = free_tree_after(tile);
+				*free = free_tree_after(&twin->tree, tile);
 		}
 		at = vext_end(tile);
 		tiles++;

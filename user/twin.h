@@ -10,6 +10,11 @@
 #include "model.h"
 
 #define TWIN_BUSY	2048
+/* Is the index of a twin's tree a summary? */
+#ifndef TWIN_SUMMARY
+#define TWIN_SUMMARY	0
+#endif
+
 #define TWIN_WRONG	256
 
 /**
@@ -19,6 +24,8 @@
  * @edges: the edge of each span of @model, in the same order
  * @busy: the tiles that are handed out
  * @nr_busy: how many
+ * @summary: the index of the tree, if it is not the red-black tree
+ * @nodes: nodes of the summary that exist
  * @tiles: extents that exist, edges and spares not counted
  * @next_owner: for the next allocation
  * @operations: cuts, puts, opens and closes done
@@ -34,6 +41,8 @@ struct twin {
 	struct vmap_extent *edges[MODEL_SPANS];
 	struct vmap_extent *busy[TWIN_BUSY];
 	unsigned int nr_busy;
+	struct free_summary summary;
+	unsigned long nodes;
 	unsigned long tiles;
 	unsigned long next_owner;
 	unsigned long operations;

@@ -33,15 +33,16 @@ results() {
 }
 
 # The seed is fixed, so that the figures are the same each time.  What is not taken:
-#   free_tree.h, extent_pool_pop()  the empty pool: free_tree.c takes only what free_tree_cut() was
-#                                   promised; the tests themselves do empty pools
+#   extent.h, vext_pool_pop()  the empty pool: free_tree.c takes only what free_tree_cut() was
+#                              promised; the tests themselves do empty pools
 coverage() {
 	local dir=$USER_BUILD/coverage
 
 	find "$dir" -name '*.gcda' -delete
 	"$dir/test_exhaustive" --length 4 && "$dir/test_throttle" &&
-		"$dir/test_free_tree" --seed 1 --steps 2000 && "$dir/replay" "$ROOT"/user/corpus/* || return
-	(cd "$ROOT/user" && gcov -b -j -t -o "$dir" free_tree.c test_throttle.c) |
+		"$dir/test_free_tree" --seed 1 --steps 2000 && "$dir/test_free_tree_summary" --seed 1 --steps 2000 &&
+		"$dir/test_exhaustive_summary" --length 3 && "$dir/replay" "$ROOT"/user/corpus/* || return
+	(cd "$ROOT/user" && gcov -b -j -t -o "$dir" free_tree.c free_summary.c test_throttle.c) |
 		jq -rsf "$ROOT/user/coverage.jq" >"$CHECK_DIR/coverage"
 }
 
@@ -80,11 +81,12 @@ steps=20000 length=5 limit=8 operations=10000
 ((QUICK == 0)) || steps=5000 length=4 limit=4 operations=2000
 
 build gcc build
-for program in test_free_tree test_free_tree_low test_tree_steps test_steps test_throttle test_raw test_lookup; do
+for program in test_free_tree test_free_tree_low test_free_tree_summary test_free_tree_summary_low test_tree_steps test_steps test_throttle test_raw test_lookup; do
 	results gcc "$program"
 done
 results gcc test_exhaustive --length "$length"
 results gcc test_exhaustive_low --length 4
+results gcc test_exhaustive_summary --length 4
 
 build clang build
 results clang test_free_tree --steps 2000
@@ -94,6 +96,8 @@ results clang test_steps
 build sanitize build replay magazines compact
 results sanitize test_free_tree --steps $((steps / 10))
 results sanitize test_free_tree_low --steps $((steps / 10))
+results sanitize test_free_tree_summary --steps $((steps / 10))
+results sanitize test_free_tree_summary_low --steps $((steps / 10))
 results sanitize test_exhaustive --length 3
 results sanitize test_raw
 results sanitize test_lookup
@@ -107,7 +111,7 @@ expect "thread: two threads share magazines, up to six an arena, and ThreadSanit
 build coverage build replay
 expect "coverage is measured" coverage
 sed 's/^/# /' "$CHECK_DIR/coverage"
-for file in free_tree.c throttle.h; do
+for file in free_tree.c free_summary.c throttle.h; do
 	expect "all of $file is run" all_taken "$file"
 done
 

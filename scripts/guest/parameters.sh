@@ -59,6 +59,9 @@ done
 for value in -1 65 abc 1K 18446744073709551616; do
 	refuses vmap_arena shards "$value"
 done
+for value in "" trees Summary tree,summary 1; do
+	refuses vmap_arena index "$value"
+done
 for name in cache_cpu cache_depot; do
 	for value in -1 1 65535 abc 68719476737 18446744073709551616 16E; do
 		refuses vmap_arena "$name" "$value"
@@ -78,6 +81,8 @@ taken vmap_arena arena_limit 64M 67108864
 taken vmap_arena lazy_threshold 64K 65536
 taken vmap_arena shards 0 0
 taken vmap_arena shards 64 64
+taken vmap_arena index tree tree
+taken vmap_arena index summary summary
 taken vmap_arena guard 0 N
 taken vmap_arena cache 0 N
 taken vmap_arena compact 0 N
