@@ -181,3 +181,18 @@ changed_exports() {
 		END { n = split(changed, names, " "); printf "%d of %d%s\n", n, all, changed ? ":" changed : "" }' \
 		"$KERNEL_HEADERS/Module.symvers" "$WORK/$KERNEL_NAME/$1/ours/Module.symvers"
 }
+
+# with_driver NAME OPTION... - a driver is run by drivers.sh; its results become ours.
+with_driver() {
+	local name=$1 status=0 results=$BUILD/drivers/$KERNEL_NAME/$1/out/ktap
+
+	shift
+	"$ROOT/scripts/drivers.sh" "$@" "$name" || status=$?
+	if ((status == 77)); then
+		skip "$name does the same work" "its source cannot be had"
+		return
+	fi
+	[[ ! -e $results ]] || cat "$results" >>"$KTAP"
+	((status == 0)) || grep -sq '^not ok' "$results" ||
+		not_ok "$name: all of it is done, and the kernel does not complain" "drivers.sh ended with $status"
+}

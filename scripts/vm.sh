@@ -31,6 +31,10 @@
 #   --timeout S     seconds until a guest that hangs is ended, 1 to 86400 (600)
 #   --help          print this text
 #
+# VMAP_INDEX, in the environment: tree or summary; what vmap_arena.ko has as its parameter index unless the script
+# says another.  So with VMAP_INDEX=summary each check, benchmark and table that a guest takes part in is of arenas whose
+# index is a summary.
+#
 # Exit status: the script's own; 2 for a bad option; 124 if time ran out; 125 if the guest died, or
 # if its kernel complained (a BUG, a warning, a splat of a checker): those lines are shown again.
 
@@ -62,6 +66,11 @@ check_options() {
 	for needed in "$script" "${module[@]}" "${file[@]}"; do
 		[[ -r $needed ]] || die "cannot read '$needed'"
 	done
+	case ${VMAP_INDEX-} in
+	'') ;;
+	tree | summary) append+=("vmap_arena.index=$VMAP_INDEX") ;;
+	*) die "VMAP_INDEX=$VMAP_INDEX: is neither tree nor summary" ;;
+	esac
 	[[ ! $share || -d $share ]] || die "--share: there is no directory '$share'"
 	if ((icount)); then
 		cpus=1 accel=tcg

@@ -113,6 +113,20 @@ verify_all() {
 	[ "$VERIFIED" -gt 0 ] && [ "$verify_bad" = 0 ]
 }
 
+# insmod FILE WORD... - as modprobe does, with the parameters that the kernel's command line has for vmap_arena; a
+# word goes before them.
+insmod() {
+	case $1 in
+	*arena.ko)
+		insmod_file=$1
+		shift
+		# shellcheck disable=SC2046 # these are words
+		set -- "$insmod_file" $(tr ' ' '\n' </proc/cmdline | sed -n 's/^vmap_arena\.//p') "$@"
+		;;
+	esac
+	command insmod "$@"
+}
+
 # unload MODULE... - each is a test.
 unload() {
 	for unload_name; do
