@@ -474,23 +474,23 @@ static void set_free(struct free_tree *tree, struct vmap_extent *extent)
 }
 
 /*
- * link_by_start() if the red-black tree is empty, as it always is beside a summary: so no other
- * free has to ask for the summary.
+ * Link @extent where the red-black tree is empty, as it always is beside a summary: so a free into a
+ * tree does not have to ask for the summary.
  */
-static noinline bool link_first(struct free_tree *tree, struct vmap_extent *extent)
+static noinline struct vmap_extent *link_alone(struct free_tree *tree, struct vmap_extent *extent)
 {
 	if (!tree->summary) {
 		link_at(tree, extent, NULL, &tree->root.rb_node);
-		return false;
+		return rebalance(tree, extent);
 	}
 	mark_free(tree, extent);
 	set_free(tree, extent);
-	return true;
+	return extent;
 }
 
 /*
- * Link @extent into the tree.  Return false if two red nodes follow each other now, or if @extent
- * is the root: rebalance() is to be called.  Once a record on the way down is too low, all those
+ * Link @extent into the tree, which is not empty.  Return false if two red nodes follow each other
+ * now: rebalance() is to be called.  Once a record on the way down is too low, all those
  * below are, too.
  */
 static __always_inline bool link_by_start(struct free_tree *tree, struct vmap_extent *extent)
@@ -500,8 +500,6 @@ static __always_inline bool link_by_start(struct free_tree *tree, struct vmap_ex
 	u32 size = vext_recorded(extent->size);
 	long side;
 
-	if (unlikely(!rb))
-		return link_first(tree, extent);
 	rb = first_below(rb, start, size);
 	do {
 		side = side_of(rb, start);
@@ -519,7 +517,9 @@ static __always_inline bool link_by_start(struct free_tree *tree, struct vmap_ex
 
 static void insert(struct free_tree *tree, struct vmap_extent *extent)
 {
-	if (!link_by_start(tree, extent))
+	if (!tree->root.rb_node)
+		link_alone(tree, extent);
+	else if (!link_by_start(tree, extent))
 		rebalance(tree, extent);
 }
 
@@ -646,11 +646,8 @@ void free_tree_open(struct free_tree *tree, struct vmap_extent *marker, struct v
 	if (tree->summary) {
 		free_summary_open(tree->summary, start, end);
 		free_summary_add(tree->summary, end);
-		mark_free(tree, whole);
-		set_free(tree, whole);
-	} else {
-		insert(tree, whole);
 	}
+	insert(tree, whole);
 	tree->changes++;
 	tree->units += end - start;
 	tree->lowest = min(tree->lowest, start);
@@ -905,6 +902,8 @@ struct vmap_extent *free_tree_put(struct free_tree *tree, struct vmap_extent *ex
 	if (vext_is_free(extent->prev) || vext_is_free(extent->next))
 		return merge(tree, extent, spares);
 	doubt_failed(tree, extent);
+	if (unlikely(!tree->root.rb_node))
+		return link_alone(tree, extent);
 	return link_by_start(tree, extent) ? extent : rebalance(tree, extent);
 }
 
