@@ -11,7 +11,7 @@
 #   --only NAME  only this check (build-6.12), or all of a file's (build), deep or not; may be
 #                repeated
 #   --kernel K   only what can be run in any kernel, in this one (see scripts/run.sh); may be repeated
-#   --within MIN skip what cannot begin within so many minutes, 0 to 1440 (75; with --deep or --only: 1440)
+#   --within MIN skip what cannot begin within so many minutes, 0 to 1440 (70; with --deep or --only: 1440)
 #   --list       print the names of the checks, and what each is about
 #   --help       print this text
 #
@@ -145,7 +145,7 @@ run_checks() {
 parse_options "$@"
 export QUICK=$quick DEEP=$deep
 if [[ ! $within ]]; then
-	within=75
+	within=70
 	((!deep && ${#only[@]} == 0)) || within=1440
 fi
 if ((list)); then
