@@ -456,10 +456,7 @@ static __always_inline struct rb_node *first_below(struct rb_node *rb, unsigned 
 	return rb;
 }
 
-/*
- * Mark @extent as free.  To who still has the extent, and frees it once more, it is no longer busy
- * in any space: as in the tree, node overlays its state.
- */
+/* Mark @extent, which is to be in the summary, as free: without a state, as one in the tree. */
 static void mark_free(struct free_tree *tree, struct vmap_extent *extent)
 {
 	extent->below[VEXT_RIGHT] = 0;

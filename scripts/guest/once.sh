@@ -37,7 +37,8 @@ expect "insmod runs pcpu_alloc_test with few objects at a time" once nr_pcpu_obj
 	test_loop_count=100 nr_threads=1
 expect "it passes" summary kernel pcpu_alloc "passed: 1 failed: 0 xfailed: 0 repeat: 1 loops: 100"
 
-insmod test_vmalloc.ko once=1 test_loop_count=1000000000 run_test_mask=1 2>/dev/null &
+# In the place of a shell, so that the process that is killed is insmod.
+sh -c 'exec insmod test_vmalloc.ko once=1 test_loop_count=1000000000 run_test_mask=1' 2>/dev/null &
 while ! grep -q '^test_vmalloc' /proc/modules; do
 	sleep 0.1
 done
