@@ -471,8 +471,8 @@ static void set_free(struct free_tree *tree, struct vmap_extent *extent)
 }
 
 /*
- * Link @extent where the red-black tree is empty, as it always is beside a summary: so a free into a
- * tree does not have to ask for the summary.
+ * Link @extent where the red-black tree is empty, as it always is beside a summary: so a free into
+ * a tree does not have to ask for the summary.
  */
 static noinline struct vmap_extent *link_alone(struct free_tree *tree, struct vmap_extent *extent)
 {
