@@ -274,8 +274,7 @@ static unsigned int shards_of(unsigned int flags, bool huge)
 static struct vmap_arena *new_memory(const char *name, unsigned int flags)
 {
 	bool huge = VCHUNK_WORKS && flags & VMAP_ARENA_HUGE;
-	struct vmap_arena *arena = new_arena(name, huge ? PMD_SIZE : PAGE_SIZE, true,
-					     flags);
+	struct vmap_arena *arena = new_arena(name, huge ? PMD_SIZE : PAGE_SIZE, true, flags);
 	struct vmap_space *space;
 
 	if (!arena)

@@ -49,11 +49,12 @@ struct vmap_extent {
 	struct vmap_extent *next;
 	/*
 	 * Free: vext_recorded() of the longest free extent in the right subtree of node, and in the
-	 * left one; 0 for an empty subtree.  In any other state below[VEXT_RIGHT] is VEXT_NOT_FREE.
+	 * left one; 0 for an empty subtree, and in a space with a summary.  In any other state
+	 * below[VEXT_RIGHT] is VEXT_NOT_FREE.
 	 */
 	u32 below[2];
 	union {
-		/* Free: the place in the tree. */
+		/* Free: the place in the tree; all 0 in a space with a summary. */
 		struct rb_node node;
 		struct {
 			union {

@@ -9,7 +9,7 @@
  * there an allocation has only the spares in the pool.  A free needs no spare.
  *
  * Beside a summary (free_summary.c) the same holds for its nodes, of which a cut takes up to
- * free_summary_need().  They are fewer: most tiles begin in nodes that others have brought.
+ * free_summary_need().  They are fewer: most tiles end in nodes that others have brought.
  *
  * Invariant: each spare in the pool is in state VMAP_SPARE and on no ring.
  *

@@ -108,7 +108,7 @@ static void both_indexes_agree(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_stats(arenas[0]).free, UNITS);
 }
 
-/* Nodes are there where tiles begin, and nowhere else. */
+/* Nodes are there where tiles end, and nowhere else. */
 static void nodes_come_and_go(struct kunit *test)
 {
 	struct vmap_arena *arena = with_summary(test, 0, APART * 1024, 64, 1);
@@ -121,7 +121,7 @@ static void nodes_come_and_go(struct kunit *test)
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extents[i]);
 	}
 	kt_verify(test, arena);
-	/* The extents and the free ones between them begin in leaves of their own. */
+	/* The extents and the free ones between them end in leaves of their own. */
 	KUNIT_EXPECT_GE(test, kt_stats(arena).index_nodes, before + APART - 1);
 	for (i = 0; i < APART; i++)
 		vmap_extent_free(arena, extents[i]);

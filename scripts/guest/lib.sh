@@ -113,8 +113,8 @@ verify_all() {
 	[ "$VERIFIED" -gt 0 ] && [ "$verify_bad" = 0 ]
 }
 
-# insmod FILE WORD... - as modprobe does, with the parameters that the kernel's command line has for vmap_arena; a
-# word goes before them.
+# insmod FILE WORD... - as modprobe does, with the parameters that the kernel's command line has for vmap_arena; of
+# two for one parameter the WORD given here counts.
 insmod() {
 	case $1 in
 	*arena.ko)
